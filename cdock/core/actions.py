@@ -1,0 +1,139 @@
+"""The closed set of things cdock may do. A plan is a tuple of these; performing one may be repeated."""
+
+from dataclasses import dataclass
+
+from cdock.core.model import Answer, Case, Outcome, Role
+
+
+@dataclass(frozen=True)
+class _OnCase:
+    case: Case
+
+    @property
+    def issue(self) -> int:
+        """The number of the issue this is about."""
+        return self.case.issue.number
+
+    def __str__(self) -> str:
+        return f"{type(self).__name__} #{self.issue}"
+
+
+@dataclass(frozen=True)
+class TakeClaim(_OnCase):
+    """Claim the issue for this poller: new, over an expired lease, or from this poller's own former life."""
+
+
+@dataclass(frozen=True)
+class RenewClaim(_OnCase):
+    """The heartbeat: move our claim, so that others see it is held."""
+
+
+@dataclass(frozen=True)
+class PrepareWorkspace(_OnCase):
+    """Make the worktree of the task, from its pushed branch where there is one."""
+
+
+@dataclass(frozen=True)
+class StartAttempt(_OnCase):
+    """Write the next attempt into the claim, then start its agent; with an answer, resume its conversation."""
+
+    answer: Answer | None = None
+
+
+@dataclass(frozen=True)
+class StopRun(_OnCase):
+    """Ask a run to end, kill it after the grace."""
+
+    role: Role
+    why: str
+
+
+@dataclass(frozen=True)
+class HarvestWork(_OnCase):
+    """Fetch the commits of the workspace's run into quarantine, check them, accept them."""
+
+    final: bool = False
+
+
+@dataclass(frozen=True)
+class StartCheck(_OnCase):
+    """Run the acceptance commands on what the agent left."""
+
+
+@dataclass(frozen=True)
+class RecordOutcome(_OnCase):
+    """Write how the attempt ended into the claim. Only after this may its container go."""
+
+    outcome: Outcome
+    error: str = ""
+    fingerprint: str = ""
+
+
+@dataclass(frozen=True)
+class RemoveRuns(_OnCase):
+    """Remove containers of attempts whose outcome is on record."""
+
+
+@dataclass(frozen=True)
+class PublishWork(_OnCase):
+    """Push accepted commits; branch and claim move together, so that a robbed holder cannot write."""
+
+
+@dataclass(frozen=True)
+class OpenPullRequest(_OnCase):
+    """Open the pull request of the branch, or adopt the one that is there."""
+
+
+@dataclass(frozen=True)
+class AskForHelp(_OnCase):
+    """Open the help issue of this round."""
+
+
+@dataclass(frozen=True)
+class CloseHelp(_OnCase):
+    """Close a help issue whose answer was taken."""
+
+
+@dataclass(frozen=True)
+class ShowStatus(_OnCase):
+    """Bring labels and the one status comment to what is true."""
+
+    comment: str
+    add: frozenset[str]
+    remove: frozenset[str]
+
+
+@dataclass(frozen=True)
+class CloseIssue(_OnCase):
+    """Close an issue whose pull request was merged, where the forge did not."""
+
+
+@dataclass(frozen=True)
+class RemoveWorkspace(_OnCase):
+    """Remove worktree and volume of a finished task. Refused while there is unpushed work."""
+
+
+@dataclass(frozen=True)
+class ReleaseClaim(_OnCase):
+    """Delete our claim."""
+
+
+Action = (
+    TakeClaim
+    | RenewClaim
+    | PrepareWorkspace
+    | StartAttempt
+    | StopRun
+    | HarvestWork
+    | StartCheck
+    | RecordOutcome
+    | RemoveRuns
+    | PublishWork
+    | OpenPullRequest
+    | AskForHelp
+    | CloseHelp
+    | ShowStatus
+    | CloseIssue
+    | RemoveWorkspace
+    | ReleaseClaim
+)

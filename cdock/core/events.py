@@ -1,0 +1,106 @@
+"""What agents say while they work, whatever program they are; and what it takes to start one.
+
+`Reading` is the fold of an agent's output so far: small, and made again from the log after a restart.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Ending(StrEnum):
+    """How an agent's run ended, by its own account and its exit code."""
+
+    DONE = "done"
+    FAILED = "failed"
+    ASKED = "asked"
+    LIMITED = "limited"  # the provider's usage limit
+    UNAVAILABLE = "unavailable"  # the provider did not answer
+    AUTH = "auth"  # the provider refused the credential
+    STOPPED = "stopped"  # ended by a signal
+
+
+@dataclass(frozen=True)
+class Event:
+    """One thing an agent said or did. `kind` is text, tool, result, error or note; `text` is a single line for people."""
+
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Reading:
+    """All that was read of a run so far. `ended` is set by the agent's own final event, `ok` by what it said there."""
+
+    session: str = ""
+    model: str = ""
+    turns: int = 0
+    tokens: int = 0
+    cost: float = 0.0
+    context: int = 0
+    """Tokens of the conversation now held by the model."""
+    window: int = 0
+    """Tokens the model can hold; 0 when unknown."""
+    text: str = ""
+    """The newest thing the agent said."""
+    error: str = ""
+    ended: bool = False
+    ok: bool = False
+    reason: str = ""
+    """The agent's own word for why it ended."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What an agent is asked to do. `session` is chosen by us, or the one to resume."""
+
+    prompt: str
+    session: str
+    model: str = ""
+    max_turns: int = 0
+    """0 means no limit of our own."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """The agent's table in the configuration, as strings."""
+
+
+@dataclass(frozen=True)
+class Launch:
+    """How to start an agent. Nothing secret, and nothing a stranger wrote, is in `argv` or `env`.
+
+    `argv`, `stdin` and `files` name paths relative to the run directory as `{run}/…`, and to the directory that
+    keeps the agent's own state over attempts as `{state}/…`; the runner fills both in.
+    """
+
+    argv: tuple[str, ...]
+    stdin: str = ""
+    env: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+    """Text files to lay down before the start, by path."""
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """A run to start. The name is fixed by the task and the attempt, so starting twice starts once.
+
+    `commands` are the acceptance commands of a check; `launch` is the agent's. Exactly one of them is given.
+    `base` and `branch` say what the workspace holds when it is first made; an existing one is kept.
+    """
+
+    name: str
+    task: str
+    attempt: int
+    role: str
+    base: str
+    branch: str
+    objects: str
+    """Host path of the read-only object store that holds `base`."""
+    launch: Launch | None = None
+    commands: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Remote:
+    """How the host's git reaches a workspace: the command that runs upload-pack there, and the path it is given."""
+
+    upload_pack: str
+    path: str

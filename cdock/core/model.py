@@ -1,0 +1,315 @@
+"""What cdock sees and remembers, as frozen values.
+
+`World` is everything seen in one tick, `Case` is all of it about one issue. Times are aware and in UTC; `elapsed`
+is a monotonic reading in seconds that means something only inside one process.
+"""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from cdock.core.ids import TaskId
+
+
+class Outcome(StrEnum):
+    """How an attempt ended; at most one each."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    TIMED_OUT = "timed-out"
+    STALLED = "stalled"
+    NEEDS_HELP = "needs-help"
+    HANDOFF = "handoff"
+    CANCELLED = "cancelled"
+    LOST = "lost"  # ended by something outside the agent: never charged to it
+
+
+class Status(StrEnum):
+    """The computed state of a case. Nothing stores it."""
+
+    READY = "ready"
+    CLAIMED = "claimed"
+    IN_PROGRESS = "in-progress"
+    NEEDS_HELP = "needs-help"
+    FAILED = "failed"
+    IN_REVIEW = "in-review"
+    DONE = "done"
+    CANCELLED = "cancelled"
+    FOREIGN = "foreign"
+
+
+class Role(StrEnum):
+    """What a run is for."""
+
+    AGENT = "agent"
+    CHECK = "check"
+
+
+class RunState(StrEnum):
+    """Where a run is in its life."""
+
+    CREATED = "created"
+    RUNNING = "running"
+    EXITED = "exited"
+
+
+@dataclass(frozen=True)
+class Comment:
+    """A comment on an issue. `by_writer`: its author may write to the repository; `mine`: we wrote it."""
+
+    id: int
+    author: str
+    body: str
+    created_at: datetime
+    mine: bool = False
+    by_writer: bool = False
+
+
+@dataclass(frozen=True)
+class Issue:
+    """A request by a person. `number` is what people say; `id` is the forge's database id, never mixed up with it."""
+
+    number: int
+    id: int
+    title: str
+    body: str
+    author: str
+    url: str
+    created_at: datetime
+    open: bool = True
+    labels: frozenset[str] = frozenset()
+    comments: tuple[Comment, ...] = ()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a person said to a help issue. `ref` tells one answer from another."""
+
+    text: str
+    author: str
+    ref: str
+
+
+@dataclass(frozen=True)
+class HelpIssue:
+    """The issue cdock opened for one round of a task."""
+
+    number: int
+    url: str
+    open: bool
+    task: UUID
+    round: int
+    comments: tuple[Comment, ...] = ()
+    closed_by: str = ""
+    closed_by_writer: bool = False
+
+
+@dataclass(frozen=True)
+class PullRequest:
+    """The pull request of a task's branch."""
+
+    number: int
+    url: str
+    head: str
+    open: bool = True
+    merged: bool = False
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One run of one agent. `session` is the agent's conversation, `cost` is in US dollars, `tokens` counts in and out."""
+
+    number: int
+    round: int
+    agent: str
+    started_at: datetime
+    session: str = ""
+    ended_at: datetime | None = None
+    outcome: Outcome | None = None
+    error: str = ""
+    fingerprint: str = ""
+    summary: str = ""
+    turns: int = 0
+    tokens: int = 0
+    cost: float = 0.0
+    answer: str = ""
+    """The `ref` of the answer that opened this attempt's round."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """Our work on one issue. `base` is the commit the branch starts from, `round` counts answers from 1."""
+
+    id: TaskId
+    uuid: UUID
+    issue: int
+    title: str
+    created_at: datetime
+    base: str = ""
+    round: int = 1
+    attempts: tuple[Attempt, ...] = ()
+
+    @property
+    def last(self) -> Attempt | None:
+        """The newest attempt."""
+        return self.attempts[-1] if self.attempts else None
+
+    @property
+    def running(self) -> Attempt | None:
+        """The attempt that has no outcome yet."""
+        last = self.last
+        return last if last and last.outcome is None else None
+
+    def with_attempt(self, attempt: Attempt) -> "Task":
+        """The task with `attempt` added, or put in the place of the one with its number."""
+        kept = tuple(a for a in self.attempts if a.number != attempt.number)
+        return replace(self, attempts=(*kept, attempt), round=attempt.round)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The ref that says who may work on an issue, with the task inside.
+
+    `oid` is the commit the ref points to; `holder` is the poller (one per clone of the repository), `process` its
+    present life. `seen_at` is our own monotonic reading when we first saw this `oid`: leases are judged by how long a
+    claim did not move, never by another machine's clock.
+    """
+
+    issue: int
+    oid: str
+    holder: str
+    process: str
+    seq: int
+    ttl: float
+    task: Task
+    seen_at: float = 0.0
+    machine: str = ""
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """The place of a task on this machine: a git worktree of accepted commits. `head` is the newest of them."""
+
+    task: TaskId
+    path: str
+    base: str
+    head: str
+    pushed: str = ""
+    """The commit the branch has on the forge, as last seen; empty when there is none."""
+
+    @property
+    def has_work(self) -> bool:
+        """Whether there is a commit beyond the base."""
+        return self.head != self.base
+
+    @property
+    def unpushed(self) -> bool:
+        """Whether the forge lacks accepted commits."""
+        return self.has_work and self.head != self.pushed
+
+
+@dataclass(frozen=True)
+class Signals:
+    """The files an agent leaves for us; empty when absent."""
+
+    help: str = ""
+    handoff: str = ""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A container, or a plain process, as the runner sees it."""
+
+    name: str
+    task: TaskId
+    attempt: int
+    role: Role
+    state: RunState
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    exit_code: int | None = None
+    oom: bool = False
+    error: str = ""
+    signals: Signals = field(default_factory=Signals)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the runner says it runs, or is about to."""
+        return self.state is not RunState.EXITED
+
+
+@dataclass(frozen=True)
+class Harvest:
+    """When commits of a run were last fetched (our monotonic clock), and whether the run had ended by then."""
+
+    run: str
+    at: float
+    final: bool
+    refused: str = ""
+    """Why the fetched commits were not accepted; empty when they were."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the agent's own output says about its end; `kind` is a word of `cdock.core.events.Ending`."""
+
+    kind: str
+    text: str = ""
+    session: str = ""
+    turns: int = 0
+    tokens: int = 0
+    cost: float = 0.0
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """What the acceptance commands said: the exit code of the whole run and the end of its output."""
+
+    exit_code: int
+    tail: str
+
+
+@dataclass(frozen=True)
+class Case:
+    """All that was seen about one issue in this tick."""
+
+    issue: Issue
+    claim: Claim | None = None
+    workspace: Workspace | None = None
+    run: Run | None = None
+    check: Run | None = None
+    strays: tuple[Run, ...] = ()
+    """Runs of attempts that already have an outcome."""
+    harvest: Harvest | None = None
+    verdict: Verdict | None = None
+    checked: CheckResult | None = None
+    pull: PullRequest | None = None
+    help: HelpIssue | None = None
+    stop_wished: bool = False
+    pushed_at: float | None = None
+    """Our monotonic reading at the last push of this task by this process."""
+
+
+@dataclass(frozen=True)
+class World:
+    """All that was seen in this tick. `me` is this poller, `process` its present life."""
+
+    now: datetime
+    elapsed: float
+    me: str
+    process: str
+    issues: tuple[Issue, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    workspaces: tuple[Workspace, ...] = ()
+    runs: tuple[Run, ...] = ()
+    pulls: tuple[PullRequest, ...] = ()
+    helps: tuple[HelpIssue, ...] = ()
+    harvests: tuple[tuple[TaskId, Harvest], ...] = ()
+    verdicts: tuple[tuple[str, Verdict], ...] = ()
+    """What the logs of ended agent runs say, by run name."""
+    checks: tuple[tuple[str, CheckResult], ...] = ()
+    pushes: tuple[tuple[TaskId, float], ...] = ()
+    stops: frozenset[TaskId] = frozenset()
+    only: frozenset[int] = frozenset()
+    """When not empty, no other issue is newly claimed."""

@@ -1,0 +1,250 @@
+"""The small doors to the outside: each is the verbs the loop really calls, and no more.
+
+Every method may raise `Unavailable` (nothing is known, look again later) and `Refused` (a person has to act). All
+`ensure_*` and `start` verbs may be repeated: the second call finds what the first one made.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from cdock.core.events import Event, Job, Launch, Reading, Remote, RunSpec
+from cdock.core.ids import TaskId
+from cdock.core.model import Claim, HelpIssue, Issue, PullRequest, Run, Task, Verdict, Workspace
+from cdock.core.policy import Labels
+
+
+class Forge(Protocol):
+    """GitHub, or one like it. Reads are conditional; each write looks first and writes on difference only."""
+
+    def list_issues(self, *, ready: str, held: Collection[int]) -> tuple[Issue, ...]:
+        """Open issues labelled `ready`, and those numbered in `held` whatever their labels and state.
+
+        Held issues come with their comments. Pull requests are never among them.
+        """
+        ...
+
+    def list_helps(self, *, label: str, held: Collection[int]) -> tuple[HelpIssue, ...]:
+        """Help issues, open or closed, that we opened for the issues in `held`, with their comments."""
+        ...
+
+    def list_pulls(self, branches: Collection[str]) -> tuple[PullRequest, ...]:
+        """The newest pull request of each of these branches, whatever its state."""
+        ...
+
+    def may_start(self, issue: int, *, label: str) -> bool:
+        """Whether the person who put `label` on the issue last may write to the repository."""
+        ...
+
+    def ensure_repository_labels(self, labels: Labels) -> tuple[str, ...]:
+        """Create what is missing of the state labels; the names created."""
+        ...
+
+    def ensure_labels(self, issue: int, *, add: Collection[str], remove: Collection[str]) -> None:
+        """Add and remove single labels, leaving all others alone."""
+        ...
+
+    def ensure_comment(self, issue: int, *, marker: str, body: str) -> None:
+        """Our one comment with `marker` on the issue has this body: found and edited, or created."""
+        ...
+
+    def ensure_help(
+        self, *, issue: int, marker: str, title: str, body: str, label: str, closed: bool = False
+    ) -> HelpIssue:
+        """Our one help issue with `marker` exists; with `closed`, it is closed as completed."""
+        ...
+
+    def ensure_pull(self, *, head: str, title: str, body: str) -> PullRequest:
+        """A pull request from `head` to the default branch exists; an open one is adopted as it is."""
+        ...
+
+    def ensure_closed(self, issue: int) -> None:
+        """The issue is closed as completed."""
+        ...
+
+
+class Claims(Protocol):
+    """Who may work on an issue: one compare-and-swap on one ref each."""
+
+    def list(self) -> tuple[Claim, ...]:
+        """All claims of the repository; `seen_at` is left to the caller."""
+        ...
+
+    def swap(self, issue: int, *, expected: str, claim: Claim | None) -> str:
+        """Move the claim from the commit `expected` (empty: absent) to a new one holding `claim` (None: delete).
+
+        Returns the new commit id, empty after a deletion. Raises `ClaimLost` when the ref was not at `expected`.
+        The caller's `claim.oid` is ignored; a fresh nonce makes every commit unique.
+        """
+        ...
+
+    def publish(self, *, expected: str, claim: Claim, branch: str, commit: str) -> str:
+        """Move claim and branch in one atomic push. Returns the claim's new commit id; raises `ClaimLost`."""
+        ...
+
+
+class Workspaces(Protocol):
+    """The host's side of the work: a worktree per task, fed only with accepted commits."""
+
+    @property
+    def objects(self) -> str:
+        """Host path of the object store with all that is published; safe to show to a container read-only."""
+        ...
+
+    def list(self) -> tuple[Workspace, ...]:
+        """All worktrees of this clone."""
+        ...
+
+    def ensure(self, task: Task, *, branch: str) -> Workspace:
+        """The worktree of `task`, made from its pushed branch or else from `task.base` or the default branch."""
+        ...
+
+    def harvest(self, task: Task, *, branch: str, remote: Remote) -> Workspace:
+        """Fetch `branch` from the run's repository into quarantine, check it, accept it, show it in the worktree.
+
+        Raises `Refused` with the reason when the commits are not acceptable; then nothing has changed.
+        """
+        ...
+
+    def note(self, record: Mapping[str, object], *, task: TaskId) -> None:
+        """Write the record into the worktree's `.cdock/state.json`."""
+        ...
+
+    def remove(self, task: TaskId, *, branch: str, force: bool = False) -> None:
+        """Remove the worktree. Raises `Refused` while it holds unpushed commits or a person's edits, unless forced."""
+        ...
+
+
+class Runner(Protocol):
+    """Where agents run: containers, or plain processes. Runs outlive this process and are found again."""
+
+    @property
+    def isolation(self) -> str:
+        """One sentence for people: what separates an agent from this machine."""
+        ...
+
+    def list(self) -> tuple[Run, ...]:
+        """All runs of this poller, ended ones with their exit code and signals."""
+        ...
+
+    def start(self, spec: RunSpec) -> Run:
+        """Start the run, or return the one of that name that is already there."""
+        ...
+
+    def stop(self, name: str, *, grace: float) -> None:
+        """Ask the run to end, kill it after `grace` seconds; done when it has ended. A missing run is no error."""
+        ...
+
+    def remove(self, name: str) -> None:
+        """Remove an ended run; its log is gone after this. A missing run is no error."""
+        ...
+
+    def output(self, name: str, *, offset: int) -> bytes:
+        """All the run printed from byte `offset` on."""
+        ...
+
+    def remote(self, task: TaskId) -> Remote:
+        """How to fetch from the workspace of this task, whether a run of it is alive or not."""
+        ...
+
+    def clear(self, task: TaskId) -> None:
+        """Remove the workspace of a finished task, signals and conversation included."""
+        ...
+
+    def forget_signals(self, task: TaskId) -> None:
+        """Move the signal files of the last attempt aside, so that the next one starts without them."""
+        ...
+
+
+class Agent(Protocol):
+    """A coding agent's command line, as pure functions: no I/O happens here."""
+
+    @property
+    def name(self) -> str:
+        """The name it is configured by."""
+        ...
+
+    def start(self, job: Job) -> Launch:
+        """How to start a new conversation."""
+        ...
+
+    def resume(self, job: Job) -> Launch:
+        """How to go on with `job.session`, `job.prompt` being what is said next."""
+        ...
+
+    def read(self, reading: Reading, line: str) -> tuple[Reading, Sequence[Event]]:
+        """Fold one line of output; never raises, whatever the line is."""
+        ...
+
+    def end(self, reading: Reading, *, exit_code: int, tail: str) -> Verdict:
+        """How the run ended. `tail` is the end of its output."""
+        ...
+
+
+class Logs(Protocol):
+    """What runs printed, kept on this machine byte by byte."""
+
+    def size(self, task: TaskId, run: str) -> int:
+        """Bytes kept so far."""
+        ...
+
+    def append(self, task: TaskId, run: str, data: bytes) -> None:
+        """Keep more bytes."""
+        ...
+
+    def read(self, task: TaskId, run: str, *, offset: int = 0) -> bytes:
+        """The bytes from `offset` on; empty when there are none."""
+        ...
+
+
+class Mirror(Protocol):
+    """The last seen copy of all tasks, for people and for commands that must not wait for the forge."""
+
+    def save(self, record: Mapping[str, object]) -> None:
+        """Replace the copy, atomically; nothing is written when it did not change."""
+        ...
+
+
+class Wishes(Protocol):
+    """What other commands ask of the running poller."""
+
+    def stops(self) -> frozenset[TaskId]:
+        """Tasks somebody asked to stop."""
+        ...
+
+    def granted(self, task: TaskId) -> None:
+        """The wish was carried out; forget it."""
+        ...
+
+
+class Prompts(Protocol):
+    """Texts for agents, from templates."""
+
+    def fill(self, name: str, values: Mapping[str, object]) -> str:
+        """The template with its values. Raises `Misconfigured` when one is missing or the template is broken."""
+        ...
+
+
+class Clock(Protocol):
+    """Time, as the loop sees it."""
+
+    def now(self) -> datetime:
+        """The wall clock, aware, in UTC."""
+        ...
+
+    def elapsed(self) -> float:
+        """Seconds on a clock that never jumps."""
+        ...
+
+    def sleep(self, seconds: float) -> bool:
+        """Wait; returns early with True when the loop was asked to end."""
+        ...
+
+
+class Ids(Protocol):
+    """Randomness, as the loop sees it."""
+
+    def uuid(self) -> UUID:
+        """A new random uuid."""
+        ...
