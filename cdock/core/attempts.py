@@ -1,0 +1,150 @@
+"""What became of an attempt: its outcome, whether the same error came back, and how long to wait."""
+
+import hashlib
+import re
+from datetime import datetime, timedelta
+
+from cdock.core.events import Ending
+from cdock.core.model import Attempt, CheckResult, Outcome, Run, Task, Verdict
+from cdock.core.policy import Policy
+
+LOST_LIMIT = 5
+"""Attempts in a row that something outside ended, before a person is asked."""
+
+_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
+# Order matters: longer and more telling shapes first, so that a later rule finds only what is left.
+_NOISE: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+    (re.compile(pattern), replacement)
+    for pattern, replacement in (
+        (r"https?://\S+", "<url>"),
+        (r"\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b", "<uuid>"),
+        (r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?\b", "<time>"),
+        (r"\b\d\d:\d\d:\d\d(?:[.,]\d+)?\b", "<time>"),
+        (r"(?:/tmp|/var/tmp|/var/folders|/dev/shm)/[^\s'\":,)]+", "<tmp>"),
+        (r"(?:/[\w.@+-]+)+/(?=[\w.@+-]+)", ""),
+        (r"(\.[a-z]{1,4})(?::\d+(?::\d+)?|\(\d+(?:,\d+)?\))", r"\1"),
+        (r"\b(line|column|col|offset|pid|port|attempt|worker|thread)([ =:#]+)\d+", r"\1\2<n>"),
+        (r"\b0x[0-9a-fA-F]+\b", "<addr>"),
+        (r"\b(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{7,64}\b", "<hex>"),
+        (r"\b\d+(?:\.\d+)?\s?(?:ms|s|sec|secs|seconds|m|min|minutes)\b", "<duration>"),
+        (r"\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b", "<ip>"),
+        (r"\blocalhost:\d+", "localhost"),
+        (r"(?<![A-Za-z\d-])\d{4,}\b", "<n>"),
+    )
+)
+
+
+def fingerprint(error: str) -> str:
+    """MD5 (hex) of an error's text without what changes from run to run; equal means "the same error again"."""
+    lines = (_ANSI.sub("", line.rpartition("\r")[2]) for line in error.replace("\r\n", "\n").split("\n"))
+    kept = []
+    for line in lines:
+        for pattern, replacement in _NOISE:
+            line = pattern.sub(replacement, line)
+        line = " ".join(line.split())
+        if line and not re.fullmatch(r"[-=_*~. ]+", line):
+            kept.append(line)
+    text = "\n".join(sorted(set(kept))[:60])
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+
+
+def outcome_of(
+    attempt: Attempt,
+    run: Run | None,
+    *,
+    now: datetime,
+    policy: Policy,
+    verdict: Verdict | None,
+    has_work: bool,
+    refused: str,
+    checked: CheckResult | None,
+    check_lost: bool,
+) -> tuple[Outcome, str]:
+    """How an attempt whose run has ended came out, and the error in words (empty on success)."""
+    if run is None:
+        return Outcome.LOST, "the run of this attempt is gone"
+    if run.signals.help:
+        return Outcome.NEEDS_HELP, run.signals.help.strip()
+    if run.signals.handoff:
+        return Outcome.HANDOFF, ""
+    ended = run.finished_at or now
+    if ended - attempt.started_at >= policy.time_box and run.exit_code != 0:
+        return Outcome.TIMED_OUT, f"no end after {_minutes(policy.time_box)}"
+    if run.error and run.exit_code != 0:
+        # The runner knows of a cause outside the agent, such as an engine that was restarted.
+        return Outcome.LOST, run.error
+    if run.oom and run.exit_code != 0:
+        return Outcome.FAILED, "the agent ran out of memory"
+    if verdict is None:
+        return Outcome.FAILED, f"the agent ended with exit code {run.exit_code} and said nothing"
+    if verdict.kind != Ending.DONE:
+        return _unfinished(verdict)
+    if refused:
+        return Outcome.FAILED, f"the commits were not accepted: {refused}"
+    if not has_work:
+        return Outcome.FAILED, "the agent says it is done but made no commit"
+    if check_lost:
+        return Outcome.LOST, "the run of the acceptance commands is gone"
+    if checked is not None and checked.exit_code != 0:
+        return Outcome.FAILED, checked.tail.strip() or f"acceptance failed with exit code {checked.exit_code}"
+    return Outcome.SUCCEEDED, ""
+
+
+def _unfinished(verdict: Verdict) -> tuple[Outcome, str]:
+    match verdict.kind:
+        case Ending.ASKED:
+            return Outcome.NEEDS_HELP, verdict.text
+        case Ending.AUTH:
+            return Outcome.NEEDS_HELP, f"the agent's provider refused its credential: {verdict.text}"
+        case Ending.LIMITED | Ending.UNAVAILABLE:
+            return Outcome.LOST, verdict.text
+        case _:
+            return Outcome.FAILED, verdict.text or "the agent failed without a word"
+
+
+def _minutes(span: timedelta) -> str:
+    seconds = int(span.total_seconds())
+    return f"{seconds // 60} minutes" if seconds >= 120 else f"{seconds} seconds"
+
+
+def in_round(task: Task) -> tuple[Attempt, ...]:
+    """The attempts since the last answer."""
+    return tuple(a for a in task.attempts if a.round == task.round)
+
+
+def charged(task: Task) -> tuple[Attempt, ...]:
+    """The attempts of this round that count against its budget."""
+    return tuple(
+        a for a in in_round(task) if a.outcome in (Outcome.FAILED, Outcome.TIMED_OUT, Outcome.STALLED)
+    )
+
+
+def spent(task: Task, policy: Policy) -> bool:
+    """Whether one error came back as often in this round as the policy allows, or all attempts are used up."""
+    prints = [a.fingerprint for a in charged(task)]
+    return (
+        any(prints.count(p) >= policy.tries for p in set(prints))
+        or len(prints) >= policy.max_attempts
+        or _lost_in_a_row(task) >= LOST_LIMIT
+    )
+
+
+def _lost_in_a_row(task: Task) -> int:
+    count = 0
+    for attempt in reversed(in_round(task)):
+        if attempt.outcome is not Outcome.LOST:
+            break
+        count += 1
+    return count
+
+
+def not_before(task: Task, policy: Policy) -> datetime | None:
+    """When the next attempt may start; None means at once."""
+    last = task.last
+    if last is None or last.ended_at is None or last.round != task.round:
+        return None
+    if last.outcome in (Outcome.SUCCEEDED, Outcome.HANDOFF, Outcome.NEEDS_HELP):
+        return None
+    failures = len(charged(task)) + _lost_in_a_row(task)
+    pause = min(policy.backoff * (1 << max(failures - 1, 0)), policy.backoff_limit)
+    return last.ended_at + pause

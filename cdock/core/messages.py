@@ -1,0 +1,287 @@
+"""What cdock writes on the forge, and how it finds its own text again.
+
+Every text starts with a hidden marker line. Words of agents and strangers are put into fences longer than any run of
+backticks in them and cut to size, so that they mention nobody, close nothing and forge no marker.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from cdock.core.attempts import charged, in_round, spent
+from cdock.core.events import Ending
+from cdock.core.model import (
+    Answer,
+    Attempt,
+    Case,
+    Comment,
+    HelpIssue,
+    Issue,
+    Outcome,
+    Status,
+    Task,
+    Workspace,
+)
+from cdock.core.policy import Policy
+
+ZERO_WIDTH_SPACE = "\u200b"
+TITLE_LIMIT = 250
+EXCERPT_LIMIT = 6_000
+
+_MARKER = re.compile(r"<!-- cdock:(?P<kind>[a-z]+)(?P<fields>(?: [a-z]+=[\w.-]+)*) -->")
+
+
+@dataclass(frozen=True)
+class Marker:
+    """The hidden first line of a text of ours."""
+
+    kind: str
+    fields: Mapping[str, str]
+
+    def __str__(self) -> str:
+        fields = "".join(f" {name}={value}" for name, value in self.fields.items())
+        return f"<!-- cdock:{self.kind}{fields} -->"
+
+
+def parse_marker(text: str) -> Marker | None:
+    """The marker on the first line of `text`; elsewhere it is somebody's quotation and means nothing."""
+    match = _MARKER.fullmatch(text.lstrip("\ufeff").partition("\n")[0].strip())
+    if match is None:
+        return None
+    pairs = (pair.partition("=") for pair in match["fields"].split())
+    return Marker(match["kind"], {name: value for name, _, value in pairs})
+
+
+def status_marker(task: Task) -> Marker:
+    """The marker of the one status comment of a task."""
+    return Marker("status", {"task": str(task.uuid), "id": str(task.id)})
+
+
+def help_marker(task: Task) -> Marker:
+    """The marker of the help issue of a task's present round."""
+    return Marker("help", {"task": str(task.uuid), "round": str(task.round), "issue": str(task.issue)})
+
+
+def pull_marker(task: Task) -> Marker:
+    """The marker of a task's pull request."""
+    return Marker("pull", {"task": str(task.uuid), "id": str(task.id)})
+
+
+def fenced(text: str, *, limit: int = EXCERPT_LIMIT) -> str:
+    """`text` as a code block it cannot leave, its end kept when it is too long (`limit` in characters)."""
+    clean = "".join(c for c in text.replace("\r\n", "\n") if c in "\n\t" or c.isprintable())
+    clean = clean.strip("\n")
+    if len(clean) > limit:
+        clean = f"[… {len(clean) - limit} characters left out]\n{clean[-limit:]}"
+    longest = max((len(run) for run in re.findall(r"`+", clean)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}text\n{clean}\n{fence}"
+
+
+def inline(text: str, *, limit: int = 120) -> str:
+    """`text` as a single line that mentions nobody, links nothing and breaks no table."""
+    line = " ".join("".join(c for c in text if c.isprintable() or c.isspace()).split())
+    if len(line) > limit:
+        line = line[: limit - 1].rstrip() + "…"
+    line = re.sub(r"([@#])(?=\w)", rf"\1{ZERO_WIDTH_SPACE}", line)
+    line = re.sub(r"([\\`*_~|<>\[\]&])", r"\\\1", line)
+    return line.replace("\\<", "&lt;").replace("\\>", "&gt;").replace("\\&", "&amp;")
+
+
+def title_of(text: str) -> str:
+    """`text` fit for the title of an issue or a pull request: one line, no mention, within the limit."""
+    line = " ".join(text.split())
+    line = re.sub(r"([@#])(?=\w)", rf"\1{ZERO_WIDTH_SPACE}", line)
+    return line if len(line) <= TITLE_LIMIT else line[: TITLE_LIMIT - 1].rstrip() + "…"
+
+
+_HEADLINES: Mapping[Status, str] = {
+    Status.READY: "⏳ **Waiting to start**",
+    Status.CLAIMED: "⏳ **Claimed**, the next attempt is about to start",
+    Status.IN_PROGRESS: "▶️ **In progress**",
+    Status.NEEDS_HELP: "❓ **Needs your help**",
+    Status.FAILED: "✖️ **Stuck**, a help issue is about to open",
+    Status.IN_REVIEW: "👀 **In review**",
+    Status.DONE: "✅ **Done**",
+    Status.CANCELLED: "⏹️ **Stopped**",
+}
+
+_OUTCOMES: Mapping[Outcome, str] = {
+    Outcome.SUCCEEDED: "✅ succeeded",
+    Outcome.FAILED: "✖️ failed",
+    Outcome.TIMED_OUT: "⏱️ timed out",
+    Outcome.STALLED: "⏱️ stalled",
+    Outcome.NEEDS_HELP: "❓ asked for help",
+    Outcome.HANDOFF: "↪️ handed over",
+    Outcome.CANCELLED: "⏹️ stopped",
+    Outcome.LOST: "⚠️ lost (not counted)",
+}
+
+
+def status_comment(case: Case, task: Task, status: Status, policy: Policy) -> str:
+    """The sticky comment: what is true now, nothing that changes by itself as time goes by."""
+    lines = [
+        str(status_marker(task)),
+        f"{_HEADLINES.get(status, status.value)}{_what_next(case, status)}",
+        "",
+    ]
+    lines.append(f"Task `{task.id}` · branch `{task.id.branch(policy.branch_prefix)}`")
+    if task.attempts:
+        lines += ["", "| Attempt | Agent | Outcome | What happened |", "| --- | --- | --- | --- |"]
+        lines += [_row(attempt) for attempt in task.attempts]
+    cost = sum(attempt.cost for attempt in task.attempts)
+    if cost:
+        lines += ["", f"Cost so far: ${cost:.2f}"]
+    if status is Status.CANCELLED and case.issue.open:
+        lines += ["", f"The work is kept. Add the label `{policy.labels.ready}` to go on."]
+    return "\n".join(lines) + "\n"
+
+
+def _what_next(case: Case, status: Status) -> str:
+    if status is Status.NEEDS_HELP and case.help:
+        return f": answer in #{case.help.number} and the same agent goes on"
+    if status in (Status.IN_REVIEW, Status.DONE) and case.pull:
+        return f": #{case.pull.number}"
+    return ""
+
+
+def _row(attempt: Attempt) -> str:
+    outcome = _OUTCOMES[attempt.outcome] if attempt.outcome else "▶️ running"
+    said = attempt.error or attempt.summary
+    # The last line of a failure is the one that names it, the first of a summary the one that sums up.
+    lines = [line for line in said.splitlines() if line.strip()] or [""]
+    line = lines[-1] if attempt.error else lines[0]
+    return f"| {attempt.number} | {attempt.agent} | {outcome} | {inline(line)} |"
+
+
+def help_title(task: Task) -> str:
+    """The title of a help issue."""
+    return title_of(f"Help wanted: {task.title}")
+
+
+def help_body(case: Case, task: Task, policy: Policy) -> str:
+    """The help issue: the question, what was tried, and how to answer."""
+    last = task.last
+    asked = last is not None and last.outcome is Outcome.NEEDS_HELP
+    lines = [str(help_marker(task)), ""]
+    if asked and last is not None:
+        lines += [f"The agent working on #{task.issue} asks:", "", fenced(last.error)]
+    else:
+        lines += [f"The agent working on #{task.issue} is stuck{_why_stuck(task, policy)}.", ""]
+        if last is not None:
+            lines += ["### The error", "", fenced(last.error or "no error text")]
+    tried = in_round(task)
+    if tried:
+        lines += ["", "### What was tried", ""]
+        lines += ["| Attempt | Agent | Outcome | What happened |", "| --- | --- | --- | --- |"]
+        lines += [_row(attempt) for attempt in tried]
+    lines += [
+        "",
+        "### How to answer",
+        "",
+        "Write a comment here: the same agent reads it and goes on where it stopped. "
+        "Close this issue without a comment to let it decide by itself. "
+        "Only answers of people who may write to this repository count.",
+    ]
+    if last is not None and last.fingerprint:
+        lines += ["", f"Task `{task.id}` · error fingerprint `{last.fingerprint}`"]
+    else:
+        lines += ["", f"Task `{task.id}`"]
+    return "\n".join(lines) + "\n"
+
+
+def _why_stuck(task: Task, policy: Policy) -> str:
+    prints = [attempt.fingerprint for attempt in charged(task)]
+    if any(prints.count(p) >= policy.tries for p in prints):
+        return f": the same error came back {policy.tries} times"
+    if spent(task, policy) and prints:
+        return f": {len(prints)} attempts failed"
+    return ": something outside the agent ended its last attempts"
+
+
+def pull_title(task: Task) -> str:
+    """The title of the pull request."""
+    return title_of(task.title)
+
+
+def pull_body(case: Case, task: Task, policy: Policy) -> str:
+    """The pull request's text; its closing keyword is the only one in it."""
+    last = task.last
+    lines = [str(pull_marker(task)), f"Closes #{task.issue}", ""]
+    if last is not None and last.summary:
+        lines += ["### What the agent says", "", fenced(last.summary, limit=3_000), ""]
+    if policy.acceptance:
+        lines += ["### Acceptance", ""]
+        lines += [f"- [x] {_code(command)}" for command in policy.acceptance]
+        lines.append("")
+    else:
+        lines += [
+            "No acceptance commands are configured: nothing was verified but that there are commits.",
+            "",
+        ]
+    cost = sum(attempt.cost for attempt in task.attempts)
+    spending = f" · ${cost:.2f}" if cost else ""
+    count = len(task.attempts)
+    lines.append(f"Task `{task.id}` · {count} attempt{'s' if count != 1 else ''}{spending}")
+    return "\n".join(lines) + "\n"
+
+
+def _code(text: str) -> str:
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    ticks = "`" * (longest + 1)
+    pad = " " if longest else ""
+    return f"{ticks}{pad}{' '.join(text.split())}{pad}{ticks}"
+
+
+def answer_of(help_issue: HelpIssue) -> Answer | None:
+    """What a person with write access said to a help issue: all their comments, or its closing without any."""
+    said = [c for c in help_issue.comments if c.by_writer and not is_ours(c) and c.body.strip()]
+    if said:
+        text = "\n\n".join(visible(comment.body) for comment in said)
+        return Answer(text=text, author=said[-1].author, ref=f"comment-{said[-1].id}")
+    if not help_issue.open and help_issue.closed_by_writer:
+        text = "Nobody has more to add: decide by yourself, note the decision, and go on."
+        return Answer(text=text, author=help_issue.closed_by, ref=f"closed-{help_issue.number}")
+    return None
+
+
+def is_ours(comment: Comment) -> bool:
+    """Whether cdock wrote it: our account and a marker. A person may use the same account as cdock does."""
+    return comment.mine and parse_marker(comment.body) is not None
+
+
+def visible(text: str) -> str:
+    """A text of the forge without what its readers cannot see: comments, and characters that hide or reorder."""
+    text = re.sub(r"<!--.*?(?:-->|\Z)", "", text.replace("\r\n", "\n"), flags=re.DOTALL)
+    return "".join(c for c in text if c in "\n\t" or (c.isprintable() and c != ZERO_WIDTH_SPACE)).strip()
+
+
+def prompt_values(
+    issue: Issue, task: Task, workspace: Workspace, policy: Policy, *, answer: Answer | None
+) -> dict[str, object]:
+    """What a prompt template may name."""
+    earlier = in_round(task)
+    last = task.last
+    return {
+        "task": {
+            "id": str(task.id),
+            "title": visible(issue.title),
+            "description": visible(issue.body),
+            "branch": task.id.branch(policy.branch_prefix),
+            "issue": issue.number,
+        },
+        "attempt": len(earlier) + 1,
+        "tries": policy.tries,
+        "lesson": last.error if last and last.round == task.round and last.outcome in _TEACHING else "",
+        "has_work": workspace.has_work,
+        "answer": answer.text if answer else "",
+        "acceptance": list(policy.acceptance),
+    }
+
+
+_TEACHING = (Outcome.FAILED, Outcome.TIMED_OUT, Outcome.STALLED)
+
+
+def summary_of(kind: str, text: str) -> str:
+    """The words of an agent worth keeping in the record: the end of what it said, cut to 2,000 characters."""
+    return text.strip()[-2_000:] if kind == Ending.DONE else ""
