@@ -13,6 +13,14 @@ from cdock.forge.domain.errors import DomainError
 LIMIT: Final = 60.0
 """Seconds after which a git command is given up."""
 
+# For reflogs and for commits that name nobody; commits by people name them.
+_WRITER: Final = {
+    "GIT_AUTHOR_NAME": "forge",
+    "GIT_AUTHOR_EMAIL": "noreply@github.localhost",
+    "GIT_COMMITTER_NAME": "forge",
+    "GIT_COMMITTER_EMAIL": "noreply@github.localhost",
+}
+
 
 class GitFailed(DomainError):
     """Git refused; `code` is its exit code and `output` what it said."""
@@ -64,7 +72,7 @@ def git_coded(
             ["git", f"--git-dir={git_dir}", *args],
             input=fed,
             capture_output=True,
-            env=environment(env),
+            env=environment(_WRITER | dict(env or {})),
             timeout=LIMIT,
             check=False,
         )

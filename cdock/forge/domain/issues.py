@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from cdock.forge.domain import events, marks, milestones, reactions, references, repos, texts
+from cdock.forge.domain import events, gitdir, marks, milestones, reactions, references, repos, texts
 from cdock.forge.domain.errors import Forbidden, Gone, NotFound, invalid, missing
 from cdock.forge.domain.labels import Label, label_of
 from cdock.forge.domain.milestones import Milestone
@@ -176,8 +176,8 @@ def reopen(tx: Tx, repo: Repo, issue: Issue, *, actor: User | None) -> Issue:
         return issue
     if not (allows(tx, repo, person, Role.TRIAGE) or (issue.closed_by and issue.closed_by.id == person.id)):
         raise Forbidden("You do not have permission to reopen this issue.")
-    if issue.pull and issue.pull.merged:
-        raise invalid("PullRequest", "state", "state cannot be changed. The pull request was merged.")
+    if issue.pull:
+        _check_reopening_pull(tx, repo, issue)
     tx.update(
         "issue",
         issue.id,
@@ -240,6 +240,27 @@ def checked_body(body: str | None, *, kind: str) -> str | None:
     if body is not None and len(body) > texts.BODY_LIMIT:
         raise invalid(kind, "body", f"body is too long (maximum is {texts.BODY_LIMIT} characters)")
     return body
+
+
+def _check_reopening_pull(tx: Tx, repo: Repo, issue: Issue) -> None:
+    pull = tx.row("SELECT * FROM pull WHERE issue_id = ?", issue.id)
+    if pull is None:
+        return
+    why = None
+    if pull["merged"]:
+        why = "The pull request was merged."
+    elif not gitdir.has_ref(repo.git_dir, f"refs/heads/{pull['head_ref']}"):
+        why = f"The {pull['head_ref']} branch has been deleted."
+    elif tx.row(
+        "SELECT 1 FROM pull JOIN issue ON issue.id = issue_id "
+        "WHERE repo_id = ? AND state = 'open' AND head_ref = ? AND base_ref = ?",
+        repo.id,
+        pull["head_ref"],
+        pull["base_ref"],
+    ):
+        why = f"There is already an open pull request from {pull['head_ref']} to {pull['base_ref']}."
+    if why:
+        raise invalid("PullRequest", "state", f"state cannot be changed. {why}")
 
 
 def load(tx: Tx, rows: Iterable[sqlite3.Row]) -> list[Issue]:

@@ -16,8 +16,20 @@ Kind = Literal["User", "Bot", "Organization"]
 
 # First path segments of the REST interface and of the forge's own pages: a user of that name would have no pages.
 RESERVED: Final = frozenset(
-    ("api", "graphql", "meta", "orgs", "rate_limit", "repos", "repositories")
-    + ("search", "settings", "user", "users", "versions")
+    {
+        "api",
+        "graphql",
+        "meta",
+        "orgs",
+        "rate_limit",
+        "repos",
+        "repositories",
+        "search",
+        "settings",
+        "user",
+        "users",
+        "versions",
+    }
 )
 _LOGIN: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})(?:\[bot\])?")
 
