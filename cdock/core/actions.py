@@ -49,6 +49,11 @@ class StopRun(_OnCase):
 
 
 @dataclass(frozen=True)
+class HoldTask(_OnCase):
+    """Remember that a person stopped the task while no attempt was running."""
+
+
+@dataclass(frozen=True)
 class HarvestWork(_OnCase):
     """Fetch the commits of the workspace's run into quarantine, check them, accept them."""
 
@@ -124,6 +129,7 @@ Action = (
     | PrepareWorkspace
     | StartAttempt
     | StopRun
+    | HoldTask
     | HarvestWork
     | StartCheck
     | RecordOutcome

@@ -50,7 +50,7 @@ def fingerprint(error: str) -> str:
 
 def outcome_of(
     attempt: Attempt,
-    run: Run | None,
+    run: Run,
     *,
     now: datetime,
     policy: Policy,
@@ -58,11 +58,8 @@ def outcome_of(
     has_work: bool,
     refused: str,
     checked: CheckResult | None,
-    check_lost: bool,
 ) -> tuple[Outcome, str]:
     """How an attempt whose run has ended came out, and the error in words (empty on success)."""
-    if run is None:
-        return Outcome.LOST, "the run of this attempt is gone"
     if run.signals.help:
         return Outcome.NEEDS_HELP, run.signals.help.strip()
     if run.signals.handoff:
@@ -83,8 +80,6 @@ def outcome_of(
         return Outcome.FAILED, f"the commits were not accepted: {refused}"
     if not has_work:
         return Outcome.FAILED, "the agent says it is done but made no commit"
-    if check_lost:
-        return Outcome.LOST, "the run of the acceptance commands is gone"
     if checked is not None and checked.exit_code != 0:
         return Outcome.FAILED, checked.tail.strip() or f"acceptance failed with exit code {checked.exit_code}"
     return Outcome.SUCCEEDED, ""

@@ -22,7 +22,7 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True)
 class Event:
-    """One thing an agent said or did. `kind` is text, tool, result, error or note; `text` is a single line for people."""
+    """One thing an agent said or did. `kind` is text, tool, result, error or note; `text` is one line for people."""
 
     kind: str
     text: str

@@ -103,7 +103,8 @@ _HEADLINES: Mapping[Status, str] = {
     Status.FAILED: "✖️ **Stuck**, a help issue is about to open",
     Status.IN_REVIEW: "👀 **In review**",
     Status.DONE: "✅ **Done**",
-    Status.CANCELLED: "⏹️ **Stopped**",
+    Status.CANCELLED: "⏹️ **Ended without a merge**",
+    Status.WAITING: "⏸️ **Stopped by a person**",
 }
 
 _OUTCOMES: Mapping[Outcome, str] = {
@@ -132,8 +133,10 @@ def status_comment(case: Case, task: Task, status: Status, policy: Policy) -> st
     cost = sum(attempt.cost for attempt in task.attempts)
     if cost:
         lines += ["", f"Cost so far: ${cost:.2f}"]
+    if status is Status.WAITING:
+        lines += ["", f"The work is kept. Add the label `{policy.labels.ready}` to go on with it."]
     if status is Status.CANCELLED and case.issue.open:
-        lines += ["", f"The work is kept. Add the label `{policy.labels.ready}` to go on."]
+        lines += ["", f"The branch is kept. Add the label `{policy.labels.ready}` to start anew."]
     return "\n".join(lines) + "\n"
 
 
@@ -159,7 +162,7 @@ def help_title(task: Task) -> str:
     return title_of(f"Help wanted: {task.title}")
 
 
-def help_body(case: Case, task: Task, policy: Policy) -> str:
+def help_body(task: Task, policy: Policy) -> str:
     """The help issue: the question, what was tried, and how to answer."""
     last = task.last
     asked = last is not None and last.outcome is Outcome.NEEDS_HELP
@@ -204,7 +207,7 @@ def pull_title(task: Task) -> str:
     return title_of(task.title)
 
 
-def pull_body(case: Case, task: Task, policy: Policy) -> str:
+def pull_body(task: Task, policy: Policy) -> str:
     """The pull request's text; its closing keyword is the only one in it."""
     last = task.last
     lines = [str(pull_marker(task)), f"Closes #{task.issue}", ""]

@@ -36,6 +36,7 @@ class Status(StrEnum):
     IN_REVIEW = "in-review"
     DONE = "done"
     CANCELLED = "cancelled"
+    WAITING = "waiting"  # a person stopped it
     FOREIGN = "foreign"
 
 
@@ -118,7 +119,7 @@ class PullRequest:
 
 @dataclass(frozen=True)
 class Attempt:
-    """One run of one agent. `session` is the agent's conversation, `cost` is in US dollars, `tokens` counts in and out."""
+    """One run of one agent. `session` is its conversation, `cost` is in US dollars, `tokens` counts in and out."""
 
     number: int
     round: int
@@ -139,7 +140,11 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Task:
-    """Our work on one issue. `base` is the commit the branch starts from, `round` counts answers from 1."""
+    """Our work on one issue.
+
+    `base` is the commit the branch starts from, `round` counts answers from 1, `stopped` says that a person stopped
+    it and nobody has said go since.
+    """
 
     id: TaskId
     uuid: UUID
@@ -149,6 +154,7 @@ class Task:
     base: str = ""
     round: int = 1
     attempts: tuple[Attempt, ...] = ()
+    stopped: bool = False
 
     @property
     def last(self) -> Attempt | None:

@@ -1,4 +1,4 @@
-"""The stored form of a task: the JSON of `.cdock/state.json` and of a claim. Written as version 1, checked on reading."""
+"""The stored form of a task: the JSON of `.cdock/state.json` and of a claim. Version 1, checked on reading."""
 
 import json
 from datetime import datetime, timedelta
@@ -81,6 +81,7 @@ class TaskRecord(_Stored):
     parent_worktree: str | None = None
     sub_worktrees: tuple[str, ...] = ()
     status: str = ""
+    stopped: bool = False
     attempts: AttemptsRecord = AttemptsRecord()
     timing: TimingRecord = TimingRecord()
 
@@ -123,6 +124,7 @@ def record_of(
         created_at=task.created_at,
         github=GitHubRecord(issue_number=task.issue, pr_number=pull.number if pull else None, labels=labels),
         status=status.value if status else "",
+        stopped=task.stopped,
         attempts=AttemptsRecord(
             current=len(same),
             max=policy.tries,
@@ -158,6 +160,7 @@ def task_of(record: TaskRecord) -> Task:
         created_at=record.created_at,
         base=record.base,
         round=record.attempts.round,
+        stopped=record.stopped,
         attempts=tuple(Attempt(**dict(a)) for a in record.attempts.history),
     )
 

@@ -1,0 +1,337 @@
+"""The heart: what was seen becomes what to do. No step is remembered; the same world gives the same plan.
+
+```
+READY → CLAIMED → IN_PROGRESS → IN_REVIEW → DONE         any → CANCELLED (issue or pull request closed)
+           ↑          ↓  ↑                               any → WAITING (a person stopped it)
+        answer ← NEEDS_HELP ← FAILED                     FOREIGN (another poller holds it)
+```
+"""
+
+from datetime import datetime, timedelta
+
+from cdock.core import messages
+from cdock.core.actions import (
+    Action,
+    AskForHelp,
+    CloseHelp,
+    CloseIssue,
+    HarvestWork,
+    HoldTask,
+    OpenPullRequest,
+    PrepareWorkspace,
+    PublishWork,
+    RecordOutcome,
+    ReleaseClaim,
+    RemoveRuns,
+    RemoveWorkspace,
+    RenewClaim,
+    ShowStatus,
+    StartAttempt,
+    StartCheck,
+    StopRun,
+    TakeClaim,
+)
+from cdock.core.attempts import fingerprint, not_before, outcome_of, spent
+from cdock.core.events import Ending
+from cdock.core.model import (
+    Answer,
+    Attempt,
+    Case,
+    Claim,
+    HelpIssue,
+    Issue,
+    Outcome,
+    Role,
+    Run,
+    Status,
+    Task,
+    World,
+)
+from cdock.core.policy import Labels, Policy
+
+
+def cases_of(world: World) -> tuple[Case, ...]:
+    """Everything seen, sorted by issue: oldest first, so that the order is total."""
+    claims = {claim.issue: claim for claim in world.claims}
+    issues = sorted(world.issues, key=lambda issue: (issue.created_at, issue.number))
+    return tuple(_case(issue, claims.get(issue.number), world) for issue in issues)
+
+
+def _case(issue: Issue, claim: Claim | None, world: World) -> Case:
+    if claim is None:
+        return Case(issue=issue)
+    task = claim.task
+    runs = [run for run in world.runs if run.task == task.id]
+    running = task.running
+    current = {run.role: run for run in runs if running and run.attempt == running.number}
+    run, check = current.get(Role.AGENT), current.get(Role.CHECK)
+    helps = [found for found in world.helps if found.task == task.uuid]
+    pulls = [pull for pull in world.pulls if pull.head.endswith(task.id.name)]
+    return Case(
+        issue=issue,
+        claim=claim,
+        workspace=next((w for w in world.workspaces if w.task == task.id), None),
+        run=run,
+        check=check,
+        strays=tuple(stray for stray in runs if stray not in (run, check)),
+        harvest=dict(world.harvests).get(task.id),
+        verdict=dict(world.verdicts).get(run.name) if run else None,
+        checked=dict(world.checks).get(check.name) if check else None,
+        pull=max(pulls, key=lambda pull: pull.number, default=None),
+        help=max(helps, key=lambda found: (found.round, found.number), default=None),
+        stop_wished=task.id in world.stops,
+        pushed_at=dict(world.pushes).get(task.id),
+    )
+
+
+def foreign(claim: Claim, world: World) -> bool:
+    """Whether another poller wrote the claim. Our own former life is not another."""
+    return claim.holder != world.me
+
+
+def live(claim: Claim, world: World, policy: Policy) -> bool:
+    """Whether a claim was seen to move lately enough, by our own clock."""
+    return world.elapsed - claim.seen_at < claim.ttl + policy.lease_margin.total_seconds()
+
+
+def status_of(case: Case, world: World, policy: Policy) -> Status:
+    """The state is read off the world every time; nothing stores it."""
+    claim, pull = case.claim, case.pull
+    if claim and foreign(claim, world) and live(claim, world, policy):
+        return Status.FOREIGN
+    if pull and pull.merged:
+        return Status.DONE
+    if not case.issue.open or (pull and not pull.open):
+        return Status.CANCELLED
+    if claim is None or foreign(claim, world):
+        return Status.READY
+    if pull:
+        return Status.IN_REVIEW
+    task = claim.task
+    if task.running:
+        return Status.IN_PROGRESS
+    if task.stopped and policy.labels.ready not in case.issue.labels:
+        return Status.WAITING
+    if answer(case, task):
+        return Status.CLAIMED
+    if _help_of(case, task):
+        return Status.NEEDS_HELP
+    if spent(task, policy) or _asked(task):
+        return Status.FAILED
+    return Status.CLAIMED
+
+
+def answer(case: Case, task: Task) -> Answer | None:
+    """What a person said to the help issue of this round."""
+    found = _help_of(case, task)
+    return messages.answer_of(found) if found else None
+
+
+def _help_of(case: Case, task: Task) -> HelpIssue | None:
+    return case.help if case.help and case.help.round == task.round else None
+
+
+def _asked(task: Task) -> bool:
+    last = task.last
+    return last is not None and last.round == task.round and last.outcome is Outcome.NEEDS_HELP
+
+
+class Slots:
+    """Room for attempts on this machine, used up while one plan is made."""
+
+    def __init__(self, *, claims: int, runs: int) -> None:
+        self.claims = claims
+        self.runs = runs
+
+    def claim(self) -> bool:
+        """Take room for one more claimed issue, if there is any."""
+        if self.claims <= 0:
+            return False
+        self.claims -= 1
+        return True
+
+    def run(self) -> bool:
+        """Take room for one more run, if there is any."""
+        if self.runs <= 0:
+            return False
+        self.runs -= 1
+        return True
+
+
+def plan(world: World, policy: Policy) -> tuple[Action, ...]:
+    """What to do now, at most one step and one update of what is shown per issue."""
+    cases = [(case, status_of(case, world, policy)) for case in cases_of(world)]
+    busy = sum(status in (Status.CLAIMED, Status.IN_PROGRESS) for _, status in cases)
+    alive = sum(run.alive for run in world.runs)
+    slots = Slots(claims=policy.max_parallel - busy, runs=policy.max_parallel - alive)
+    return tuple(
+        step for case, status in cases for step in steps_for(case, status, world, policy=policy, slots=slots)
+    )
+
+
+def steps_for(
+    case: Case, status: Status, world: World, *, policy: Policy, slots: Slots
+) -> tuple[Action, ...]:
+    """The next step of one case, and what should be shown of it."""
+    claim = case.claim
+    if status is Status.FOREIGN:
+        alive = next((run for run in case.strays + _runs(case) if run.alive), None)
+        return (StopRun(case, alive.role, "another poller holds the issue"),) if alive else ()
+    if claim is None or foreign(claim, world):
+        # A stale claim on a settled issue is taken over too: somebody has to clear up after its holder.
+        wanted = not world.only or case.issue.number in world.only
+        return (TakeClaim(case),) if wanted and slots.claim() else ()
+    show = _show(case, claim.task, status, policy)
+    step = _next(case, claim, status, world, policy=policy, slots=slots)
+    if isinstance(step, _FLEETING):
+        return (step,)
+    if isinstance(step, ReleaseClaim) and show:
+        return (show,)
+    return tuple(found for found in (step, show) if found)
+
+
+# After these the status is another one, so showing the present one would only be noise on the issue.
+_FLEETING = (StartAttempt, RecordOutcome, AskForHelp, OpenPullRequest)
+
+
+def _runs(case: Case) -> tuple[Run, ...]:
+    return tuple(run for run in (case.run, case.check) if run)
+
+
+def _next(
+    case: Case, claim: Claim, status: Status, world: World, *, policy: Policy, slots: Slots
+) -> Action | None:
+    task = claim.task
+    if claim.process != world.process or world.elapsed - claim.seen_at >= claim.ttl / 3:
+        return RenewClaim(case)
+    if status in (Status.DONE, Status.CANCELLED):
+        return _wind_up(case, task, status, world, policy)
+    if case.workspace is None:
+        return PrepareWorkspace(case)
+    if attempt := task.running:
+        return _attend(case, attempt, world, policy=policy, slots=slots)
+    if case.strays:
+        return RemoveRuns(case)
+    if case.workspace.unpushed:
+        return PublishWork(case)
+    if case.stop_wished and status is not Status.IN_REVIEW:
+        return HoldTask(case)
+    if case.help and case.help.open and case.help.round < task.round:
+        return CloseHelp(case)
+    if status is Status.FAILED:
+        return AskForHelp(case)
+    if status is not Status.CLAIMED:
+        return None
+    if task.last and task.last.outcome is Outcome.SUCCEEDED:
+        return OpenPullRequest(case)
+    said = answer(case, task)
+    pause = not_before(task, policy)
+    if said is None and pause is not None and world.now < pause:
+        return None
+    return StartAttempt(case, said) if slots.run() else None
+
+
+def _attend(case: Case, attempt: Attempt, world: World, *, policy: Policy, slots: Slots) -> Action | None:
+    """The next step of an attempt that has no outcome yet."""
+    run, workspace = case.run, case.workspace
+    if run is None:
+        return RecordOutcome(case, Outcome.LOST, "the run of this attempt is gone")
+    if run.alive:
+        if case.stop_wished:
+            return StopRun(case, Role.AGENT, "somebody asked for it")
+        if world.now - attempt.started_at >= policy.time_box:
+            return StopRun(case, Role.AGENT, "its time is up")
+        if workspace and workspace.unpushed and _due(case.pushed_at, world, policy.push_every):
+            return PublishWork(case)
+        harvested = case.harvest.at if case.harvest and case.harvest.run == run.name else None
+        started = run.started_at is not None and world.now - run.started_at >= policy.harvest_every
+        if _due(harvested, world, policy.harvest_every) and (harvested is not None or started):
+            return HarvestWork(case)
+        return None
+    if not (case.harvest and case.harvest.run == run.name and case.harvest.final):
+        return HarvestWork(case, final=True)
+    if case.stop_wished:
+        return RecordOutcome(case, Outcome.CANCELLED, "stopped by a person")
+    refused = case.harvest.refused
+    has_work = bool(workspace and workspace.has_work)
+    ended = case.verdict is not None and case.verdict.kind == Ending.DONE
+    asks = bool(run.signals.help or run.signals.handoff)
+    if policy.acceptance and ended and has_work and not refused and not asks:
+        check = case.check
+        if check is None:
+            return StartCheck(case) if slots.run() else None
+        if check.alive:
+            late = _passed(check.started_at, world.now, policy.time_box)
+            return StopRun(case, Role.CHECK, "its time is up") if late else None
+    outcome, error = outcome_of(
+        attempt,
+        run,
+        now=world.now,
+        policy=policy,
+        verdict=case.verdict,
+        has_work=has_work,
+        refused=refused,
+        checked=case.checked,
+    )
+    print_ = fingerprint(error) if error and outcome not in _UNPRINTED else ""
+    return RecordOutcome(case, outcome, error, print_)
+
+
+_UNPRINTED = (Outcome.NEEDS_HELP, Outcome.LOST, Outcome.CANCELLED)
+
+
+def _wind_up(case: Case, task: Task, status: Status, world: World, policy: Policy) -> Action | None:
+    """Leave nothing behind, and lose nothing while doing so."""
+    for run in _runs(case):
+        if run.alive:
+            return StopRun(case, run.role, "the issue is settled")
+    if task.running:
+        if case.run and not (case.harvest and case.harvest.run == case.run.name and case.harvest.final):
+            return HarvestWork(case, final=True)
+        return RecordOutcome(case, Outcome.CANCELLED, "the issue was settled meanwhile")
+    if case.strays:
+        return RemoveRuns(case)
+    if case.workspace and case.workspace.unpushed and status is Status.CANCELLED:
+        return PublishWork(case)
+    if status is Status.DONE and case.issue.open:
+        return CloseIssue(case)
+    if case.help and case.help.open:
+        return CloseHelp(case)
+    if case.workspace:
+        return RemoveWorkspace(case)
+    return ReleaseClaim(case)
+
+
+def _due(since: float | None, world: World, every: timedelta) -> bool:
+    return since is None or world.elapsed - since >= every.total_seconds()
+
+
+def _passed(since: datetime | None, now: datetime, span: timedelta) -> bool:
+    return since is not None and now - since >= span
+
+
+def state_label(status: Status, labels: Labels) -> str:
+    """The label that shows a status; empty for those that show none."""
+    return {
+        Status.CLAIMED: labels.in_progress,
+        Status.IN_PROGRESS: labels.in_progress,
+        Status.NEEDS_HELP: labels.needs_help,
+        Status.FAILED: labels.failed,
+        Status.IN_REVIEW: labels.in_review,
+        Status.DONE: labels.done,
+        Status.WAITING: labels.waiting,
+    }.get(status, "")
+
+
+def _show(case: Case, task: Task, status: Status, policy: Policy) -> ShowStatus | None:
+    """The update that brings labels and comment to `status`, or None when they are right."""
+    wanted = {label for label in (state_label(status, policy.labels), task.id.label) if label}
+    add = frozenset(wanted - case.issue.labels)
+    remove = frozenset((policy.labels.states & case.issue.labels) - wanted)
+    comment = messages.status_comment(case, task, status, policy)
+    marker = str(messages.status_marker(task))
+    there = next((c.body for c in case.issue.comments if c.mine and c.body.startswith(marker)), None)
+    same = there is not None and there.strip() == comment.strip()
+    if same and not add and not remove:
+        return None
+    return ShowStatus(case, comment, add, remove)

@@ -1,0 +1,91 @@
+"""All the ports in one place, and the little this process remembers between two looks."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from cdock.core.events import Reading
+from cdock.core.ids import TaskId
+from cdock.core.model import Claim, Harvest, HelpIssue, Issue, PullRequest
+from cdock.core.policy import Policy
+from cdock.ports import (
+    Agent,
+    Claims,
+    Clock,
+    Forge,
+    Ids,
+    Logs,
+    Mirror,
+    Prompts,
+    Runner,
+    Wishes,
+    Workspaces,
+)
+
+
+@dataclass(frozen=True)
+class Remote:
+    """What the forge and its git said when they were last asked."""
+
+    issues: tuple[Issue, ...] = ()
+    helps: tuple[HelpIssue, ...] = ()
+    pulls: tuple[PullRequest, ...] = ()
+
+
+@dataclass(frozen=True)
+class Pause:
+    """No step of this issue before `until` (monotonic), after `failures` in a row."""
+
+    until: float
+    failures: int
+
+
+@dataclass
+class Memory:
+    """Lost with the process without harm: each part is read or made again."""
+
+    remote: Remote | None = None
+    read_at: float = 0.0
+    stale: bool = True
+    """Whether the forge has to be read again at the next look."""
+    claims: dict[int, Claim] = field(default_factory=dict)
+    readings: dict[str, tuple[int, Reading]] = field(default_factory=dict)
+    """What agents said, by run, with the number of bytes it was made from."""
+    harvests: dict[TaskId, Harvest] = field(default_factory=dict)
+    pushes: dict[TaskId, float] = field(default_factory=dict)
+    pauses: dict[int, Pause] = field(default_factory=dict)
+    shown: dict[int, tuple[str, float]] = field(default_factory=dict)
+    """What was last shown on an issue and when, so that a reader that lags behind is not written to again."""
+
+
+@dataclass
+class House:
+    """Everything the loop works with."""
+
+    forge: Forge
+    claims: Claims
+    workspaces: Workspaces
+    runner: Runner
+    agents: Mapping[str, Agent]
+    logs: Logs
+    mirror: Mirror
+    wishes: Wishes
+    prompts: Prompts
+    clock: Clock
+    ids: Ids
+    policy: Policy
+    me: str
+    """This poller: stable over restarts, one per clone of the repository."""
+    process: str
+    """The present life of this poller."""
+    machine: str = ""
+    """The machine's name, for people."""
+    poll_every: float = 15.0
+    """Seconds between two reads of the forge."""
+    look_every: float = 1.0
+    """Seconds between two looks at this machine while something runs."""
+    workers: int = 4
+    """Cases whose steps are performed side by side."""
+    only: frozenset[int] = frozenset()
+    agent_settings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """The configuration tables of the agents, by name."""
+    memory: Memory = field(default_factory=Memory)

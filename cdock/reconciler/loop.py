@@ -1,0 +1,168 @@
+"""The loop: look, plan, act, look again. A tick that did something is followed by another at once."""
+
+import logging
+from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
+
+from cdock.core.actions import Action, ReleaseClaim, ShowStatus
+from cdock.core.errors import CdockError, ClaimLost, Unavailable
+from cdock.core.model import Status, World
+from cdock.core.plan import cases_of, plan, status_of
+from cdock.core.record import dump_record, record_of
+from cdock.reconciler.house import House, Pause
+from cdock.reconciler.observe import observe
+from cdock.reconciler.perform import perform
+
+log = logging.getLogger("cdock")
+
+LAG = 30.0
+"""Seconds for which a write to an issue is not repeated because a read does not show it yet."""
+
+
+def tick(house: House) -> tuple[Action, ...]:
+    """One round: what was done, or tried."""
+    world = observe(house)
+    steps = _ready(plan(world, house.policy), house, world)
+    by_issue: dict[int, list[Action]] = defaultdict(list)
+    for step in steps:
+        by_issue[step.issue].append(step)
+    if len(by_issue) > 1 and house.workers > 1:
+        with ThreadPoolExecutor(max_workers=house.workers) as pool:
+            list(pool.map(lambda own: _perform_all(own, house), by_issue.values()))
+    else:
+        for own in by_issue.values():
+            _perform_all(own, house)
+    _mirror(house, world)
+    return steps
+
+
+def _ready(steps: tuple[Action, ...], house: House, world: World) -> tuple[Action, ...]:
+    """The steps whose issue does not pause after a failure, and that were not done just now."""
+    return tuple(
+        step
+        for step in steps
+        if not (pause := house.memory.pauses.get(step.issue)) or pause.until <= world.elapsed
+        if not (isinstance(step, ShowStatus) and _just_shown(step, house, world))
+    )
+
+
+def _just_shown(step: ShowStatus, house: House, world: World) -> bool:
+    shown = house.memory.shown.get(step.issue)
+    return shown is not None and shown[0] == _picture(step) and world.elapsed - shown[1] < LAG
+
+
+def _picture(step: ShowStatus) -> str:
+    return "\n".join((*sorted(step.add), "-", *sorted(step.remove), step.comment))
+
+
+def _perform_all(steps: list[Action], house: House) -> None:
+    """The steps of one issue, in order; the first that fails ends them and the issue pauses."""
+    for step in steps:
+        try:
+            perform(step, house)
+        except ClaimLost as error:
+            house.memory.stale = True
+            log.info("claim lost", extra={"step": str(step), "error": error.message})
+            return
+        except CdockError as error:
+            _pause(house, step, error)
+            return
+        except Exception:
+            # A fault of ours in one case must not stop the others; it is logged whole and tried again later.
+            log.exception("step failed", extra={"step": str(step)})
+            _pause(house, step, CdockError("internal error, see the log"))
+            return
+        if isinstance(step, ShowStatus):
+            house.memory.shown[step.issue] = (_picture(step), house.clock.elapsed())
+        if isinstance(step, ReleaseClaim):
+            house.memory.shown.pop(step.issue, None)
+        house.memory.pauses.pop(step.issue, None)
+
+
+def _pause(house: House, step: Action, error: CdockError) -> None:
+    before = house.memory.pauses.get(step.issue)
+    failures = (before.failures if before else 0) + 1
+    policy = house.policy
+    pause = min(policy.backoff * (1 << min(failures - 1, 16)), policy.backoff_limit).total_seconds()
+    house.memory.pauses[step.issue] = Pause(until=house.clock.elapsed() + pause, failures=failures)
+    house.memory.stale = True
+    level = logging.INFO if isinstance(error, Unavailable) else logging.WARNING
+    log.log(
+        level,
+        "will look again" if isinstance(error, Unavailable) else "step refused",
+        extra={"step": str(step), "error": error.message, "fix": error.fix, "pause": round(pause, 1)},
+    )
+
+
+def _mirror(house: House, world: World) -> None:
+    """Write down what was seen, for people and for commands that must not wait for the forge."""
+    tasks = []
+    for case in cases_of(world):
+        if case.claim is None or case.claim.holder != house.me:
+            continue
+        claim = house.memory.claims.get(case.issue.number)
+        task = claim.task if claim else case.claim.task
+        record = record_of(
+            task,
+            policy=house.policy,
+            status=status_of(case, world, house.policy),
+            labels=tuple(sorted(case.issue.labels)),
+            pull=case.pull,
+        )
+        dumped = dump_record(record)
+        if case.workspace:
+            house.workspaces.note(dumped, task=task.id)
+        extra = {
+            "worktree": case.workspace.path if case.workspace else "",
+            "help_number": case.help.number if case.help and case.help.open else None,
+            "url": case.issue.url,
+            "said": _said(house, task.id.run(task.last.number)) if task.last else "",
+        }
+        tasks.append(dumped | extra)
+    house.mirror.save({"version": 1, "isolation": house.runner.isolation, "tasks": tasks})
+
+
+def _said(house: House, run: str) -> str:
+    found = house.memory.readings.get(run)
+    return " ".join(found[1].text.split())[:200] if found else ""
+
+
+def settled(house: House) -> bool:
+    """Whether nothing is left to do or to wait for, as far as this machine can tell."""
+    world = observe(house)
+    if any(run.alive for run in world.runs) or house.memory.pauses:
+        return False
+    waiting = (Status.CLAIMED, Status.IN_PROGRESS, Status.FAILED)
+    return not plan(world, house.policy) and all(
+        status_of(case, world, house.policy) not in waiting
+        for case in cases_of(world)
+        if case.claim and case.claim.holder == house.me
+    )
+
+
+def run(house: House, *, once: bool = False) -> None:
+    """Tick until asked to end; with `once`, until everything found is finished or waits for a person.
+
+    Raises:
+        Refused: the forge will not have us; repeating would not help.
+        Unavailable: with `once`, the forge could not be read at all.
+    """
+    while True:
+        try:
+            steps = tick(house)
+        except Unavailable as error:
+            if once:
+                raise
+            log.warning("forge not reachable", extra={"error": error.message, "fix": error.fix})
+            steps = ()
+        if steps:
+            if house.clock.sleep(0):
+                return
+            continue
+        if once:
+            house.memory.stale = True
+            if settled(house):
+                return
+        busy = bool(house.memory.claims) or bool(house.memory.pauses)
+        if house.clock.sleep(house.look_every if busy else house.poll_every):
+            return

@@ -1,0 +1,136 @@
+"""Look at everything and say what is there. Nothing is decided here and nothing changed but our copies of logs."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+
+from cdock.core.errors import Unavailable
+from cdock.core.events import Reading
+from cdock.core.model import (
+    CheckResult,
+    Claim,
+    Role,
+    Run,
+    RunState,
+    Task,
+    Verdict,
+    World,
+)
+from cdock.reconciler.house import House, Remote
+
+log = logging.getLogger("cdock")
+
+TAIL = 16_384
+"""Bytes of output that explain an end."""
+LINE_LIMIT = 4_000_000
+"""Bytes of one line of output that are read; the rest of a longer one is junk to every agent's reader."""
+
+
+def observe(house: House) -> World:
+    """Everything seen now.
+
+    Raises:
+        Unavailable: the forge cannot be read and was never read before by this process.
+        Refused: the forge says that this token may not.
+    """
+    remote = _remote(house)
+    runs = house.runner.list()
+    claims = tuple(house.memory.claims.values())
+    tasks = {claim.task.id: claim.task for claim in claims}
+    verdicts, checks = [], []
+    for run in runs:
+        _keep_log(house, run)
+        task = tasks.get(run.task)
+        if run.role is Role.AGENT and task:
+            reading = _read(house, run, task)
+            if run.state is RunState.EXITED and (verdict := _verdict(house, run, task, reading)):
+                verdicts.append((run.name, verdict))
+        elif run.role is Role.CHECK and run.state is RunState.EXITED and run.exit_code is not None:
+            checks.append((run.name, CheckResult(run.exit_code, _tail(house, run))))
+    return World(
+        now=house.clock.now(),
+        elapsed=house.clock.elapsed(),
+        me=house.me,
+        process=house.process,
+        issues=remote.issues,
+        claims=claims,
+        workspaces=house.workspaces.list(),
+        runs=runs,
+        pulls=remote.pulls,
+        helps=remote.helps,
+        harvests=tuple(house.memory.harvests.items()),
+        verdicts=tuple(verdicts),
+        checks=tuple(checks),
+        pushes=tuple(house.memory.pushes.items()),
+        stops=house.wishes.stops(),
+        only=house.only,
+    )
+
+
+def _remote(house: House) -> Remote:
+    """The forge's side: read again after a write of ours and at the poll interval, else as last seen."""
+    memory, now = house.memory, house.clock.elapsed()
+    if memory.remote and not memory.stale and now - memory.read_at < house.poll_every:
+        return memory.remote
+    try:
+        claims = house.claims.list()
+        held = [claim.issue for claim in claims]
+        ours = [claim for claim in claims if claim.holder == house.me]
+        labels = house.policy.labels
+        issues = house.forge.list_issues(ready=labels.ready, held=held)
+        helps = house.forge.list_helps(label=labels.help_issue, held=[c.issue for c in ours]) if ours else ()
+        branches = [claim.task.id.branch(house.policy.branch_prefix) for claim in ours]
+        pulls = house.forge.list_pulls(branches) if branches else ()
+    except Unavailable as error:
+        if memory.remote is None:
+            raise
+        log.warning("forge not reachable, going on with what was last seen", extra={"error": error.message})
+        memory.read_at, memory.stale = now, False
+        return memory.remote
+    memory.claims = {claim.issue: _since(memory.claims, claim, now) for claim in claims}
+    memory.remote = Remote(issues=issues, helps=helps, pulls=pulls)
+    memory.read_at, memory.stale = now, False
+    return memory.remote
+
+
+def _since(known: Mapping[int, Claim], claim: Claim, now: float) -> Claim:
+    """The claim with the moment we first saw it at this commit."""
+    before = known.get(claim.issue)
+    return replace(claim, seen_at=before.seen_at if before and before.oid == claim.oid else now)
+
+
+def _keep_log(house: House, run: Run) -> None:
+    """Copy what the run printed since we last looked; what we hold says from where."""
+    fresh = house.runner.output(run.name, offset=house.logs.size(run.task, run.name))
+    if fresh:
+        house.logs.append(run.task, run.name, fresh)
+
+
+def _read(house: House, run: Run, task: Task) -> Reading:
+    """Fold whole new lines of the run's log; the last one of an ended run may lack its newline."""
+    attempt = next((a for a in task.attempts if a.number == run.attempt), None)
+    agent = house.agents.get(attempt.agent) if attempt else None
+    done, reading = house.memory.readings.get(run.name, (0, Reading()))
+    if agent is None:
+        return reading
+    fresh = house.logs.read(run.task, run.name, offset=done)
+    whole = len(fresh) if run.state is RunState.EXITED else fresh.rfind(b"\n") + 1
+    for line in fresh[:whole].splitlines():
+        reading, events = agent.read(reading, line[:LINE_LIMIT].decode("utf-8", "replace"))
+        for event in events:
+            log.info("agent", extra={"task": str(run.task), "kind": event.kind, "text": event.text})
+    house.memory.readings[run.name] = (done + whole, reading)
+    return reading
+
+
+def _verdict(house: House, run: Run, task: Task, reading: Reading) -> Verdict | None:
+    attempt = next((a for a in task.attempts if a.number == run.attempt), None)
+    agent = house.agents.get(attempt.agent) if attempt else None
+    if agent is None or run.exit_code is None:
+        return None
+    return agent.end(reading, exit_code=run.exit_code, tail=_tail(house, run))
+
+
+def _tail(house: House, run: Run) -> str:
+    size = house.logs.size(run.task, run.name)
+    return house.logs.read(run.task, run.name, offset=max(0, size - TAIL)).decode("utf-8", "replace")
