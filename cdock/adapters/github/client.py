@@ -1,0 +1,202 @@
+"""One account's requests to one GitHub host: conditional reads, gated writes, and errors in cdock's own words.
+
+Nothing here retries and nothing waits for a rate limit: PyGithub's own retries repeat POST and would make twins, and a
+sleeping client lets leases run out. Callers get `Unavailable` and plan the same step again.
+"""
+
+import json
+import logging
+import re
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from cdock.adapters.github.etags import ETagCache, Page
+from cdock.adapters.github.faults import Absent, OutcomeUnknown, error_of, message_of, pause_of
+from cdock.adapters.github.gate import WriteGate
+from cdock.core.errors import Unavailable
+
+log = logging.getLogger(__name__)
+
+API_VERSION = "2022-11-28"
+ACCEPT = "application/vnd.github+json"
+PER_PAGE = 100
+MOST_PAGES = 1_000
+
+Query = Mapping[str, str | int]
+
+
+@dataclass(frozen=True)
+class _Answer:
+    status: int
+    headers: Mapping[str, str]
+    body: str
+
+
+class Client:
+    """Safe to use from several threads: PyGithub is not, so one lock stands around it."""
+
+    def __init__(self, base_url: str, *, token: str, timeout: float, write_spacing: float) -> None:
+        from github import Auth, Github
+
+        from cdock.adapters.github.connection import Connection
+
+        self.host = urlsplit(base_url).netloc
+        self._requester = Github(
+            auth=Auth.Token(token),
+            base_url=base_url,
+            user_agent="cdock",
+            per_page=PER_PAGE,
+            retry=None,
+            lazy=True,
+            api_version=API_VERSION,
+            seconds_between_requests=0,
+            seconds_between_writes=0,
+        ).requester
+        self._connection = Connection(base_url, timeout=timeout)
+        self._lock = threading.Lock()
+        self._gate = WriteGate(write_spacing)
+        self._etags = ETagCache(token=token)
+        self._closed_until = 0.0
+        self._limits_met = 0
+
+    @property
+    def redirects(self) -> int:
+        """How often the server said that something has moved."""
+        return self._connection.redirects
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._connection.close()
+
+    def read(self, path: str, query: Query | None = None) -> Any:
+        """The JSON at `path`; unchanged since the last read, it costs nothing.
+
+        Raises:
+            Unavailable: no usable answer, or a rate limit.
+            Refused: the host said no.
+        """
+        return self._page(path, query or {}).content
+
+    def find(self, path: str) -> Any:
+        """The JSON at `path`, or None when there is nothing (404 or 410)."""
+        try:
+            return self.read(path)
+        except Absent:
+            return None
+
+    def rows(self, path: str, query: Query | None = None) -> Iterator[dict[str, Any]]:
+        """The rows of a list, page after page as they are asked for, following GitHub's own links."""
+        page = self._page(path, {**(query or {}), "per_page": PER_PAGE})
+        for _ in range(MOST_PAGES):
+            if not isinstance(page.content, list):
+                raise Unavailable(f"{self.host} sent no list for GET {path}", tried=f"GET {path}")
+            yield from (row for row in page.content if isinstance(row, dict))
+            if not page.next:
+                return
+            page = self._page(page.next, {})
+        raise Unavailable(
+            f"{self.host} sent more than {MOST_PAGES} pages for GET {path}", tried=f"GET {path}"
+        )
+
+    def write(self, method: str, path: str, body: Any = None) -> Any:
+        """Send a change once, in turn; the JSON it is answered with.
+
+        Raises:
+            OutcomeUnknown: the change may have been applied all the same.
+            Unavailable: it was not applied, because of a rate limit or a move.
+            Refused: the host said no.
+        """
+        tried = f"{method} {path}"
+        with self._gate.turn():
+            answer = self._send(method, path, {}, {"Accept": ACCEPT}, body, tried=tried)
+        return self._content(answer, tried=tried, writing=True) if answer.body else None
+
+    def _page(self, url: str, query: Query) -> Page:
+        tried = f"GET {urlsplit(url).path}"
+        key = self._etags.key(url, query, accept=ACCEPT)
+        known = self._etags.find(key)
+        headers = {"Accept": ACCEPT}
+        # A full last page stays as it is when a row is added behind it: only its missing `next` link is stale, and a
+        # 304 would hide that. Such a page is read in full.
+        if known and (known.next or not isinstance(known.content, list) or len(known.content) < PER_PAGE):
+            headers["If-None-Match"] = known.etag
+        answer = self._send("GET", url, query, headers, None, tried=tried)
+        if answer.status == 304 and known:
+            page = Page(known.content, answer.headers.get("etag", known.etag), known.next)
+        else:
+            content = self._content(answer, tried=tried, writing=False)
+            page = Page(content, answer.headers.get("etag", ""), _next_link(answer.headers))
+        if page.etag:
+            self._etags.store(key, page)
+        return page
+
+    def _content(self, answer: _Answer, *, tried: str, writing: bool) -> Any:
+        try:
+            return json.loads(answer.body)
+        except ValueError as error:
+            kind = OutcomeUnknown if writing else Unavailable
+            raise kind(
+                f"{self.host} answered {tried} with something that is not JSON",
+                tried=tried,
+                fix="A proxy or a login page may be in between; check the host in the settings.",
+            ) from error
+
+    def _send(
+        self, method: str, url: str, query: Query, headers: dict[str, str], body: Any, *, tried: str
+    ) -> _Answer:
+        with self._lock:
+            self._check_limit(tried)
+            try:
+                status, received, text = self._requester.requestJson(
+                    method, url, dict(query), headers, body, self._connection
+                )
+            except (OSError, ValueError) as error:
+                # The error's own words may hold the address of a proxy with its password.
+                kind = Unavailable if method == "GET" else OutcomeUnknown
+                raise kind(
+                    f"{self.host} did not answer {tried} ({type(error).__name__})",
+                    tried=tried,
+                    fix="Check the network; cdock looks again.",
+                ) from error
+            answer = _Answer(status, received, text)
+            self._note_limit(answer, tried=tried)
+        if status >= 300 and status != 304:
+            raise error_of(status, received, text, tried=tried, host=self.host, writing=method != "GET")
+        return answer
+
+    def _check_limit(self, tried: str) -> None:
+        """Hammering a limited account can get it banned, so nothing is sent until the limit has passed."""
+        left = self._closed_until - time.monotonic()
+        if left > 0:
+            raise self._limited(timedelta(seconds=left), tried=tried)
+
+    def _note_limit(self, answer: _Answer, *, tried: str) -> None:
+        now = datetime.now(UTC)
+        said = message_of(answer.body) if answer.status in (403, 429) else ""
+        pause = pause_of(answer.status, answer.headers, said, now=now, repeated=self._limits_met)
+        if pause is None:
+            self._limits_met = 0
+            return
+        self._limits_met += 1
+        self._closed_until = time.monotonic() + pause.total_seconds()
+        log.warning("rate limit met", extra={"host": self.host, "seconds": pause.total_seconds()})
+        raise self._limited(pause, tried=tried)
+
+    def _limited(self, left: timedelta, *, tried: str) -> Unavailable:
+        until = datetime.now(UTC) + left + timedelta(seconds=1)
+        return Unavailable(
+            f"{self.host} limits this account's requests until {until:%H:%M:%S} UTC",
+            tried=tried,
+            fix="cdock looks again after that. Fewer pollers on one account, or a longer interval, help.",
+        )
+
+
+def _next_link(headers: Mapping[str, str]) -> str:
+    """The address of the next page as GitHub wrote it; its cursors cannot be made up."""
+    found = re.search(r'<([^<>]+)>\s*;[^<>]*\brel="?next"?', headers.get("link", ""))
+    return found[1] if found else ""

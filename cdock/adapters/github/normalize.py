@@ -1,0 +1,234 @@
+"""GitHub's REST payloads as cdock's values.
+
+Pure. A payload is checked here once and trusted afterwards: what a value cannot do without must be there, all else may
+be missing or null, as it is on older servers and for deleted accounts.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from cdock.core.errors import Unavailable
+from cdock.core.messages import Marker, parse_marker
+from cdock.core.model import Comment, HelpIssue, Issue, PullRequest
+
+Row = Mapping[str, Any]
+
+_BUILTIN_ROLES = ("admin", "maintain", "write", "triage", "read", "none")
+
+
+def issue_from_rest(row: Row, *, comments: tuple[Comment, ...] = ()) -> Issue:
+    """An issue of a list or of its own.
+
+    Raises:
+        Unavailable: it lacks its number, id or time.
+    """
+    return Issue(
+        number=number_of(row),
+        id=id_of(row),
+        title=_text(row, "title"),
+        body=lines_of(_text(row, "body")),
+        author=author_of(row),
+        url=_text(row, "html_url"),
+        created_at=_moment(row, "created_at"),
+        open=is_open(row),
+        labels=labels_of(row),
+        comments=comments,
+    )
+
+
+def comment_from_rest(row: Row, *, mine: bool, by_writer: bool) -> Comment:
+    """A comment on an issue; who wrote it with which right was found out by the caller.
+
+    Raises:
+        Unavailable: it lacks its id or time.
+    """
+    return Comment(
+        id=id_of(row),
+        author=author_of(row),
+        body=lines_of(_text(row, "body")),
+        created_at=_moment(row, "created_at"),
+        mine=mine,
+        by_writer=by_writer,
+    )
+
+
+def pull_from_rest(row: Row) -> PullRequest:
+    """A pull request of a list or of its own; lists say `merged_at`, only the single one says `merged`.
+
+    Raises:
+        Unavailable: it lacks its number.
+    """
+    return PullRequest(
+        number=number_of(row),
+        url=_text(row, "html_url"),
+        head=head_of(row),
+        open=is_open(row),
+        merged=bool(row.get("merged_at")) or row.get("merged") is True,
+    )
+
+
+def help_from_rest(
+    row: Row, *, comments: tuple[Comment, ...] = (), closed_by_writer: bool = False
+) -> HelpIssue | None:
+    """The help issue in `row`, or None when its first line is not the marker of one. Its author is not looked at.
+
+    Raises:
+        Unavailable: it lacks its number.
+    """
+    marker = marker_of(row)
+    if marker is None or marker.kind != "help":
+        return None
+    try:
+        task, round_ = UUID(marker.fields.get("task", "")), int(marker.fields.get("round", ""))
+    except ValueError:
+        return None
+    is_closed = not is_open(row)
+    return HelpIssue(
+        number=number_of(row),
+        url=_text(row, "html_url"),
+        open=not is_closed,
+        task=task,
+        round=round_,
+        comments=comments,
+        closed_by=closer_of(row) if is_closed else "",
+        closed_by_writer=is_closed and closed_by_writer,
+    )
+
+
+def helped_issue(row: Row) -> int:
+    """The number of the issue that the help issue in `row` is about; 0 when it is no help issue."""
+    marker = marker_of(row)
+    number = marker.fields.get("issue", "") if marker and marker.kind == "help" else ""
+    return int(number) if number.isdecimal() else 0
+
+
+def marker_of(row: Row) -> Marker | None:
+    """The marker on the first line of an issue or comment, whoever wrote it."""
+    return parse_marker(lines_of(_text(row, "body")))
+
+
+def carries(row: Row, marker: Marker) -> bool:
+    """Whether `row` has this marker: the same kind, and the same value in each field that `marker` names."""
+    found = marker_of(row)
+    return found is not None and found.kind == marker.kind and marker.fields.items() <= found.fields.items()
+
+
+def may_write(row: Row) -> bool:
+    """Whether a collaborator's permission allows pushing.
+
+    `role_name` is exact but may be an organisation's own word; for those the older `permission` says what they are
+    built on.
+    """
+    role = row.get("role_name")
+    if role not in _BUILTIN_ROLES:
+        role = row.get("permission")
+    return role in ("write", "maintain", "admin")
+
+
+def is_pull(row: Row) -> bool:
+    """Whether an issue's payload is that of a pull request."""
+    return row.get("pull_request") is not None
+
+
+def is_open(row: Row) -> bool:
+    """Whether an issue or pull request is open."""
+    return row.get("state") == "open"
+
+
+def author_of(row: Row) -> str:
+    """The login of who wrote an issue or comment; empty when the account is gone."""
+    return _login(row.get("user"))
+
+
+def closer_of(row: Row) -> str:
+    """The login of who closed an issue; lists leave it out."""
+    return _login(row.get("closed_by"))
+
+
+def actor_of(row: Row) -> str:
+    """The login of who caused an event; empty when the account is gone."""
+    return _login(row.get("actor"))
+
+
+def labelled(row: Row, name: str) -> bool:
+    """Whether an event is the adding of the label `name`; GitHub ignores case in label names."""
+    label = row.get("label")
+    return (
+        row.get("event") == "labeled"
+        and isinstance(label, dict)
+        and _text(label, "name").casefold() == name.casefold()
+    )
+
+
+def number_of(row: Row) -> int:
+    """The number of an issue or pull request, as people say it.
+
+    Raises:
+        Unavailable: it lacks one.
+    """
+    return _whole(row, "number")
+
+
+def id_of(row: Row) -> int:
+    """The database id of an issue or comment.
+
+    Raises:
+        Unavailable: it lacks one.
+    """
+    return _whole(row, "id")
+
+
+def same_login(one: str, other: str) -> bool:
+    """Whether two logins name the same account; GitHub ignores case in them. Nobody is the same as nobody."""
+    return bool(one) and one.casefold() == other.casefold()
+
+
+def labels_of(row: Row) -> frozenset[str]:
+    """The names of the labels on an issue."""
+    labels = row.get("labels") or ()
+    names = (label.get("name") if isinstance(label, dict) else label for label in labels)
+    return frozenset(name for name in names if isinstance(name, str))
+
+
+def head_of(row: Row) -> str:
+    """The branch a pull request comes from."""
+    head = row.get("head")
+    return _text(head, "ref") if isinstance(head, dict) else ""
+
+
+def lines_of(text: str) -> str:
+    """`text` with one kind of line ending; a browser's form sends another than an API client."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _login(user: object) -> str:
+    return _text(user, "login") if isinstance(user, dict) else ""
+
+
+def _text(row: Row, name: str) -> str:
+    value = row.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _whole(row: Row, name: str) -> int:
+    value = row.get(name)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise _misshapen(name)
+    return value
+
+
+def _moment(row: Row, name: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(_text(row, name))
+    except ValueError as error:
+        raise _misshapen(name) from error
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _misshapen(name: str) -> Unavailable:
+    return Unavailable(
+        f"the forge sent something without a usable `{name}`",
+        fix="cdock looks again; if it stays, the server does not speak GitHub's REST API.",
+    )

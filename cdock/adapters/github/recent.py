@@ -1,0 +1,63 @@
+"""What this process created lately, so that a second look at a list that lags behind does not create it twice.
+
+The API has no idempotency key. After a create whose outcome is unknown, the thing may still appear; after one that
+succeeded, a replica may still say it is not there.
+"""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from cdock.core.errors import Unavailable
+
+Key = tuple[object, ...]
+
+
+@dataclass(frozen=True)
+class _Creation:
+    at: float
+    row: dict[str, Any] | None
+
+
+class RecentCreations:
+    """Creations of the last minutes by key; `settle` is how many seconds an unknown outcome may take to show."""
+
+    def __init__(self, *, settle: float, keep: float = 300.0) -> None:
+        self._settle = settle
+        self._keep = keep
+        self._seen: dict[Key, _Creation] = {}
+
+    def made(self, key: Key, row: dict[str, Any]) -> None:
+        """It was created, and this is what the server answered."""
+        self._forget_old()
+        self._seen[key] = _Creation(time.monotonic(), row)
+
+    def unknown(self, key: Key) -> None:
+        """It was sent, and nobody knows what became of it."""
+        self._forget_old()
+        self._seen[key] = _Creation(time.monotonic(), None)
+
+    def forget(self, key: Key) -> None:
+        """It is known to be gone, or a list shows it now."""
+        self._seen.pop(key, None)
+
+    def row(self, key: Key) -> dict[str, Any] | None:
+        """What was created under `key` though lists do not show it yet; None when creating is right.
+
+        Raises:
+            Unavailable: a creation of unknown outcome is too young to be repeated.
+        """
+        self._forget_old()
+        creation = self._seen.get(key)
+        if creation is None:
+            return None
+        if creation.row is None and time.monotonic() - creation.at < self._settle:
+            raise Unavailable(
+                "an earlier try to create this may still arrive",
+                fix=f"cdock looks again, and repeats it when it has not appeared after {self._settle:.0f} s.",
+            )
+        return creation.row
+
+    def _forget_old(self) -> None:
+        oldest = time.monotonic() - self._keep
+        self._seen = {key: creation for key, creation in self._seen.items() if creation.at > oldest}
