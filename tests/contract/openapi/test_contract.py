@@ -7,24 +7,12 @@ from typing import Any
 
 import pytest
 
-from .contract import RULES, WAIVERS, Contract, Violation, load_contract, waivers_in
+from . import samples
+from .contract import RULES, WAIVERS, Contract, Violation, waivers_in
 from .refresh import CUT, OPERATIONS, VanishedError, cut, operations_in
+from .samples import ISSUES
 
-ISSUES = "/repos/alice/demo/issues"
-LABEL = {
-    "id": 4_000_001,
-    "node_id": "LA_x",
-    "url": "http://127.0.0.1:1/repos/alice/demo/labels/bug",
-    "name": "bug",
-    "description": None,
-    "color": "d73a4a",
-    "default": False,
-}
-
-
-@pytest.fixture(scope="module")
-def contract() -> Contract:
-    return load_contract()
+LABEL = json.loads(json.dumps(samples.label("bug")).replace("{base}", "http://127.0.0.1:1"))
 
 
 def raw(value: object) -> bytes:
