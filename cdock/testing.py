@@ -1,10 +1,11 @@
-"""In-memory ports that keep the promises of the real ones, shipped so that rules and loops can be tested in milliseconds.
+"""In-memory ports that keep the promises of the real ones, shipped for tests of rules and loops.
 
 `MemoryHub` is the forge with its git; any number of `MemoryMachine`s work with it. Both have verbs for what people
 and agents do. `Faults` lets any port call fail on purpose.
 """
 
 import itertools
+import random
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -72,7 +73,8 @@ class MemoryIds:
     def uuid(self) -> UUID:
         """See `Ids`."""
         self.count += 1
-        return UUID(int=(self.seed * 1_000_003 + self.count) << 96 | self.count, version=4)
+        chance = random.Random(f"{self.seed}/{self.count}")  # noqa: S311 - repeatable on purpose
+        return UUID(int=chance.getrandbits(128), version=4)
 
 
 @dataclass
@@ -391,13 +393,13 @@ class MemoryMachine:
         """The run prints."""
         self.runs[name].printed += text.encode()
 
-    def exit(self, name: str, code: int = 0, *, said: str = "", help: str = "", error: str = "") -> None:
+    def exit(self, name: str, code: int = 0, *, said: str = "", asks: str = "", error: str = "") -> None:
         """The run ends."""
         if said:
             self.print(name, f"{said}\n")
         found = self.runs[name]
-        if help:
-            self.signals[found.run.task] = Signals(help=help)
+        if asks:
+            self.signals[found.run.task] = Signals(help=asks)
         found.run = replace(
             found.run,
             state=RunState.EXITED,

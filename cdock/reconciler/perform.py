@@ -166,6 +166,7 @@ def _take(house: House, case: Case) -> None:
 def _new_task(house: House, case: Case) -> Task:
     remote = house.memory.remote
     labels = {label for issue in remote.issues for label in issue.labels} if remote else set()
+    labels |= {claim.task.id.label for claim in house.memory.claims.values()}
     slug = slug_of(messages.visible(case.issue.title))
     while True:
         uuid = house.ids.uuid()
