@@ -1,0 +1,32 @@
+"""The mirror: `.cdock/state.json`, the last seen copy of all tasks."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from cdock.adapters.files.atomic import write_atomic
+from cdock.core.errors import Unavailable
+
+
+class FileMirror:
+    """See `cdock.ports.Mirror`."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._last = ""
+
+    def save(self, record: Mapping[str, object]) -> None:
+        """See `Mirror`."""
+        text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
+        if text == self._last:
+            return
+        try:
+            write_atomic(self._path, text)
+        except OSError as error:
+            raise Unavailable(
+                f"cannot write the mirror: {error.strerror}",
+                code="CD211",
+                tried=f"replacing {self._path}",
+                fix="make room on the disk, or give yourself write access to the directory",
+            ) from error
+        self._last = text

@@ -1,0 +1,65 @@
+"""Who polls from this clone: a lasting identity, and a lock so that there is one life of it at a time."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+from cdock.adapters.files.atomic import write_atomic
+from cdock.core.errors import Refused
+
+
+def identity(root: Path) -> str:
+    """The id of this clone's poller, made at the first call and kept in `poller.json`."""
+    path = root / "poller.json"
+    try:
+        known = json.loads(path.read_text(encoding="utf-8")).get("id")
+        if isinstance(known, str) and known:
+            return known
+    except (FileNotFoundError, ValueError, AttributeError):
+        pass
+    fresh = str(uuid4())
+    write_atomic(path, json.dumps({"version": 1, "id": fresh}) + "\n")
+    return fresh
+
+
+@contextmanager
+def only_poller(root: Path) -> Iterator[None]:
+    """Hold the lock of this clone's poller for as long as the block runs.
+
+    Raises:
+        Refused: another process holds it.
+    """
+    from filelock import FileLock, Timeout
+
+    root.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(root / "poller.lock", blocking=False)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise Refused(
+            "another `cdock run` already works in this clone",
+            code="CD402",
+            tried=f"locking {root / 'poller.lock'}",
+            fix="use the one that runs (`cdock status`), or stop it first",
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def poller_runs(root: Path) -> bool:
+    """Whether a poller of this clone is alive."""
+    from filelock import FileLock, Timeout
+
+    if not (root / "poller.lock").exists():
+        return False
+    lock = FileLock(root / "poller.lock", blocking=False)
+    try:
+        lock.acquire()
+    except Timeout:
+        return True
+    lock.release()
+    return False
