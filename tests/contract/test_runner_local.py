@@ -1,0 +1,134 @@
+"""The runner of plain processes keeps the promises of `Runner`."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from cdock.adapters.local.runner import LocalRunner
+from cdock.core.events import Launch
+from cdock.core.ids import TaskId
+from cdock.core.model import RunState
+from tests.contract.runner_contract import Program, RealRunnerContract, script, until
+
+
+class TestLocalRunner(RealRunnerContract):
+    def runner(self) -> LocalRunner:
+        return LocalRunner(self.scratch / "state", environment=dict(os.environ))
+
+    def directory(self, task: TaskId) -> Path:
+        return self.scratch / "state" / "runs" / str(task)
+
+    def alive_of(self, task: TaskId) -> int:
+        mark = str(self.directory(task))
+        count = 0
+        for process in psutil.process_iter():
+            try:
+                count += process.environ().get("CDOCK_WORKSPACE") == mark
+            except psutil.Error:
+                continue
+        return count
+
+    @pytest.fixture(autouse=True)
+    def _nothing_left(self, _mirror: None, task: TaskId) -> object:
+        yield
+        assert self.alive_of(task) == 0, "the test left processes behind"
+
+    def test_the_agent_gets_few_variables_and_never_a_token_of_the_forge(self, task: TaskId) -> None:
+        environment = {
+            **os.environ,
+            "GH_TOKEN": "ghp_x",
+            "GITHUB_TOKEN": "ghp_y",
+            "MODEL_KEY": "k",
+            "OTHER": "o",
+        }
+        runner = LocalRunner(
+            self.scratch / "state", environment=environment, allow=("MODEL_KEY", "GITHUB_TOKEN", "ABSENT")
+        )
+        spec = self.spec(task, Program())
+        self.run(runner, type(spec)(**{**vars(spec), "launch": Launch(argv=("env",))}))
+        printed = runner.output(spec.name, offset=0).decode()
+        assert "MODEL_KEY=k\n" in printed
+        assert "ghp_" not in printed
+        assert "OTHER=" not in printed
+        assert f"HOME={os.environ['HOME']}\n" in printed
+
+    def test_killed_from_outside_is_no_fault_of_the_agent(self, task: TaskId) -> None:
+        runner = self.runner()
+        spec = self.spec(task, Program(ends=None, says="up\n"))
+        runner.start(spec)
+        until(lambda: runner.output(spec.name, offset=0))
+        for process in psutil.process_iter():
+            if process.name() in ("sh", "dash", "sleep"):
+                try:
+                    if process.environ().get("CDOCK_WORKSPACE") == str(self.directory(task)):
+                        process.kill()
+                except psutil.Error:
+                    continue
+        run = self.ended(runner, spec.name)
+        assert (run.exit_code, run.state) == (137, RunState.EXITED)
+        assert "from outside" in run.error
+
+    def test_an_agent_that_kills_itself_is_to_blame(self, task: TaskId) -> None:
+        runner = self.runner()
+        spec = self.spec(task, Program())
+        run = self.run(runner, type(spec)(**{**vars(spec), "launch": script("kill -KILL $$")}))
+        assert (run.exit_code, run.error) == (137, "")
+
+    def test_the_run_outlives_the_process_that_started_it(self, task: TaskId) -> None:
+        spec = self.spec(task, Program(says="still here\n", ends=None))
+        starter = (
+            "import os, sys; from pathlib import Path\n"
+            "from cdock.adapters.local.runner import LocalRunner\n"
+            "from cdock.core.events import Launch, RunSpec\n"
+            f"LocalRunner(Path({str(self.scratch / 'state')!r}), environment=os.environ).start({spec!r})\n"
+            "os.kill(os.getpid(), 9)\n"
+        )
+        done = subprocess.run([sys.executable, "-c", starter], check=False, timeout=60)
+        assert done.returncode == -9
+        runner = self.runner()
+        until(lambda: runner.output(spec.name, offset=0) == b"still here\n")
+        assert runner.start(spec).alive
+        assert len(runner.list()) == 1
+        runner.stop(spec.name, grace=5)
+        assert self.ended(runner, spec.name).exit_code == 143
+
+    def test_a_starter_that_died_before_writing_down_starts_nothing(self, task: TaskId) -> None:
+        spec = self.spec(task, Program(says="once\n"))
+        starter = (
+            "import os; from pathlib import Path\n"
+            "from cdock.adapters.local import process\n"
+            "from cdock.adapters.local.runner import LocalRunner\n"
+            "from cdock.core.events import Launch, RunSpec\n"
+            "process.created_at = lambda pid: os.kill(os.getpid(), 9)\n"
+            f"LocalRunner(Path({str(self.scratch / 'state')!r}), environment=os.environ).start({spec!r})\n"
+        )
+        done = subprocess.run([sys.executable, "-c", starter], check=False, timeout=60)
+        assert done.returncode == -9
+        runner = self.runner()
+        assert runner.list() == ()
+        self.run(runner, spec)
+        assert runner.output(spec.name, offset=0) == b"once\n"
+
+    def test_what_the_agent_left_in_the_background_goes_with_the_run(self, task: TaskId) -> None:
+        runner = self.runner()
+        spec = self.spec(task, Program())
+        launch = script("setsid sh -c 'while :; do sleep 0.1; done' >/dev/null 2>&1 &")
+        self.run(runner, type(spec)(**{**vars(spec), "launch": launch}))
+        until(lambda: self.alive_of(task) > 0, limit=5)
+        runner.remove(spec.name)
+        assert self.alive_of(task) == 0
+
+    def test_it_says_that_there_is_no_sandbox(self) -> None:
+        assert "No sandbox" in self.runner().isolation
+
+    def test_directories_without_write_permission_are_cleared(self, task: TaskId) -> None:
+        runner = self.runner()
+        spec = self.spec(task, Program())
+        launch = script("mkdir -p cache/deep; touch cache/deep/file; chmod -R a-w cache; exit 1")
+        self.run(runner, type(spec)(**{**vars(spec), "launch": launch}))
+        runner.clear(task)
+        assert not self.directory(task).exists()
