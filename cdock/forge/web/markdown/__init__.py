@@ -21,6 +21,8 @@ from markupsafe import Markup
 from cdock.forge.web.markdown import folds, references, tasks
 from cdock.forge.web.markdown.references import Surroundings
 
+__all__ = ["Surroundings", "render", "safe_link", "task_count", "version_of", "with_task"]
+
 _SCHEME = re.compile(r"[a-z][a-z0-9+.\-]*:", re.IGNORECASE)
 _INVISIBLE = re.compile(r"[\x00-\x20\x7f-\xa0\u200b-\u200f\u2028\u2029\ufeff]")
 

@@ -1,0 +1,140 @@
+"""The pages of a pull request: conversation, commits, changed files, and merging it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.responses import Response
+
+from cdock.forge.domain import diffs, issues, merging, pulls, refs, roles, statuses
+from cdock.forge.domain.diffs import FileChange
+from cdock.forge.domain.pulls import Pull
+from cdock.forge.store import Tx
+from cdock.forge.web import timeline
+from cdock.forge.web.hunks import Hunk, parse_hunks
+from cdock.forge.web.issues import may_comment, number_of
+from cdock.forge.web.lookups import commit_finder
+from cdock.forge.web.places import Place, place_of, surroundings_of
+from cdock.forge.web.visits import Visit, see
+
+LINES_PER_FILE = 1_500
+LINES_PER_PAGE = 12_000
+"""A browser on a phone has to lay them out; what is left out can be seen with git."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """A changed file with the lines to show of it."""
+
+    file: FileChange
+    hunks: tuple[Hunk, ...]
+    left_out: bool
+
+
+def changes_of(files: Sequence[FileChange]) -> list[Change]:
+    """Files to show, as far as a page can hold their lines."""
+    room, shown = LINES_PER_PAGE, []
+    for file in files:
+        length = (file.patch or "").count("\n")
+        fits = length <= min(room, LINES_PER_FILE)
+        room -= length if fits else 0
+        shown.append(Change(file, parse_hunks(file.patch or "") if fits else (), left_out=not fits))
+    return shown
+
+
+def pull_page(visit: Visit) -> Response:
+    """GET /OWNER/REPO/pull/N"""
+    with visit.store.read() as tx:
+        place = place_of(tx, visit.repo(tx), visit.user)
+        issue = issues.find(tx, place.repo, number_of(visit))
+        if issue.pull is None:
+            return see(f"{place.path}/issues/{issue.number}")
+        pull = pulls.find(tx, place.repo, issue.number)
+        around = surroundings_of(tx, place, commit_of=commit_finder(place.repo))
+        entries = timeline.entries_of(tx, place, issue, visitor=visit.user, around=around)
+        said = statuses.latest(tx, place.repo, pull.head_oid)
+        return visit.page(
+            "pull.html",
+            **_common(place, pull, part="conversation"),
+            issue=issue,
+            body=timeline.body_of(tx, place, issue, visitor=visit.user, around=around),
+            entries=entries,
+            people=timeline.participants(issue, entries),
+            assignable=roles.assignables(tx, place.repo),
+            may_edit=issues.may_edit(tx, place.repo, issue, visit.user),
+            may_comment=may_comment(place, issue, visit),
+            mergeable=merging.mergeability(tx, place.repo, pull),
+            methods=[name for name, switch in METHODS.items() if place.repo.settings[switch]],
+            statuses=said,
+            combined=statuses.combined_state(said) if said else "",
+        )
+
+
+METHODS = {"merge": "allow_merge_commit", "squash": "allow_squash_merge", "rebase": "allow_rebase_merge"}
+
+
+def files_page(visit: Visit) -> Response:
+    """GET /OWNER/REPO/pull/N/files"""
+    with visit.store.read() as tx:
+        place, pull = _found(tx, visit)
+    files = pulls.files(place.repo, pull)
+    return visit.page("files.html", **_common(place, pull, part="files"), changes=changes_of(files))
+
+
+def commits_page(visit: Visit) -> Response:
+    """GET /OWNER/REPO/pull/N/commits"""
+    with visit.store.read() as tx:
+        place, pull = _found(tx, visit)
+    commits = pulls.commits(place.repo, pull)
+    return visit.page("pull_commits.html", **_common(place, pull, part="commits"), commits=commits)
+
+
+def diff_text(visit: Visit) -> Response:
+    """GET /OWNER/REPO/pull/N.diff"""
+    with visit.store.read() as tx:
+        place, pull = _found(tx, visit)
+    text = diffs.diff_text(place.repo, pull.base_oid, pull.head_oid)
+    return Response(text, media_type="text/plain; charset=utf-8")
+
+
+def merge(visit: Visit) -> Response:
+    """POST /OWNER/REPO/pull/N/merge: exactly the head that was shown, or nothing."""
+    with visit.store.write() as tx:
+        place, pull = _found(tx, visit)
+        merging.merge(
+            tx,
+            place.repo,
+            pull,
+            actor=visit.user,
+            method=visit.text("method"),
+            expected_head=visit.text("head"),
+        )
+        return see(f"{place.path}/pull/{pull.number}")
+
+
+def draft(visit: Visit) -> Response:
+    """POST /OWNER/REPO/pull/N/draft: make it a draft, or ready for review."""
+    with visit.store.write() as tx:
+        place, pull = _found(tx, visit)
+        pulls.set_draft(tx, place.repo, pull, draft=visit.text("draft") == "yes", actor=visit.user)
+        return see(f"{place.path}/pull/{pull.number}")
+
+
+def _found(tx: Tx, visit: Visit) -> tuple[Place, Pull]:
+    place = place_of(tx, visit.repo(tx), visit.user)
+    return place, pulls.find(tx, place.repo, number_of(visit))
+
+
+def _common(place: Place, pull: Pull, *, part: str) -> dict[str, Any]:
+    return {
+        "place": place,
+        "tab": "pulls",
+        "pull": pull,
+        "part": part,
+        "address": f"{place.path}/pull/{pull.number}",
+        "commit_count": len(pulls.commits(place.repo, pull)),
+        "file_count": len(pulls.files(place.repo, pull)),
+        "head_exists": refs.branch_oid(place.repo, pull.head_ref) is not None,
+    }
