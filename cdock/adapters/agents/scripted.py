@@ -1,0 +1,115 @@
+"""The scripted agent: plays what a script says, for the demonstration and for tests.
+
+Settings of a job: `script` (the steps, described in `scripted_agent`), `task` (the slug of the worktree), `attempt`
+(its number within the round) and `answer` (what a person said, if somebody did).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib import resources
+
+from cdock.adapters.agents.lines import (
+    STOP_SIGNALS,
+    how_it_died,
+    kept,
+    object_of,
+    shown,
+    signal_of,
+    word,
+    words_after,
+)
+from cdock.core.errors import Misconfigured
+from cdock.core.events import Ending, Event, Job, Launch, Reading
+from cdock.core.model import Verdict
+
+
+@dataclass(frozen=True)
+class ScriptedAgent:
+    """The program of `scripted_agent.py`, shipped into the run and started with its `python3`."""
+
+    name: str = "scripted"
+
+    def start(self, job: Job) -> Launch:
+        """Play an attempt. Raises `Misconfigured` when there is no script."""
+        return _launch(job, name=self.name)
+
+    def resume(self, job: Job) -> Launch:
+        """Play what comes after an answer."""
+        return _launch(job, "--resumed", name=self.name)
+
+    def read(self, reading: Reading, line: str) -> tuple[Reading, Sequence[Event]]:
+        """Fold one event of the program; other lines are notes."""
+        event = object_of(line)
+        if event is None:
+            note = "" if line.lstrip().startswith("{") else shown(line)
+            return reading, (Event("note", note),) if note else ()
+        return _fold(reading, event)
+
+    def end(self, reading: Reading, *, exit_code: int, tail: str) -> Verdict:
+        """Done needs the program's own good end and exit code 0."""
+        kind, text = _ending(reading, exit_code, words_after(tail))
+        return Verdict(kind, text, reading.session, reading.turns)
+
+
+def _launch(job: Job, *flags: str, name: str) -> Launch:
+    script = job.settings.get("script", "")
+    if not script:
+        raise Misconfigured(
+            f"the agent {name!r} has no script to play",
+            tried=f"reading `script` of the agent {name!r}",
+            fix='set it to the steps as JSON, such as script = \'{"tasks": {"*": {"attempts": [[{"say": "Hi."}]]}}}\'',
+        )
+    argv = ["python3", "{run}/scripted_agent.py", "--script", "{run}/script.json"]
+    argv += ["--task", job.settings.get("task", ""), "--attempt", job.settings.get("attempt", "1")]
+    argv += ["--session", job.session, *flags]
+    files = {
+        "{run}/prompt.md": job.prompt,
+        "{run}/script.json": script,
+        "{run}/scripted_agent.py": _program(),
+    }
+    answer = job.settings.get("answer", "")
+    if answer:  # in a file: a stranger's words have no place in the process list
+        argv += ["--answer", "{run}/answer.md"]
+        files["{run}/answer.md"] = answer
+    return Launch(tuple(argv), stdin="{run}/prompt.md", files=files)
+
+
+@cache
+def _program() -> str:
+    return resources.files(__package__).joinpath("scripted_agent.py").read_text(encoding="utf-8")
+
+
+def _fold(reading: Reading, event: Mapping[str, object]) -> tuple[Reading, Sequence[Event]]:
+    text = word(event.get("text"))
+    match event.get("type"):
+        case "session":
+            return replace(reading, session=word(event.get("session")) or reading.session), ()
+        case "text":
+            said = replace(reading, text=kept(text), turns=reading.turns + 1)
+            return said, (Event("text", shown(text)),)
+        case "tool":
+            call = shown(f"{word(event.get('name'))}: {text}")
+            return replace(reading, turns=reading.turns + 1), (Event("tool", call),)
+        case "result":
+            return reading, (Event("result", shown(text if event.get("ok") else f"failed: {text}")),)
+        case "end":
+            error = kept(word(event.get("error")))
+            ended = replace(
+                reading,
+                ended=True,
+                ok=event.get("ok") is True,
+                reason=word(event.get("reason")),
+                error=error,
+            )
+            return ended, (Event("error", shown(error)),) if error else ()
+        case _:
+            return reading, ()
+
+
+def _ending(reading: Reading, exit_code: int, words: str) -> tuple[Ending, str]:
+    if reading.ended and reading.ok and exit_code == 0:
+        return Ending.ASKED if reading.reason == "asked" else Ending.DONE, reading.text
+    if signal_of(exit_code) in STOP_SIGNALS:
+        return Ending.STOPPED, how_it_died(exit_code)
+    return Ending.FAILED, reading.error or words or f"no end was seen: {how_it_died(exit_code)}"
