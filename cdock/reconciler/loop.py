@@ -127,23 +127,36 @@ def _said(house: House, run: str) -> str:
     return " ".join(found[1].text.split())[:200] if found else ""
 
 
+GIVE_UP = 3
+"""Failures in a row after which `--once` no longer waits for an issue."""
+
+
+def given_up(house: House) -> frozenset[int]:
+    """Issues whose steps failed again and again."""
+    return frozenset(n for n, pause in house.memory.pauses.items() if pause.failures >= GIVE_UP)
+
+
 def settled(house: House) -> bool:
-    """Whether nothing is left to do or to wait for, as far as this machine can tell."""
+    """Whether nothing is left to do or to wait for, leaving aside the issues that were given up."""
+    house.memory.stale = True
     world = observe(house)
-    if any(run.alive for run in world.runs) or house.memory.pauses:
+    hopeless = given_up(house)
+    if any(step.issue not in hopeless for step in plan(world, house.policy)):
         return False
     waiting = (Status.CLAIMED, Status.IN_PROGRESS, Status.FAILED)
-    return not plan(world, house.policy) and all(
-        status_of(case, world, house.policy) not in waiting
+    return not any(
+        case.claim
+        and case.claim.holder == house.me
+        and case.issue.number not in hopeless
+        and status_of(case, world, house.policy) in waiting
         for case in cases_of(world)
-        if case.claim and case.claim.holder == house.me
     )
 
 
-def run(house: House, *, once: bool = False) -> None:
+def run(house: House, *, once: bool = False) -> int:
     """Tick until asked to end; with `once`, until everything found is finished or waits for a person.
 
-    Raises:
+    Returns how many issues were given up. Raises:
         Refused: the forge will not have us; repeating would not help.
         Unavailable: with `once`, the forge could not be read at all.
     """
@@ -151,18 +164,17 @@ def run(house: House, *, once: bool = False) -> None:
         try:
             steps = tick(house)
         except Unavailable as error:
-            if once:
+            if once and house.memory.remote is None:
                 raise
             log.warning("forge not reachable", extra={"error": error.message, "fix": error.fix})
             steps = ()
+        if house.clock.sleep(0):
+            break
         if steps:
-            if house.clock.sleep(0):
-                return
             continue
-        if once:
-            house.memory.stale = True
-            if settled(house):
-                return
+        if once and settled(house):
+            break
         busy = bool(house.memory.claims) or bool(house.memory.pauses)
         if house.clock.sleep(house.look_every if busy else house.poll_every):
-            return
+            break
+    return len(given_up(house))

@@ -1,0 +1,78 @@
+"""The person's own clone: where it is, what its remotes are. Read with GitPython, which follows their own settings.
+
+Only what a person made themselves is read here. Whatever an agent or a stranger may have touched goes through
+`cdock.adapters.git.command`.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from cdock.core.errors import Misconfigured, Missing
+
+STATE = ".cdock"
+
+
+@dataclass(frozen=True)
+class Clone:
+    """A clone on this machine. `branch` is the one checked out, empty when none is."""
+
+    root: Path
+    remotes: Mapping[str, str]
+    branch: str
+
+    @property
+    def state(self) -> Path:
+        """The directory in which cdock keeps everything of this clone."""
+        return self.root / STATE
+
+    def remote(self, name: str) -> str:
+        """The URL of a remote.
+
+        Raises:
+            Misconfigured: there is none of that name.
+        """
+        if url := self.remotes.get(name):
+            return url
+        known = ", ".join(sorted(self.remotes)) or "none"
+        raise Misconfigured(
+            f"this repository has no remote {name!r}",
+            code="CD414",
+            tried=f"looking at the remotes of {self.root} (there are: {known})",
+            fix=f"git remote add {name} URL, or name another one in cdock.toml ([repository] remote = …)",
+        )
+
+
+def find_clone(start: Path) -> Clone:
+    """The clone that `start` is in; from inside one of cdock's worktrees, the clone that the worktree belongs to.
+
+    Raises:
+        Misconfigured: `start` is not inside a git repository.
+        Missing: git is not installed.
+    """
+    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+    from git import GitCommandNotFound, InvalidGitRepositoryError, NoSuchPathError, Repo
+
+    start = _outside_state(start.absolute())
+    try:
+        with Repo(start, search_parent_directories=True) as repo:
+            if repo.working_tree_dir is None:
+                raise InvalidGitRepositoryError(str(start))
+            remotes = {remote.name: next(iter(remote.urls), "") for remote in repo.remotes}
+            branch = "" if repo.head.is_detached else repo.head.ref.name
+            return Clone(root=Path(repo.working_tree_dir), remotes=remotes, branch=branch)
+    except GitCommandNotFound as error:
+        raise Missing("git is not installed", code="CD431", fix="install git 2.38 or newer") from error
+    except (InvalidGitRepositoryError, NoSuchPathError) as error:
+        raise Misconfigured(
+            "this is not a git repository",
+            code="CD415",
+            tried=f"looking for one in {start} and above",
+            fix="go into your clone, or name it with -C DIR",
+        ) from error
+
+
+def _outside_state(start: Path) -> Path:
+    parts = start.parts
+    return Path(*parts[: parts.index(STATE)]) if STATE in parts else start

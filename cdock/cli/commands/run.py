@@ -1,0 +1,72 @@
+"""`cdock run`: the poller."""
+
+import signal
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from cdock.reconciler.house import House
+
+
+@click.command(short_help="The poller.")
+@click.option("--once", is_flag=True, help="End when everything found is finished or waits for a person.")
+@click.option(
+    "--issue", "issues", type=int, multiple=True, metavar="N", help="Claim only this issue (repeatable)."
+)
+@click.option("--dry-run", is_flag=True, help="Say what would be done now, and do nothing.")
+@click.option("--max-parallel", type=click.IntRange(min=1), metavar="N", help="Attempts at the same time.")
+@click.option("-v", "--verbose", is_flag=True, help="Show tracebacks of internal errors.")
+@click.pass_obj
+def command(
+    start: Path, once: bool, issues: tuple[int, ...], dry_run: bool, max_parallel: int | None, verbose: bool
+) -> int:
+    """Claim issues labelled agent-ready, run an agent on each, push, report, open pull requests.
+
+    Ctrl-C ends the poller, not the agents: the next `cdock run` finds and adopts them.
+    """
+    from cdock.adapters.files.poller import only_poller
+    from cdock.adapters.system import SystemClock
+    from cdock.cli.console import talk
+    from cdock.cli.live import listen
+    from cdock.reconciler.loop import run
+    from cdock.wiring import build, repository, site
+
+    here = site(start)
+    console = talk()
+    with ExitStack() as stack:
+        if not dry_run:
+            stack.enter_context(only_poller(here.clone.state))
+        house = build(here, only=frozenset(issues), max_parallel=max_parallel)
+        if dry_run:
+            return _dry_run(house)
+        clock = house.clock
+        if isinstance(clock, SystemClock):
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, lambda *_: clock.end())
+        console.print(
+            f"working on {repository(here)} as {house.policy.agent}; Ctrl-C ends the poller, agents go on"
+        )
+        console.print(house.runner.isolation, style="dim")
+        house.forge.ensure_repository_labels(house.policy.labels)
+        listen(console, verbose=verbose)
+        given_up = run(house, once=once)
+    if given_up:
+        console.print(f"{given_up} of the issues could not be worked on, see above")
+        return 3
+    return 0
+
+
+def _dry_run(house: "House") -> int:
+    from cdock.cli.console import data
+    from cdock.core.plan import plan
+    from cdock.reconciler.observe import observe
+
+    steps = plan(observe(house, keep_logs=False), house.policy)
+    for step in steps:
+        data().print(str(step), markup=False)
+    if not steps:
+        data().print("nothing to do")
+    return 0

@@ -1,0 +1,227 @@
+"""The one place where adapters are chosen and put together."""
+
+import shutil
+import socket
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from cdock.adapters.git.clone import Clone, find_clone
+from cdock.core.errors import Misconfigured
+from cdock.settings import Settings, environment, home, load_settings
+
+if TYPE_CHECKING:
+    from cdock.adapters.files.logs import FileLogs
+    from cdock.adapters.files.wishes import FileWishes
+    from cdock.adapters.github.hosts import Repository
+    from cdock.adapters.github.rest import GitHubForge
+    from cdock.adapters.github.tokens import Token
+    from cdock.ports import Runner
+    from cdock.reconciler.house import House
+
+GH_LIMIT = 15.0
+"""Seconds for `gh auth token`."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """A clone with its settings: all a command needs that does not talk to the forge."""
+
+    clone: Clone
+    settings: Settings
+    env: Mapping[str, str]
+
+    @property
+    def logs(self) -> "FileLogs":
+        """What runs of this clone printed."""
+        from cdock.adapters.files.logs import FileLogs
+
+        return FileLogs(self.clone.state / "tasks")
+
+    @property
+    def wishes(self) -> "FileWishes":
+        """What commands ask of this clone's poller."""
+        from cdock.adapters.files.wishes import FileWishes
+
+        return FileWishes(self.clone.state / "wishes")
+
+
+def site(start: Path) -> Site:
+    """The clone that `start` is in, with its settings.
+
+    Raises:
+        Misconfigured: there is no clone, or its `cdock.toml` is wrong.
+    """
+    clone = find_clone(start)
+    return Site(clone=clone, settings=load_settings(clone.root), env=environment())
+
+
+def repository(of: Site) -> "Repository":
+    """Which repository on which host the clone's remote is.
+
+    Raises:
+        Misconfigured: there is no such remote, or it is no forge we know.
+    """
+    from cdock.adapters.github.hosts import parse_repository
+
+    return parse_repository(of.clone.remote(of.settings.repository.remote))
+
+
+def token(of: Site) -> "Token":
+    """The token for the clone's forge.
+
+    Raises:
+        NotPermitted: none was found.
+    """
+    from cdock.adapters.github.tokens import token_for
+
+    host = repository(of).host
+    kept = token_file(of.env, host.name) if host.loopback else None
+    explicit = of.env.get("CDOCK_TOKEN")
+    file = kept if kept and kept.is_file() and not explicit else None
+    return token_for(host, env=of.env, token_file=file, run_gh=_run_gh)
+
+
+def token_file(env: Mapping[str, str], host: str) -> Path:
+    """Where the token for an embedded forge is kept: readable for this user alone."""
+    return home(env) / "tokens" / host.replace(":", "_")
+
+
+def _run_gh(command: Sequence[str]) -> str:
+    if not shutil.which(command[0]):
+        return ""
+    try:
+        done = subprocess.run(
+            list(command),
+            capture_output=True,
+            text=True,
+            timeout=GH_LIMIT,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout if done.returncode == 0 else ""
+
+
+def forge(of: Site) -> "GitHubForge":
+    """The forge of the clone's remote."""
+    from cdock.adapters.github.rest import GitHubForge
+
+    return GitHubForge(repository(of), token=token(of).value)
+
+
+def runner(of: Site) -> "Runner":
+    """Where this clone's agents run.
+
+    Raises:
+        Missing: the engine does not answer.
+    """
+    from cdock.adapters.files.poller import identity
+
+    table = of.settings.runner
+    state = of.clone.state
+    if table.kind == "local":
+        from cdock.adapters.local.runner import LocalRunner
+
+        allow = (*_AGENT_VARIABLES, *table.pass_env)
+        return LocalRunner(state, environment=of.env, allow=allow)
+    from cdock.adapters.docker import containers
+
+    return containers(
+        instance=identity(state),
+        image=table.image,
+        environment=of.env,
+        memory=table.memory,
+        cpus=table.cpus,
+        pids=table.pids,
+    )
+
+
+# What an agent's own provider needs; a plain process has nobody else to give it to it.
+_AGENT_VARIABLES = (
+    "ANTHROPIC_API_KEY",
+    "ANTHROPIC_AUTH_TOKEN",
+    "ANTHROPIC_BASE_URL",
+    "CLAUDE_CODE_OAUTH_TOKEN",
+    "IS_SANDBOX",
+)
+
+
+def build(of: Site, *, only: frozenset[int] = frozenset(), max_parallel: int | None = None) -> "House":
+    """Everything the loop works with, for the clone.
+
+    Raises:
+        Refused: something a person has to mend first, such as a token that is not there.
+    """
+    from cdock.adapters.agents import AGENTS
+    from cdock.adapters.files.mirror import FileMirror
+    from cdock.adapters.files.poller import identity
+    from cdock.adapters.git.claims import GitClaims
+    from cdock.adapters.git.place import Place
+    from cdock.adapters.git.worktrees import GitWorkspaces
+    from cdock.adapters.prompts import TemplatePrompts
+    from cdock.adapters.system import RandomIds, SystemClock
+    from cdock.reconciler.house import House
+
+    settings = of.settings
+    if max_parallel is not None:
+        poll = settings.poll.model_copy(update={"max_parallel": max_parallel})
+        settings = settings.model_copy(update={"poll": poll})
+    policy = settings.policy()
+    if policy.agent not in AGENTS:
+        raise Misconfigured(
+            f"no agent is called {policy.agent!r}",
+            code="CD416",
+            tried="reading [agent] default",
+            fix=f"use one of: {', '.join(sorted(AGENTS))}",
+        )
+    remote, secret = repository(of), token(of).value
+    place = Place(of.clone.state)
+    return House(
+        forge=forge(of),
+        claims=GitClaims(place, url=remote.clone_url, token=secret, policy=policy),
+        workspaces=GitWorkspaces(place, url=remote.clone_url, token=secret),
+        runner=runner(of),
+        agents={name: make() for name, make in AGENTS.items()},
+        logs=of.logs,
+        mirror=FileMirror(of.clone.state / "state.json"),
+        wishes=of.wishes,
+        prompts=TemplatePrompts(of.clone.root),
+        clock=SystemClock(),
+        ids=RandomIds(),
+        policy=policy,
+        me=identity(of.clone.state),
+        process=str(uuid4()),
+        machine=socket.gethostname(),
+        poll_every=settings.poll.interval.total_seconds(),
+        only=only,
+        agent_settings=_agent_settings(of),
+    )
+
+
+def _agent_settings(of: Site) -> dict[str, dict[str, str]]:
+    """The agents' tables as strings; a script is read here, because agents' adapters do no I/O."""
+    import json
+
+    tables: dict[str, dict[str, str]] = {}
+    for name in ("claude", "command", "scripted"):
+        table: Mapping[str, Any] = getattr(of.settings.agent, name)
+        tables[name] = {
+            key: value if isinstance(value, str) else json.dumps(value) for key, value in table.items()
+        }
+    if path := tables["scripted"].get("script"):
+        file = of.clone.root / path
+        try:
+            tables["scripted"]["script"] = file.read_text(encoding="utf-8")
+        except OSError as error:
+            raise Misconfigured(
+                f"cannot read the script of the scripted agent: {error.strerror}",
+                code="CD417",
+                tried=f"reading {file}",
+                fix="name a file that exists in cdock.toml ([agent.scripted] script = …)",
+            ) from error
+    return tables
