@@ -1,0 +1,440 @@
+"""What every `Forge` promises, as tests that know no particular forge.
+
+    class TestMine(ForgeContract):
+        @pytest.fixture
+        def hub(self) -> Hub:
+            return …
+
+`Hub` is one fresh repository with its people; the forge under test acts as `hub.bot`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC
+from typing import Protocol
+from uuid import UUID
+
+import pytest
+
+from cdock.core.errors import NotPermitted, Refused
+from cdock.core.messages import is_ours
+from cdock.core.model import HelpIssue, Issue
+from cdock.core.policy import Labels
+from cdock.ports import Forge
+
+READY = "agent-ready"
+ASKS = "agent-help"
+TASK = UUID("0b9b54d4-9f0d-4dd6-8f0a-6a3c3e9d4f11")
+OTHER = UUID("77777777-9f0d-4dd6-8f0a-6a3c3e9d4f11")
+BRANCH = "cdock/add-login.0b9b54d"
+
+
+class Hub(Protocol):
+    """A fresh repository, and what people do and see there without cdock.
+
+    `bot` and `writer` may write to it, `stranger` may only read, open issues and comment. Nothing here is cached.
+    """
+
+    @property
+    def forge(self) -> Forge: ...
+
+    @property
+    def bot(self) -> str: ...
+
+    @property
+    def writer(self) -> str: ...
+
+    @property
+    def stranger(self) -> str: ...
+
+    def open_issue(self, title: str, *, body: str = "", by: str, labels: Sequence[str] = ()) -> int:
+        """Open an issue, then put labels on as the same person would; its number."""
+        ...
+
+    def label(self, number: int, name: str, *, by: str) -> None: ...
+
+    def unlabel(self, number: int, name: str, *, by: str) -> None: ...
+
+    def comment(self, number: int, body: str, *, by: str) -> None: ...
+
+    def close(self, number: int, *, by: str) -> None: ...
+
+    def reopen(self, number: int, *, by: str) -> None: ...
+
+    def push(self, branch: str) -> None:
+        """Give the branch a new commit that the default branch does not have."""
+        ...
+
+    def merge(self, pull: int) -> None: ...
+
+    def close_pull(self, pull: int) -> None: ...
+
+    def demote_bot(self) -> None:
+        """From now on `bot` may only read, open issues and comment."""
+        ...
+
+    def labels_on(self, number: int) -> frozenset[str]: ...
+
+    def comments_on(self, number: int) -> list[tuple[str, str]]:
+        """Author and body of each comment, oldest first."""
+        ...
+
+    def is_open(self, number: int) -> bool: ...
+
+    def issues(self) -> list[int]:
+        """The numbers of all issues, pull requests left out."""
+        ...
+
+    def pulls(self) -> list[int]:
+        """The numbers of all pull requests."""
+        ...
+
+
+def status_marker(task: UUID = TASK) -> str:
+    """The first line of a status comment."""
+    return f"<!-- cdock:status task={task} id=cdock.add-login.{task.hex[:7]} -->"
+
+
+def help_marker(issue: int, *, task: UUID = TASK, round_: int = 1) -> str:
+    """The first line of a help issue."""
+    return f"<!-- cdock:help task={task} round={round_} issue={issue} -->"
+
+
+class ForgeContract:
+    """Subclass it and give it a `hub`."""
+
+    @pytest.fixture
+    def hub(self) -> Hub:
+        raise NotImplementedError
+
+    # list_issues
+
+    def test_open_issues_with_the_label_are_listed(self, hub: Hub) -> None:
+        wanted = hub.open_issue("Add login", body="Line 1\nLine 2", by=hub.writer, labels=[READY, "bug"])
+        hub.open_issue("Other", by=hub.writer, labels=["bug"])
+        closed = hub.open_issue("Closed", by=hub.writer, labels=[READY])
+        hub.close(closed, by=hub.writer)
+        (issue,) = hub.forge.list_issues(ready=READY, held=())
+        assert (issue.number, issue.title, issue.body) == (wanted, "Add login", "Line 1\nLine 2")
+        assert (issue.author, issue.open, issue.labels) == (hub.writer, True, frozenset({READY, "bug"}))
+        assert issue.url
+        assert issue.created_at.tzinfo is UTC
+
+    def test_ids_are_no_numbers(self, hub: Hub) -> None:
+        numbers = [hub.open_issue(f"Issue {n}", by=hub.writer, labels=[READY]) for n in range(3)]
+        issues = hub.forge.list_issues(ready=READY, held=())
+        assert [issue.number for issue in issues] == numbers
+        assert not {issue.id for issue in issues} & set(numbers)
+
+    def test_a_held_issue_is_listed_without_label_and_closed(self, hub: Hub) -> None:
+        held = hub.open_issue("Held", by=hub.writer, labels=[READY])
+        hub.unlabel(held, READY, by=hub.writer)
+        (issue,) = hub.forge.list_issues(ready=READY, held={held})
+        assert (issue.number, issue.open, issue.labels) == (held, True, frozenset())
+        hub.close(held, by=hub.writer)
+        (issue,) = hub.forge.list_issues(ready=READY, held={held})
+        assert not issue.open
+        assert hub.forge.list_issues(ready=READY, held=()) == ()
+
+    def test_a_held_issue_with_the_label_is_listed_once(self, hub: Hub) -> None:
+        held = hub.open_issue("Held", by=hub.writer, labels=[READY])
+        hub.comment(held, "Hello", by=hub.writer)
+        (issue,) = hub.forge.list_issues(ready=READY, held={held})
+        assert [comment.body for comment in issue.comments] == ["Hello"]
+
+    def test_changes_are_seen_at_the_next_look(self, hub: Hub) -> None:
+        held = hub.open_issue("Held", by=hub.writer)
+        for n in range(3):
+            hub.comment(held, f"Words {n}", by=hub.writer)
+            (issue,) = hub.forge.list_issues(ready=READY, held={held})
+            assert [comment.body for comment in issue.comments] == [f"Words {i}" for i in range(n + 1)]
+        hub.label(held, "bug", by=hub.writer)
+        assert one_issue(hub, held).labels == {"bug"}
+
+    def test_comments_say_who_may_write(self, hub: Hub) -> None:
+        held = hub.open_issue("Held", by=hub.writer)
+        hub.comment(held, "Use OAuth", by=hub.writer)
+        hub.comment(held, "Buy my coins", by=hub.stranger)
+        comments = one_issue(hub, held).comments
+        assert [(c.author, c.body, c.by_writer) for c in comments] == [
+            (hub.writer, "Use OAuth", True),
+            (hub.stranger, "Buy my coins", False),
+        ]
+        assert len({c.id for c in comments}) == 2
+        assert all(c.created_at.tzinfo is UTC for c in comments)
+        assert not any(is_ours(c) for c in comments)
+
+    def test_a_marker_copied_by_others_is_not_ours(self, hub: Hub) -> None:
+        held = hub.open_issue("Held", by=hub.writer)
+        copied = f"{status_marker()}\n**Done**"
+        hub.comment(held, copied, by=hub.writer)
+        hub.comment(held, copied, by=hub.stranger)
+        assert [is_ours(c) for c in one_issue(hub, held).comments] == [False, False]
+
+    def test_a_person_may_use_our_account(self, hub: Hub) -> None:
+        held = hub.open_issue("Held", by=hub.writer)
+        hub.forge.ensure_comment(held, marker=status_marker(), body=f"{status_marker()}\nIn progress\n")
+        hub.comment(held, f"I see this:\n{status_marker()}", by=hub.bot)
+        ours, person = one_issue(hub, held).comments
+        assert is_ours(ours)
+        assert not is_ours(person)
+        assert person.by_writer
+
+    def test_pull_requests_are_no_issues(self, hub: Hub) -> None:
+        hub.push(BRANCH)
+        pull = hub.forge.ensure_pull(head=BRANCH, title="Add login", body="Words")
+        hub.label(pull.number, READY, by=hub.writer)
+        assert hub.forge.list_issues(ready=READY, held=()) == ()
+        assert hub.forge.list_issues(ready=READY, held={pull.number}) == ()
+
+    # may_start
+
+    def test_only_a_writers_label_starts_work(self, hub: Hub) -> None:
+        issue = hub.open_issue("Add login", by=hub.stranger)
+        assert not hub.forge.may_start(issue, label=READY)
+        hub.label(issue, "bug", by=hub.writer)
+        assert not hub.forge.may_start(issue, label=READY)
+        hub.label(issue, READY, by=hub.writer)
+        assert hub.forge.may_start(issue, label=READY)
+
+    # ensure_repository_labels, ensure_labels
+
+    def test_repository_labels_are_made_once(self, hub: Hub) -> None:
+        labels = Labels()
+        created = hub.forge.ensure_repository_labels(labels)
+        assert set(created) <= labels.states | {labels.help_issue}
+        assert hub.forge.ensure_repository_labels(labels) == ()
+
+    def test_single_labels_change_and_all_others_stay(self, hub: Hub) -> None:
+        issue = hub.open_issue("Add login", by=hub.writer, labels=[READY, "bug"])
+        for _ in range(2):
+            hub.forge.ensure_labels(issue, add=["in-progress", "cdock.x.0b9b54d"], remove=[READY, "absent"])
+            assert hub.labels_on(issue) == {"bug", "in-progress", "cdock.x.0b9b54d"}
+
+    def test_a_label_a_person_sets_meanwhile_stays(self, hub: Hub) -> None:
+        issue = hub.open_issue("Add login", by=hub.writer, labels=[READY])
+        one_issue(hub, issue)
+        hub.label(issue, "urgent", by=hub.writer)
+        hub.forge.ensure_labels(issue, add=["in-progress"], remove=[READY])
+        assert hub.labels_on(issue) == {"urgent", "in-progress"}
+
+    def test_an_account_that_may_not_label_is_told_so(self, hub: Hub) -> None:
+        issue = hub.open_issue("Add login", by=hub.writer, labels=[READY])
+        hub.demote_bot()
+        with pytest.raises(NotPermitted) as caught:
+            hub.forge.ensure_labels(issue, add=["in-progress"], remove=[])
+        assert caught.value.fix
+        assert hub.labels_on(issue) == {READY}
+
+    def test_a_dropped_help_label_is_told_and_makes_no_second_issue(self, hub: Hub) -> None:
+        issue = hub.open_issue("Add login", by=hub.writer)
+        hub.demote_bot()
+        before = len(hub.issues())
+        for _ in range(2):
+            with pytest.raises(NotPermitted):
+                ask(hub, issue)
+        assert len(hub.issues()) <= before + 1
+
+    # ensure_comment
+
+    def test_our_comment_is_written_once_and_edited_in_place(self, hub: Hub) -> None:
+        issue = hub.open_issue("Add login", by=hub.writer)
+        marker = status_marker()
+        first, second = f"{marker}\nIn progress\n", f"{marker}\nDone\n"
+        for body in (first, first, second, second):
+            hub.forge.ensure_comment(issue, marker=marker, body=body)
+            ((author, shown),) = hub.comments_on(issue)
+            assert (author, shown.strip()) == (hub.bot, body.strip())
+
+    def test_comments_of_others_with_our_marker_are_left_alone(self, hub: Hub) -> None:
+        issue = hub.open_issue("Add login", by=hub.writer)
+        copied = f"{status_marker()}\nHa"
+        hub.comment(issue, copied, by=hub.stranger)
+        hub.comment(issue, copied, by=hub.writer)
+        for _ in range(2):
+            hub.forge.ensure_comment(issue, marker=status_marker(), body=f"{status_marker()}\nDone\n")
+        shown = [(author, body.strip()) for author, body in hub.comments_on(issue)]
+        assert shown == [
+            (hub.stranger, copied),
+            (hub.writer, copied),
+            (hub.bot, f"{status_marker()}\nDone"),
+        ]
+
+    def test_each_marker_has_its_own_comment(self, hub: Hub) -> None:
+        issue = hub.open_issue("Add login", by=hub.writer)
+        for marker in (status_marker(TASK), status_marker(OTHER), status_marker(TASK)):
+            hub.forge.ensure_comment(issue, marker=marker, body=f"{marker}\nWords\n")
+        assert len(hub.comments_on(issue)) == 2
+
+    def test_our_comment_is_found_behind_many_others(self, hub: Hub) -> None:
+        issue = hub.open_issue("Add login", by=hub.writer)
+        for n in range(103):
+            hub.comment(issue, f"Words {n}", by=hub.writer)
+        for word in ("One", "Two"):
+            body = f"{status_marker()}\n{word}\n"
+            hub.forge.ensure_comment(issue, marker=status_marker(), body=body)
+        assert [author for author, _ in hub.comments_on(issue)].count(hub.bot) == 1
+        comments = one_issue(hub, issue).comments
+        assert len(comments) == 104
+        assert comments[-1].body.strip() == f"{status_marker()}\nTwo"
+
+    # ensure_help, list_helps
+
+    def test_help_is_asked_for_once(self, hub: Hub) -> None:
+        issue = hub.open_issue("Add login", by=hub.writer)
+        first, second = ask(hub, issue), ask(hub, issue)
+        assert first.number == second.number != issue
+        assert (first.open, first.task, first.round) == (True, TASK, 1)
+        assert first.url
+        assert hub.labels_on(first.number) == {ASKS}
+        assert hub.issues() == [issue, first.number]
+        (listed,) = helps(hub, issue)
+        assert (listed.number, listed.open, listed.task, listed.round) == (first.number, True, TASK, 1)
+        assert listed.comments == ()
+
+    def test_each_round_has_its_own_help_issue(self, hub: Hub) -> None:
+        issue = hub.open_issue("Add login", by=hub.writer)
+        numbers = [ask(hub, issue, round_=round_).number for round_ in (1, 2, 1, 2)]
+        assert numbers == [numbers[0], numbers[1]] * 2
+        assert [help_.round for help_ in helps(hub, issue)] == [1, 2]
+
+    def test_an_answered_help_issue_is_listed_with_what_was_said(self, hub: Hub) -> None:
+        issue = hub.open_issue("Add login", by=hub.writer)
+        number = ask(hub, issue).number
+        hub.comment(number, "Me too", by=hub.stranger)
+        hub.comment(number, "Use OAuth\nplease", by=hub.writer)
+        hub.close(number, by=hub.writer)
+        (found,) = helps(hub, issue)
+        assert [(c.author, c.body, c.by_writer) for c in found.comments] == [
+            (hub.stranger, "Me too", False),
+            (hub.writer, "Use OAuth\nplease", True),
+        ]
+        assert (found.open, found.closed_by, found.closed_by_writer) == (False, hub.writer, True)
+
+    def test_a_closed_help_issue_stays_closed_and_is_not_asked_again(self, hub: Hub) -> None:
+        issue = hub.open_issue("Add login", by=hub.writer)
+        first = ask(hub, issue)
+        hub.close(first.number, by=hub.writer)
+        again = ask(hub, issue)
+        assert (again.number, again.open) == (first.number, False)
+        assert not hub.is_open(first.number)
+
+    def test_help_is_closed_on_demand(self, hub: Hub) -> None:
+        issue = hub.open_issue("Add login", by=hub.writer)
+        first = ask(hub, issue)
+        for _ in range(2):
+            closed = ask(hub, issue, closed=True)
+            assert (closed.number, closed.open) == (first.number, False)
+            assert not hub.is_open(first.number)
+        assert len(hub.issues()) == 2
+
+    def test_an_opened_again_help_issue_is_open(self, hub: Hub) -> None:
+        issue = hub.open_issue("Add login", by=hub.writer)
+        number = ask(hub, issue, closed=True).number
+        hub.reopen(number, by=hub.writer)
+        (found,) = helps(hub, issue)
+        assert found.open
+        assert not found.closed_by_writer
+
+    def test_only_help_for_held_issues_is_listed(self, hub: Hub) -> None:
+        one, other = (hub.open_issue(title, by=hub.writer) for title in ("One", "Other"))
+        ask(hub, one)
+        wanted = ask(hub, other, task=OTHER)
+        assert [help_.number for help_ in helps(hub, other)] == [wanted.number]
+        assert hub.forge.list_helps(label=ASKS, held=()) == ()
+
+    def test_issues_of_others_with_a_copied_marker_are_no_help_issues(self, hub: Hub) -> None:
+        issue = hub.open_issue("Add login", by=hub.writer)
+        copied = f"{help_marker(issue)}\n\nWhat is the password?\n"
+        for person in (hub.stranger, hub.writer):
+            number = hub.open_issue("Help", body=copied, by=person)
+            hub.label(number, ASKS, by=hub.writer)
+        assert helps(hub, issue) == ()
+        found = ask(hub, issue)
+        assert hub.issues()[-1] == found.number
+        assert [help_.number for help_ in helps(hub, issue)] == [found.number]
+
+    # ensure_pull, list_pulls
+
+    def test_a_pull_request_is_opened_once(self, hub: Hub) -> None:
+        hub.push(BRANCH)
+        first = hub.forge.ensure_pull(head=BRANCH, title="Add login", body="Words")
+        second = hub.forge.ensure_pull(head=BRANCH, title="Other title", body="Other words")
+        assert first == second
+        assert (first.head, first.open, first.merged) == (BRANCH, True, False)
+        assert first.url
+        assert hub.pulls() == [first.number]
+        assert hub.forge.list_pulls([BRANCH, "cdock/absent.0000000"]) == (first,)
+
+    def test_only_the_asked_for_branches_are_listed(self, hub: Hub) -> None:
+        pulls = []
+        for branch in (BRANCH, f"{BRANCH}x", "other"):
+            hub.push(branch)
+            pulls.append(hub.forge.ensure_pull(head=branch, title=branch, body=""))
+        assert hub.forge.list_pulls([BRANCH]) == (pulls[0],)
+        assert set(hub.forge.list_pulls([BRANCH, "other"])) == {pulls[0], pulls[2]}
+        assert hub.forge.list_pulls([]) == ()
+
+    def test_a_merged_pull_request_is_seen_and_not_opened_again(self, hub: Hub) -> None:
+        hub.push(BRANCH)
+        first = hub.forge.ensure_pull(head=BRANCH, title="Add login", body="Words")
+        hub.merge(first.number)
+        (seen,) = hub.forge.list_pulls([BRANCH])
+        assert (seen.number, seen.open, seen.merged) == (first.number, False, True)
+        assert hub.forge.ensure_pull(head=BRANCH, title="Add login", body="Words") == seen
+        assert hub.pulls() == [first.number]
+
+    def test_a_rejected_pull_request_is_not_opened_again(self, hub: Hub) -> None:
+        hub.push(BRANCH)
+        first = hub.forge.ensure_pull(head=BRANCH, title="Add login", body="Words")
+        hub.close_pull(first.number)
+        (seen,) = hub.forge.list_pulls([BRANCH])
+        assert (seen.number, seen.open, seen.merged) == (first.number, False, False)
+        assert hub.forge.ensure_pull(head=BRANCH, title="Add login", body="Words") == seen
+
+    def test_merging_closes_the_named_issue(self, hub: Hub) -> None:
+        issue = hub.open_issue("Add login", by=hub.writer)
+        hub.push(BRANCH)
+        pull = hub.forge.ensure_pull(head=BRANCH, title="Add login", body=f"Closes #{issue}\n")
+        hub.merge(pull.number)
+        assert not one_issue(hub, issue).open
+
+    # ensure_closed
+
+    def test_closing_twice_closes_once(self, hub: Hub) -> None:
+        issue = hub.open_issue("Add login", by=hub.writer)
+        for _ in range(2):
+            hub.forge.ensure_closed(issue)
+            assert not hub.is_open(issue)
+
+    def test_an_account_that_may_not_close_is_told_so(self, hub: Hub) -> None:
+        issue = hub.open_issue("Add login", by=hub.writer)
+        hub.demote_bot()
+        with pytest.raises(Refused):
+            hub.forge.ensure_closed(issue)
+        assert hub.is_open(issue)
+
+
+def one_issue(hub: Hub, number: int) -> Issue:
+    """The issue as the forge lists it when it is held."""
+    (found,) = hub.forge.list_issues(ready="no such label", held={number})
+    return found
+
+
+def helps(hub: Hub, issue: int) -> tuple[HelpIssue, ...]:
+    """The help issues of this issue, by round."""
+    return tuple(sorted(hub.forge.list_helps(label=ASKS, held={issue}), key=lambda help_: help_.round))
+
+
+def ask(hub: Hub, issue: int, *, task: UUID = TASK, round_: int = 1, closed: bool = False) -> HelpIssue:
+    """Make sure the help issue of this round is there."""
+    marker = help_marker(issue, task=task, round_=round_)
+    return hub.forge.ensure_help(
+        issue=issue,
+        marker=marker,
+        title="Help wanted: Add login",
+        body=f"{marker}\n\nWhich provider?\n",
+        label=ASKS,
+        closed=closed,
+    )
