@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from cdock.adapters.github.gh import gh_runner
 from cdock.adapters.github.hosts import host_of, parse_repository
 from cdock.adapters.github.tokens import token_for
 from cdock.core.errors import Misconfigured, NotPermitted
@@ -219,3 +221,29 @@ def test_an_empty_token_file_is_refused(tmp_path: Path) -> None:
 def test_a_token_does_not_show_in_its_representation() -> None:
     found = token_for(host_of("github.com"), env={"GH_TOKEN": "ghp_secret"}, token_file=None, run_gh=silent)
     assert "ghp_secret" not in repr(found)
+
+
+# The GitHub command line itself.
+
+
+@pytest.fixture
+def gh_env(tmp_path: Path) -> dict[str, str]:
+    """An environment in which gh has one token of its own, for git.example.org."""
+    (tmp_path / "hosts.yml").write_text("git.example.org:\n    user: maria\n    oauth_token: gho_stored\n")
+    return {"PATH": os.environ["PATH"], "GH_CONFIG_DIR": str(tmp_path), "HOME": str(tmp_path)}
+
+
+@pytest.mark.gh
+def test_gh_gives_what_it_keeps(gh_env: dict[str, str]) -> None:
+    found = token_for(host_of("git.example.org"), env=gh_env, token_file=None, run_gh=gh_runner(gh_env))
+    assert (found.value, found.source) == ("gho_stored", "`gh auth login`")
+
+
+@pytest.mark.gh
+def test_gh_without_a_login_gives_nothing(gh_env: dict[str, str]) -> None:
+    with pytest.raises(NotPermitted):
+        token_for(host_of("github.com"), env=gh_env, token_file=None, run_gh=gh_runner(gh_env))
+
+
+def test_a_machine_without_gh_gives_nothing(tmp_path: Path) -> None:
+    assert gh_runner({"PATH": str(tmp_path)})(["gh", "auth", "token"]) == ""

@@ -27,6 +27,8 @@ ACCEPT = "application/vnd.github+json"
 PER_PAGE = 100
 MOST_PAGES = 1_000
 
+_NOT_GITHUB = "A proxy or a login page may be in between; check the host in the settings."
+
 Query = Mapping[str, str | int]
 
 
@@ -73,17 +75,22 @@ class Client:
         """Let go of the connection."""
         self._connection.close()
 
-    def read(self, path: str, query: Query | None = None) -> Any:
-        """The JSON at `path`; unchanged since the last read, it costs nothing.
+    def read(self, path: str) -> dict[str, Any]:
+        """The object at `path`; unchanged since the last read, it costs nothing.
 
         Raises:
             Unavailable: no usable answer, or a rate limit.
-            Refused: the host said no.
+            Refused: the host said no; `Absent` when there is no such thing.
         """
-        return self._page(path, query or {}).content
+        content = self._page(path, {}).content
+        if not isinstance(content, dict):
+            raise Unavailable(
+                f"{self.host} sent no object for GET {path}", tried=f"GET {path}", fix=_NOT_GITHUB
+            )
+        return content
 
-    def find(self, path: str) -> Any:
-        """The JSON at `path`, or None when there is nothing (404 or 410)."""
+    def find(self, path: str) -> dict[str, Any] | None:
+        """As `read`, with None when there is no such thing."""
         try:
             return self.read(path)
         except Absent:
@@ -94,7 +101,9 @@ class Client:
         page = self._page(path, {**(query or {}), "per_page": PER_PAGE})
         for _ in range(MOST_PAGES):
             if not isinstance(page.content, list):
-                raise Unavailable(f"{self.host} sent no list for GET {path}", tried=f"GET {path}")
+                raise Unavailable(
+                    f"{self.host} sent no list for GET {path}", tried=f"GET {path}", fix=_NOT_GITHUB
+                )
             yield from (row for row in page.content if isinstance(row, dict))
             if not page.next:
                 return
@@ -115,6 +124,17 @@ class Client:
         with self._gate.turn():
             answer = self._send(method, path, {}, {"Accept": ACCEPT}, body, tried=tried)
         return self._content(answer, tried=tried, writing=True) if answer.body else None
+
+    def write_row(self, method: str, path: str, body: Any) -> dict[str, Any]:
+        """As `write`, for a change that is answered with what it made."""
+        row = self.write(method, path, body)
+        if not isinstance(row, dict):
+            raise OutcomeUnknown(
+                f"{self.host} did not show what {method} {path} made",
+                tried=f"{method} {path}",
+                fix="cdock looks again.",
+            )
+        return row
 
     def _page(self, url: str, query: Query) -> Page:
         tried = f"GET {urlsplit(url).path}"
@@ -143,7 +163,7 @@ class Client:
             raise kind(
                 f"{self.host} answered {tried} with something that is not JSON",
                 tried=tried,
-                fix="A proxy or a login page may be in between; check the host in the settings.",
+                fix=_NOT_GITHUB,
             ) from error
 
     def _send(

@@ -5,6 +5,7 @@ change. Nothing here is written to disk: after a restart each URL costs one full
 """
 
 import hashlib
+import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ class ETagCache:
         self._fingerprint = hashlib.sha256(token.encode()).hexdigest()[:16]
         self._limit = limit
         self._pages: OrderedDict[str, Page] = OrderedDict()
+        self._lock = threading.Lock()
 
     def key(self, url: str, query: Mapping[str, str | int], *, accept: str) -> str:
         """The name of a read: everything GitHub's ETag depends on."""
@@ -36,13 +38,15 @@ class ETagCache:
 
     def find(self, key: str) -> Page | None:
         """The page last stored under `key`."""
-        if key in self._pages:
-            self._pages.move_to_end(key)
-        return self._pages.get(key)
+        with self._lock:
+            if key in self._pages:
+                self._pages.move_to_end(key)
+            return self._pages.get(key)
 
     def store(self, key: str, page: Page) -> None:
         """Remember a page that was read and understood."""
-        self._pages[key] = page
-        self._pages.move_to_end(key)
-        while len(self._pages) > self._limit:
-            self._pages.popitem(last=False)
+        with self._lock:
+            self._pages[key] = page
+            self._pages.move_to_end(key)
+            while len(self._pages) > self._limit:
+                self._pages.popitem(last=False)

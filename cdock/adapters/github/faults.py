@@ -37,8 +37,9 @@ def pause_of(
     if status not in (403, 429):
         return None
     remaining = headers.get("x-ratelimit-remaining", "")
-    limited = status == 429 or "retry-after" in headers or remaining == "0" or "rate limit" in message.lower()
-    if not limited:
+    # Older Enterprise servers call a secondary limit an abuse detection mechanism.
+    named = any(words in message.lower() for words in ("rate limit", "abuse detection"))
+    if status != 429 and "retry-after" not in headers and remaining != "0" and not named:
         return None
     wait = _seconds(headers.get("retry-after"))
     if wait is None and remaining == "0":

@@ -4,6 +4,7 @@ The API has no idempotency key. After a create whose outcome is unknown, the thi
 succeeded, a replica may still say it is not there.
 """
 
+import threading
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -26,20 +27,20 @@ class RecentCreations:
         self._settle = settle
         self._keep = keep
         self._seen: dict[Key, _Creation] = {}
+        self._lock = threading.Lock()
 
     def made(self, key: Key, row: dict[str, Any]) -> None:
         """It was created, and this is what the server answered."""
-        self._forget_old()
-        self._seen[key] = _Creation(time.monotonic(), row)
+        self._note(key, row)
 
     def unknown(self, key: Key) -> None:
         """It was sent, and nobody knows what became of it."""
-        self._forget_old()
-        self._seen[key] = _Creation(time.monotonic(), None)
+        self._note(key, None)
 
     def forget(self, key: Key) -> None:
-        """It is known to be gone, or a list shows it now."""
-        self._seen.pop(key, None)
+        """It is known to be gone."""
+        with self._lock:
+            self._seen.pop(key, None)
 
     def row(self, key: Key) -> dict[str, Any] | None:
         """What was created under `key` though lists do not show it yet; None when creating is right.
@@ -47,17 +48,20 @@ class RecentCreations:
         Raises:
             Unavailable: a creation of unknown outcome is too young to be repeated.
         """
-        self._forget_old()
-        creation = self._seen.get(key)
-        if creation is None:
+        with self._lock:
+            creation = self._seen.get(key)
+        age = time.monotonic() - creation.at if creation else self._keep
+        if creation is None or age >= self._keep:
             return None
-        if creation.row is None and time.monotonic() - creation.at < self._settle:
+        if creation.row is None and age < self._settle:
             raise Unavailable(
                 "an earlier try to create this may still arrive",
                 fix=f"cdock looks again, and repeats it when it has not appeared after {self._settle:.0f} s.",
             )
         return creation.row
 
-    def _forget_old(self) -> None:
-        oldest = time.monotonic() - self._keep
-        self._seen = {key: creation for key, creation in self._seen.items() if creation.at > oldest}
+    def _note(self, key: Key, row: dict[str, Any] | None) -> None:
+        now = time.monotonic()
+        with self._lock:
+            self._seen = {k: creation for k, creation in self._seen.items() if now - creation.at < self._keep}
+            self._seen[key] = _Creation(now, row)

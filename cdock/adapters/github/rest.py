@@ -5,7 +5,7 @@ wrote it and its first line is our marker: a person may use the same account, an
 """
 
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -116,8 +116,7 @@ class GitHubForge:
         present = {name.casefold() for name in normalize.labels_of(self._issue_or_refuse(issue))}
         missing = sorted(name for name in set(add) if name.casefold() not in present)
         if missing:
-            answer = self._client.write("POST", self._path(f"issues/{issue}/labels"), {"labels": missing})
-            self._check_labels(missing, {"labels": answer}, issue)
+            self._add_labels(issue, missing)
         for name in sorted(set(remove) - set(add)):
             if name.casefold() in present:
                 try:
@@ -140,7 +139,7 @@ class GitHubForge:
             self._create(key, self._path(f"issues/{issue}/comments"), {"body": body})
         elif not _same_text(row.get("body"), body):
             try:
-                changed = self._client.write(
+                changed = self._client.write_row(
                     "PATCH", self._path(f"issues/comments/{normalize.id_of(row)}"), {"body": body}
                 )
             except Absent as error:
@@ -163,7 +162,7 @@ class GitHubForge:
         number = normalize.number_of(row)
         if label.casefold() not in {name.casefold() for name in normalize.labels_of(row)}:
             # Without push access GitHub leaves labels out of a new issue and says nothing.
-            self.ensure_labels(number, add=[label], remove=[])
+            self._add_labels(number, [label])
         if closed and normalize.is_open(row):
             row = self._close(number)
         found = normalize.help_from_rest(row)
@@ -179,7 +178,7 @@ class GitHubForge:
         if row is None:
             base = self._repository()["default_branch"]
             try:
-                row = self._client.write(
+                row = self._client.write_row(
                     "POST", self._path("pulls"), {"title": title, "head": head, "base": base, "body": body}
                 )
             except Refused as error:
@@ -193,7 +192,7 @@ class GitHubForge:
 
     def _repository(self) -> Row:
         row = self._client.read(f"/repos/{self._pinned or self._asked_for}")
-        if not isinstance(row, dict) or not row.get("full_name") or not row.get("default_branch"):
+        if not row.get("full_name") or not row.get("default_branch"):
             raise Unavailable(
                 f"{self._client.host} sent no usable description of {self._asked_for}",
                 fix="Check the host in the settings: it does not speak GitHub's REST API there.",
@@ -216,8 +215,7 @@ class GitHubForge:
 
     def _me(self) -> str:
         if not self._login:
-            row = self._client.read("/user")
-            self._login = row.get("login", "") if isinstance(row, dict) else ""
+            self._login = self._client.read("/user").get("login", "")
             if not self._login:
                 raise NotPermitted(
                     f"{self._client.host} does not say whose token this is",
@@ -304,7 +302,7 @@ class GitHubForge:
 
     def _create(self, key: tuple[object, ...], path: str, body: Row) -> Row:
         try:
-            row = self._client.write("POST", path, body)
+            row = self._client.write_row("POST", path, body)
         except OutcomeUnknown:
             self._recent.unknown(key)
             raise
@@ -317,17 +315,18 @@ class GitHubForge:
 
     def _close(self, number: int) -> Row:
         body = {"state": "closed", "state_reason": "completed"}
-        row = self._client.write("PATCH", self._path(f"issues/{number}"), body)
-        if not isinstance(row, dict) or normalize.is_open(row):
+        row = self._client.write_row("PATCH", self._path(f"issues/{number}"), body)
+        if normalize.is_open(row):
             raise NotPermitted(
                 f"issue #{number} stayed open although {self._client.host} accepted its closing",
                 fix="Give the token's account write access to the repository.",
             )
         return row
 
-    def _check_labels(self, wanted: Collection[str], row: Row, issue: int) -> None:
-        there = {name.casefold() for name in normalize.labels_of(row)}
-        dropped = sorted(name for name in wanted if name.casefold() not in there)
+    def _add_labels(self, issue: int, names: Sequence[str]) -> None:
+        answer = self._client.write("POST", self._path(f"issues/{issue}/labels"), {"labels": [*names]})
+        there = {name.casefold() for name in normalize.labels_of({"labels": answer})}
+        dropped = [name for name in names if name.casefold() not in there]
         if dropped:
             raise NotPermitted(
                 f"{self._client.host} silently left out {', '.join(dropped)} on issue #{issue}",

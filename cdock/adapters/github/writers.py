@@ -32,6 +32,6 @@ class Writers:
         if key not in self._known or now - asked_at > FRESH:
             path = f"/repos/{repository}/collaborators/{quote(login, safe='')}/permission"
             row = self._client.find(path)
-            allowed = isinstance(row, dict) and may_write(row)
+            allowed = row is not None and may_write(row)
             self._known[key] = (now, allowed)
         return allowed
