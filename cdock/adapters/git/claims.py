@@ -11,6 +11,7 @@ from cdock.adapters.git.command import Git, error_of, origin_of
 from cdock.adapters.git.history import is_ancestor, pushed_ref, ref_at
 from cdock.adapters.git.place import Place, branch_ref, ensure_bare
 from cdock.core.errors import CdockError, ClaimLost, NotPermitted, Refused, Unavailable
+from cdock.core.ids import TaskId
 from cdock.core.model import Claim
 from cdock.core.policy import Policy
 from cdock.core.record import dump_claim, load_claim
@@ -101,11 +102,20 @@ class GitClaims:
                 )
             seen = self._push({ref: (expected, new), head: (known, commit)}, claim_ref=ref, env=borrow)
             if seen is None:
-                store.run("update-ref", pushed_ref(claim.task.id), commit)
+                self._note_pushed(claim.task.id, commit)
                 return new
             # Ours may have arrived before a crash kept us from noting it; a deleted branch is made again.
             known = seen[head]
         raise Unavailable(f"{branch} kept moving on the forge", tried=f"pushing {branch}")
+
+    def _note_pushed(self, task: TaskId, commit: str) -> None:
+        """The commit is published now, so it may be shown to containers and be built upon there."""
+        with self._place.lock("store"):
+            Git(self._place.mirror).run(
+                *("fetch", "--quiet", "--no-tags", "--no-write-fetch-head"),
+                *(str(self._place.store), f"+{commit}:{pushed_ref(task)}"),
+            )
+        Git(self._place.store).run("update-ref", pushed_ref(task), commit)
 
     def _push(
         self, moves: Mapping[str, tuple[str, str]], *, claim_ref: str, env: Mapping[str, str] | None = None

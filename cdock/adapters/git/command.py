@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 import time
 from base64 import b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
@@ -175,7 +175,7 @@ class Git:
             raise error_of(done)
         return done
 
-    def records(self, *args: str, timeout: float = TIMEOUT) -> Iterator[bytes]:
+    def records(self, *args: str, timeout: float = TIMEOUT) -> Generator[bytes, None, None]:
         """The NUL-terminated records `git *args` prints, as they come; closing the iterator ends git.
 
         For output whose size a stranger decides. Raises as `run` does.

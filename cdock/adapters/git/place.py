@@ -1,5 +1,6 @@
 """Where cdock's repositories, worktrees and locks are inside a clone, and how the repositories are made."""
 
+import os
 import re
 import shutil
 import tempfile
@@ -115,7 +116,8 @@ def ensure_bare(path: Path, *, borrow: Path | None = None, exclude: str = "") ->
     (new / "config").write_text(_CONFIG)
     (new / "info/exclude").write_text(exclude)
     if borrow:
-        (new / "objects/info/alternates").write_text(f"{borrow / 'objects'}\n")
+        # Relative to our objects, so that the whole clone may be moved.
+        (new / "objects/info/alternates").write_text(f"../{os.path.relpath(borrow, path)}/objects\n")
     new.chmod(0o755)
     try:
         new.rename(path)

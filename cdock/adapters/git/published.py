@@ -1,0 +1,62 @@
+"""What the forge publishes, copied into the mirror: the default branch and the branches of tasks."""
+
+import time
+
+from cdock.adapters.git.command import Git, origin_of
+from cdock.adapters.git.history import ref_at
+from cdock.adapters.git.place import Place, branch_ref
+from cdock.core.errors import Refused
+
+DEFAULT = "refs/cdock/default"
+_BRANCHES = "refs/remotes/forge/"
+
+
+class Published:
+    """The mirror of the repository at `url`. Branches deleted on the forge are kept: somebody may be at work on them.
+
+    `timeout` of one fetch is in seconds; the first one brings the whole repository.
+    """
+
+    def __init__(self, place: Place, *, url: str, token: str, timeout: float) -> None:
+        self._place = place
+        self._url = url
+        self._timeout = timeout
+        self._git = Git(place.mirror, token=token, origin=origin_of(url))
+        self._begun: dict[str, float] = {}
+
+    def fetch(self, prefix: str) -> None:
+        """Bring the mirror up to date with the default branch and all branches that start with `prefix`.
+
+        A fetch that another thread began after this was asked for serves both.
+        """
+        pattern = f"{branch_ref(f'{prefix}x')[:-1]}*"
+        asked = time.monotonic()
+        with self._place.lock("mirror"):
+            if self._begun.get(prefix, float("-inf")) > asked:
+                return
+            begun = time.monotonic()
+            try:
+                self._git.run(
+                    # Old histories have harmless faults that the forge accepted long ago; only new work is judged.
+                    *("-c", "fetch.fsckObjects=false"),
+                    *("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", self._url),
+                    *(f"+HEAD:{DEFAULT}", f"+{pattern}:{pattern.replace('refs/heads/', _BRANCHES, 1)}"),
+                    timeout=self._timeout,
+                )
+            except Refused as error:
+                if "remote ref HEAD" in error.message:
+                    raise Refused(
+                        "the repository on the forge has no commit yet",
+                        tried="fetching its default branch",
+                        fix="push a first commit to the default branch",
+                    ) from error
+                raise
+            self._begun[prefix] = begun
+
+    def default(self) -> str:
+        """The commit of the default branch, empty before the first fetch."""
+        return ref_at(self._git, DEFAULT)
+
+    def branch(self, branch: str) -> str:
+        """The commit of a branch that `fetch` has seen, else empty."""
+        return ref_at(self._git, _BRANCHES + branch)

@@ -1,0 +1,169 @@
+"""What every implementation of `Claims` promises."""
+
+from abc import ABC, abstractmethod
+from dataclasses import replace
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+
+from cdock.core.errors import ClaimLost, Refused
+from cdock.core.ids import task_id
+from cdock.core.model import Attempt, Claim, Task
+from cdock.ports import Claims
+
+UUID_ONE = UUID("a7b2c8d0-0000-4000-8000-000000000001")
+BRANCH = "cdock/add-login.a7b2c8d"
+
+
+def claim_of(issue: int = 42, *, holder: str = "here", seq: int = 0) -> Claim:
+    """A claim with a task that has a history."""
+    now = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+    attempt = Attempt(number=1, round=1, agent="claude", started_at=now, error="täpäs\n\x00!", tokens=7)
+    task = Task(
+        id=task_id("add-login", UUID_ONE),
+        uuid=UUID_ONE,
+        issue=issue,
+        title="Add login — “now”",
+        created_at=now,
+        attempts=(attempt,),
+    )
+    return Claim(issue=issue, oid="", holder=holder, process="life-1", seq=seq, ttl=900.0, task=task)
+
+
+class ClaimsSetting(ABC):
+    """Two pollers that see one forge, and a forge to look at."""
+
+    here: Claims
+    there: Claims
+
+    @abstractmethod
+    def accepted(self, task: Task, *, on: str = "") -> str:
+        """A new accepted commit of the task on this machine, after the commit `on` or the default branch."""
+
+    @abstractmethod
+    def branch(self, name: str) -> str:
+        """The commit of a branch on the forge; empty when there is none."""
+
+    @abstractmethod
+    def push_by_person(self, branch: str) -> str:
+        """A person pushes a commit of their own to the branch; that commit."""
+
+
+class ClaimsContract:
+    """Subclasses provide the fixture `setting`."""
+
+    @pytest.fixture
+    def setting(self) -> ClaimsSetting:
+        raise NotImplementedError
+
+    def test_no_claims_at_first(self, setting: ClaimsSetting) -> None:
+        assert setting.here.list() == ()
+
+    def test_a_claim_is_seen_by_others_as_it_was_written(self, setting: ClaimsSetting) -> None:
+        claim = claim_of()
+        oid = setting.here.swap(42, expected="", claim=claim)
+        assert oid
+        assert setting.there.list() == (replace(claim, oid=oid),)
+        assert setting.here.list() == (replace(claim, oid=oid),)
+
+    def test_claims_of_several_issues(self, setting: ClaimsSetting) -> None:
+        setting.here.swap(7, expected="", claim=claim_of(7))
+        setting.there.swap(42, expected="", claim=claim_of(42, holder="there"))
+        assert [(c.issue, c.holder) for c in setting.here.list()] == [(7, "here"), (42, "there")]
+
+    def test_an_issue_is_claimed_once(self, setting: ClaimsSetting) -> None:
+        setting.here.swap(42, expected="", claim=claim_of())
+        with pytest.raises(ClaimLost):
+            setting.there.swap(42, expected="", claim=claim_of(holder="there"))
+        assert [c.holder for c in setting.there.list()] == ["here"]
+
+    def test_equal_content_does_not_share_a_claim(self, setting: ClaimsSetting) -> None:
+        setting.here.swap(42, expected="", claim=claim_of())
+        with pytest.raises(ClaimLost):
+            setting.there.swap(42, expected="", claim=claim_of())
+
+    def test_renewal_moves_the_claim(self, setting: ClaimsSetting) -> None:
+        first = setting.here.swap(42, expected="", claim=claim_of())
+        second = setting.here.swap(42, expected=first, claim=claim_of(seq=1))
+        assert second not in ("", first)
+        assert [(c.oid, c.seq) for c in setting.there.list()] == [(second, 1)]
+
+    def test_takeover_then_renewal_is_lost(self, setting: ClaimsSetting) -> None:
+        first = setting.here.swap(42, expected="", claim=claim_of())
+        taken = setting.there.swap(42, expected=first, claim=claim_of(holder="there"))
+        with pytest.raises(ClaimLost):
+            setting.here.swap(42, expected=first, claim=claim_of(seq=1))
+        assert [c.oid for c in setting.here.list()] == [taken]
+
+    def test_release(self, setting: ClaimsSetting) -> None:
+        oid = setting.here.swap(42, expected="", claim=claim_of())
+        assert setting.here.swap(42, expected=oid, claim=None) == ""
+        assert setting.there.list() == ()
+        assert setting.there.swap(42, expected="", claim=claim_of(holder="there"))
+
+    def test_a_successor_is_not_released(self, setting: ClaimsSetting) -> None:
+        first = setting.here.swap(42, expected="", claim=claim_of())
+        taken = setting.there.swap(42, expected=first, claim=claim_of(holder="there"))
+        with pytest.raises(ClaimLost):
+            setting.here.swap(42, expected=first, claim=None)
+        assert [c.oid for c in setting.here.list()] == [taken]
+
+    def test_a_renewal_after_release_is_lost(self, setting: ClaimsSetting) -> None:
+        first = setting.here.swap(42, expected="", claim=claim_of())
+        setting.there.swap(42, expected=first, claim=None)
+        with pytest.raises(ClaimLost):
+            setting.here.swap(42, expected=first, claim=claim_of(seq=1))
+        assert setting.here.list() == ()
+
+    def test_publish_moves_claim_and_branch(self, setting: ClaimsSetting) -> None:
+        claim = claim_of()
+        commit = setting.accepted(claim.task)
+        first = setting.here.swap(42, expected="", claim=claim)
+        second = setting.here.publish(
+            expected=first, claim=replace(claim, seq=1), branch=BRANCH, commit=commit
+        )
+        assert second not in ("", first)
+        assert setting.branch(BRANCH) == commit
+        assert [(c.oid, c.seq) for c in setting.there.list()] == [(second, 1)]
+
+    def test_publish_goes_on(self, setting: ClaimsSetting) -> None:
+        claim = claim_of()
+        oid = setting.here.swap(42, expected="", claim=claim)
+        commit = ""
+        for _ in range(2):
+            commit = setting.accepted(claim.task, on=commit)
+            oid = setting.here.publish(expected=oid, claim=claim, branch=BRANCH, commit=commit)
+        assert setting.branch(BRANCH) == commit
+
+    def test_publishing_the_same_commit_again_is_a_heartbeat(self, setting: ClaimsSetting) -> None:
+        claim = claim_of()
+        commit = setting.accepted(claim.task)
+        first = setting.here.swap(42, expected="", claim=claim)
+        second = setting.here.publish(expected=first, claim=claim, branch=BRANCH, commit=commit)
+        third = setting.here.publish(expected=second, claim=claim, branch=BRANCH, commit=commit)
+        assert third not in (first, second)
+        assert setting.branch(BRANCH) == commit
+
+    def test_a_robbed_holder_publishes_nothing(self, setting: ClaimsSetting) -> None:
+        claim = claim_of()
+        commit = setting.accepted(claim.task)
+        first = setting.here.swap(42, expected="", claim=claim)
+        taken = setting.there.swap(42, expected=first, claim=claim_of(holder="there"))
+        with pytest.raises(ClaimLost):
+            setting.here.publish(expected=first, claim=claim, branch=BRANCH, commit=commit)
+        assert setting.branch(BRANCH) == ""
+        assert [c.oid for c in setting.here.list()] == [taken]
+
+    def test_commits_of_a_person_on_the_branch_are_not_overwritten(self, setting: ClaimsSetting) -> None:
+        claim = claim_of()
+        commit = setting.accepted(claim.task)
+        first = setting.here.swap(42, expected="", claim=claim)
+        second = setting.here.publish(expected=first, claim=claim, branch=BRANCH, commit=commit)
+        theirs = setting.push_by_person(BRANCH)
+        with pytest.raises(Refused):
+            setting.here.publish(
+                expected=second, claim=claim, branch=BRANCH, commit=setting.accepted(claim.task, on=commit)
+            )
+        assert setting.branch(BRANCH) == theirs
+        assert [c.oid for c in setting.here.list()] == [second]
