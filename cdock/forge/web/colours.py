@@ -16,6 +16,8 @@ from starlette.responses import Response
 _HEX = re.compile(r"[0-9a-f]{6}")
 _READABLE = 4.6
 """Contrast of words on their ground; WCAG asks for 4.5."""
+_SEEN = 1.5
+"""Contrast of a chip's edge with the page, so that a nearly white label still has a shape."""
 _LIMIT = 300
 
 Rgb: TypeAlias = tuple[float, float, float]
@@ -52,16 +54,18 @@ def contrast(one: Rgb, other: Rgb) -> float:
 
 
 def chip(colour: str, *, dark: bool) -> tuple[Rgb, Rgb, Rgb]:
-    """Ground, words and border: the ground is a tint, the words go towards black or white until readable."""
+    """Ground, words and border: a tint, and darker or lighter shades of it that can be read and seen."""
     tint = _rgb(colour)
     page, far = (_NIGHT, _WHITE) if dark else (_WHITE, _BLACK)
     ground = _mixed(page, tint, 0.24 if dark else 0.16)
-    words = tint
-    for step in range(21):
-        words = _mixed(tint, far, step / 20)
-        if contrast(words, ground) >= _READABLE:
-            break
-    return ground, words, _mixed(page, tint, 0.55 if dark else 0.45)
+    border = _mixed(page, tint, 0.55 if dark else 0.45)
+    return ground, _until(_READABLE, tint, far, ground), _until(_SEEN, border, far, page)
+
+
+def _until(wanted: float, colour: Rgb, far: Rgb, ground: Rgb) -> Rgb:
+    """The colour, taken as far towards another as the contrast with its ground asks for."""
+    steps = (_mixed(colour, far, step / 20) for step in range(21))
+    return next((mixed for mixed in steps if contrast(mixed, ground) >= wanted), far)
 
 
 def _rule(colour: str) -> str:

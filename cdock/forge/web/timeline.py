@@ -136,7 +136,7 @@ def _entry(
             return replace(entry, kind="labels", added=label)
         return replace(entry, kind="labels", removed=label)
     if item.source is not None and item.source_repo is not None:
-        return replace(entry, source=_linked(item.source, item.source_repo))
+        return replace(entry, source=_linked(item.source, item.source_repo, seen_from=place.repo))
     return entry
 
 
@@ -181,10 +181,10 @@ def _writing(
     )
 
 
-def _linked(source: Issue, home: Repo) -> Linked:
+def _linked(source: Issue, home: Repo, *, seen_from: Repo) -> Linked:
     return Linked(
         address=f"/{home.full_name}/{'pull' if source.pull else 'issues'}/{source.number}",
-        name=f"{home.full_name}#{source.number}",
+        name=f"{'' if home.id == seen_from.id else home.full_name}#{source.number}",
         title=source.title,
         open=source.open,
         pull=source.pull is not None,

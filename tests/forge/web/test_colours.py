@@ -44,3 +44,9 @@ def test_the_address_of_the_sheet() -> None:
     assert Route("/_style/labels/{colours}.css", label_sheet).matches(
         {"type": "http", "path": sheet_address(["ff0000", "00ff00"]), "method": "GET"}
     )[1]["path_params"] == {"colours": "00ff00.ff0000"}
+
+
+def test_a_pale_label_still_has_a_shape() -> None:
+    for colour in ("ffffff", "ededed", "000000"):
+        assert contrast(chip(colour, dark=False)[2], (1, 1, 1)) >= 1.5
+        assert contrast(chip(colour, dark=True)[2], (0.09, 0.1, 0.13)) >= 1.5
