@@ -1,0 +1,85 @@
+"""The workspaces contract on real git, with plain upload-pack in the place of a runner's pipe."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from cdock.adapters.git.claims import GitClaims
+from cdock.adapters.git.place import Place
+from cdock.adapters.git.worktrees import GitWorkspaces
+from cdock.core.events import Remote
+from cdock.core.model import Task
+from cdock.ports import Workspaces
+from tests import git_repos
+from tests.contract.claims_contract import claim_of
+from tests.contract.workspaces_contract import WorkspacesContract, WorkspacesSetting, branch_of
+
+
+class GitSetting(WorkspacesSetting):
+    """A clone's place beside a bare repository."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.forge = git_repos.bare(root / "forge.git")
+        self.place = Place(root / "clone/.cdock")
+        self.workspaces = self.restarted()
+        self.commits = 0
+
+    def restarted(self) -> Workspaces:
+        return GitWorkspaces(self.place, url=f"file://{self.forge}")
+
+    def main(self) -> str:
+        return git_repos.git(self.forge, "rev-parse", "main")
+
+    def advance_main(self) -> str:
+        return git_repos.write(self.forge, {"news.txt": "from a colleague\n"}, branch="main")
+
+    def push_elsewhere(self, branch: str) -> str:
+        return git_repos.write(self.forge, {"else.txt": "from elsewhere\n"}, branch=branch, onto=self.main())
+
+    def publish(self, task: Task, commit: str) -> None:
+        claims = GitClaims(self.place, url=f"file://{self.forge}")
+        claim = replace(claim_of(task.issue), task=task)
+        oid = claims.swap(task.issue, expected="", claim=claim)
+        claims.publish(expected=oid, claim=claim, branch=branch_of(task), commit=commit)
+
+    def _agent(self, task: Task) -> Path:
+        path = self.root / "agents" / task.id.name
+        if not path.exists():
+            (workspace,) = (w for w in self.workspaces.list() if w.task == task.id)
+            objects = self.workspaces.objects
+            git_repos.workspace(path, objects=objects, base=workspace.head, branch=branch_of(task))
+        return path
+
+    def agent_commits(self, task: Task) -> str:
+        path = self._agent(task)
+        self.commits += 1
+        (path / "work.txt").write_text(f"step {self.commits}\n")
+        git_repos.git(path, "add", "work.txt")
+        git_repos.git(path, "commit", "--quiet", "-m", f"step {self.commits}")
+        return git_repos.git(path, "rev-parse", "HEAD")
+
+    def agent_starts_over(self, task: Task) -> None:
+        path = self._agent(task)
+        git_repos.git(path, "checkout", "--quiet", "--orphan", "other")
+        git_repos.git(path, "commit", "--quiet", "-m", "all mine")
+        git_repos.git(path, "branch", "--force", branch_of(task))
+
+    def remote(self, task: Task) -> Remote:
+        return git_repos.remote(self._agent(task))
+
+    def noted(self, task: Task) -> Mapping[str, object] | None:
+        path = self.place.worktree(task.id) / ".cdock/state.json"
+        if not path.exists():
+            return None
+        record: Mapping[str, object] = json.loads(path.read_text())
+        return record
+
+
+class TestGitWorkspaces(WorkspacesContract):
+    @pytest.fixture
+    def setting(self, tmp_path: Path) -> WorkspacesSetting:
+        return GitSetting(tmp_path)

@@ -1,0 +1,224 @@
+"""What every implementation of `Workspaces` promises."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+
+from cdock.core.errors import Refused
+from cdock.core.events import Remote
+from cdock.core.ids import task_id
+from cdock.core.model import Task
+from cdock.ports import Workspaces
+
+
+def task_of(number: int = 1, *, base: str = "") -> Task:
+    """A task; each number is another one."""
+    uuid = UUID(int=number << 100)
+    return Task(
+        id=task_id("add-login", uuid),
+        uuid=uuid,
+        issue=number,
+        title="Add login",
+        created_at=datetime(2026, 11, 21, 12, 0, tzinfo=UTC),
+        base=base,
+    )
+
+
+def branch_of(task: Task) -> str:
+    """The branch of the task."""
+    return task.id.branch()
+
+
+class WorkspacesSetting(ABC):
+    """One machine with its workspaces, a forge, and agents at work."""
+
+    workspaces: Workspaces
+
+    @abstractmethod
+    def restarted(self) -> Workspaces:
+        """What a new process on the same machine sees."""
+
+    @abstractmethod
+    def main(self) -> str:
+        """The commit of the default branch on the forge."""
+
+    @abstractmethod
+    def advance_main(self) -> str:
+        """Somebody pushes a commit to the default branch; that commit."""
+
+    @abstractmethod
+    def push_elsewhere(self, branch: str) -> str:
+        """Another machine pushes a commit to `branch`, on top of it or of the default branch; that commit."""
+
+    @abstractmethod
+    def publish(self, task: Task, commit: str) -> None:
+        """This machine pushes an accepted commit to the branch of the task."""
+
+    @abstractmethod
+    def agent_commits(self, task: Task) -> str:
+        """The agent of the task makes a commit in its own repository (made from the workspace's head)."""
+
+    @abstractmethod
+    def agent_starts_over(self, task: Task) -> None:
+        """The agent replaces its branch by one that does not contain the base."""
+
+    @abstractmethod
+    def remote(self, task: Task) -> Remote:
+        """The way to the agent's repository."""
+
+    @abstractmethod
+    def noted(self, task: Task) -> Mapping[str, object] | None:
+        """The record in the workspace; None when there is none."""
+
+
+class WorkspacesContract:
+    """Subclasses provide the fixture `setting`."""
+
+    @pytest.fixture
+    def setting(self) -> WorkspacesSetting:
+        raise NotImplementedError
+
+    def test_nothing_at_first(self, setting: WorkspacesSetting) -> None:
+        assert setting.workspaces.list() == ()
+
+    def test_a_new_one_starts_at_the_default_branch(self, setting: WorkspacesSetting) -> None:
+        task = task_of()
+        made = setting.workspaces.ensure(task, branch=branch_of(task))
+        assert (made.task, made.base, made.head, made.pushed) == (task.id, setting.main(), setting.main(), "")
+        assert not made.has_work
+        assert setting.workspaces.list() == (made,)
+
+    def test_made_twice_is_made_once(self, setting: WorkspacesSetting) -> None:
+        task = task_of()
+        made = setting.workspaces.ensure(task, branch=branch_of(task))
+        setting.advance_main()
+        assert setting.workspaces.ensure(task, branch=branch_of(task)) == made
+        assert setting.workspaces.list() == (made,)
+
+    def test_it_outlives_the_process(self, setting: WorkspacesSetting) -> None:
+        task = task_of()
+        made = setting.workspaces.ensure(task, branch=branch_of(task))
+        again = setting.restarted()
+        assert again.list() == (made,)
+        assert again.ensure(task, branch=branch_of(task)) == made
+
+    def test_it_starts_at_the_base_of_the_task(self, setting: WorkspacesSetting) -> None:
+        first = setting.main()
+        setting.advance_main()
+        task = task_of(base=first)
+        made = setting.workspaces.ensure(task, branch=branch_of(task))
+        assert (made.base, made.head) == (first, first)
+
+    def test_it_goes_on_from_the_pushed_branch(self, setting: WorkspacesSetting) -> None:
+        base, task = setting.main(), task_of()
+        theirs = setting.push_elsewhere(branch_of(task))
+        setting.advance_main()
+        made = setting.workspaces.ensure(replace(task, base=base), branch=branch_of(task))
+        assert (made.base, made.head, made.pushed) == (base, theirs, theirs)
+        assert made.has_work
+        assert not made.unpushed
+
+    def test_each_task_has_its_own(self, setting: WorkspacesSetting) -> None:
+        tasks = [task_of(1), task_of(2)]
+        made = [setting.workspaces.ensure(task, branch=branch_of(task)) for task in tasks]
+        assert len({workspace.path for workspace in made}) == 2
+        assert set(setting.workspaces.list()) == set(made)
+
+    def test_harvest_accepts_commits(self, setting: WorkspacesSetting) -> None:
+        task = task_of()
+        made = setting.workspaces.ensure(task, branch=branch_of(task))
+        for _ in range(2):
+            commit = setting.agent_commits(task)
+            seen = setting.workspaces.harvest(task, branch=branch_of(task), remote=setting.remote(task))
+            assert seen == replace(made, head=commit)
+            assert seen.unpushed
+            assert setting.workspaces.list() == (seen,)
+
+    def test_harvest_of_nothing_new(self, setting: WorkspacesSetting) -> None:
+        task = task_of()
+        setting.workspaces.ensure(task, branch=branch_of(task))
+        setting.agent_commits(task)
+        seen = setting.workspaces.harvest(task, branch=branch_of(task), remote=setting.remote(task))
+        assert setting.workspaces.harvest(task, branch=branch_of(task), remote=setting.remote(task)) == seen
+
+    def test_accepted_commits_outlive_the_process(self, setting: WorkspacesSetting) -> None:
+        task = task_of()
+        setting.workspaces.ensure(task, branch=branch_of(task))
+        setting.agent_commits(task)
+        seen = setting.workspaces.harvest(task, branch=branch_of(task), remote=setting.remote(task))
+        assert setting.restarted().list() == (seen,)
+
+    def test_foreign_history_is_refused_and_changes_nothing(self, setting: WorkspacesSetting) -> None:
+        task = task_of()
+        setting.workspaces.ensure(task, branch=branch_of(task))
+        setting.agent_commits(task)
+        seen = setting.workspaces.harvest(task, branch=branch_of(task), remote=setting.remote(task))
+        setting.agent_starts_over(task)
+        with pytest.raises(Refused):
+            setting.workspaces.harvest(task, branch=branch_of(task), remote=setting.remote(task))
+        assert setting.workspaces.list() == (seen,)
+
+    def test_pushed_work_is_seen_as_pushed(self, setting: WorkspacesSetting) -> None:
+        task = task_of()
+        setting.workspaces.ensure(task, branch=branch_of(task))
+        commit = setting.agent_commits(task)
+        setting.workspaces.harvest(task, branch=branch_of(task), remote=setting.remote(task))
+        setting.publish(task, commit)
+        (seen,) = setting.workspaces.list()
+        assert (seen.head, seen.pushed, seen.unpushed) == (commit, commit, False)
+
+    def test_a_note_is_written_and_replaced(self, setting: WorkspacesSetting) -> None:
+        task = task_of()
+        setting.workspaces.ensure(task, branch=branch_of(task))
+        assert setting.noted(task) is None
+        for status in ("in-progress", "in-review"):
+            setting.workspaces.note({"version": 1, "status": status}, task=task.id)
+            assert setting.noted(task) == {"version": 1, "status": status}
+
+    def test_an_unused_one_is_removed(self, setting: WorkspacesSetting) -> None:
+        task, other = task_of(1), task_of(2)
+        for each in (task, other):
+            setting.workspaces.ensure(each, branch=branch_of(each))
+        setting.workspaces.note({"version": 1}, task=task.id)
+        setting.workspaces.remove(task.id, branch=branch_of(task))
+        assert [workspace.task for workspace in setting.workspaces.list()] == [other.id]
+        assert setting.noted(task) is None
+
+    def test_removing_what_is_not_there_is_no_error(self, setting: WorkspacesSetting) -> None:
+        task = task_of()
+        setting.workspaces.remove(task.id, branch=branch_of(task))
+        setting.workspaces.ensure(task, branch=branch_of(task))
+        for _ in range(2):
+            setting.workspaces.remove(task.id, branch=branch_of(task))
+        assert setting.workspaces.list() == ()
+
+    def test_unpushed_commits_are_not_removed(self, setting: WorkspacesSetting) -> None:
+        task = task_of()
+        setting.workspaces.ensure(task, branch=branch_of(task))
+        setting.agent_commits(task)
+        seen = setting.workspaces.harvest(task, branch=branch_of(task), remote=setting.remote(task))
+        with pytest.raises(Refused):
+            setting.workspaces.remove(task.id, branch=branch_of(task))
+        assert setting.workspaces.list() == (seen,)
+        setting.workspaces.remove(task.id, branch=branch_of(task), force=True)
+        assert setting.workspaces.list() == ()
+
+    def test_pushed_commits_are_removed(self, setting: WorkspacesSetting) -> None:
+        task = task_of()
+        setting.workspaces.ensure(task, branch=branch_of(task))
+        commit = setting.agent_commits(task)
+        setting.workspaces.harvest(task, branch=branch_of(task), remote=setting.remote(task))
+        setting.publish(task, commit)
+        setting.workspaces.remove(task.id, branch=branch_of(task))
+        assert setting.workspaces.list() == ()
+
+    def test_made_anew_after_removal(self, setting: WorkspacesSetting) -> None:
+        task = task_of()
+        setting.workspaces.ensure(task, branch=branch_of(task))
+        setting.workspaces.remove(task.id, branch=branch_of(task))
+        new = setting.advance_main()
+        assert setting.workspaces.ensure(task, branch=branch_of(task)).base == new
