@@ -74,5 +74,16 @@ def has_ref(git_dir: Path, ref: str) -> bool:
 
 
 def tidy(git_dir: Path) -> None:
-    """Pack loose objects. Nothing that was pushed is dropped: a push may be under way elsewhere."""
-    git(git_dir, "gc", "-q", "--no-prune")
+    """Pack loose objects once there are many. Nothing is dropped: a pull request may still show it."""
+    git(
+        git_dir,
+        "-c",
+        "gc.auto=1000",
+        "-c",
+        "gc.autoDetach=false",
+        "-c",
+        "gc.pruneExpire=never",
+        "gc",
+        "--auto",
+        "-q",
+    )

@@ -40,6 +40,16 @@ def list_all(tx: Tx, repo: Repo) -> list[Label]:
     ]
 
 
+def of_milestone(tx: Tx, milestone_id: int) -> list[Label]:
+    """The labels on the issues of a milestone, by name."""
+    rows = tx.rows(
+        "SELECT DISTINCT label.* FROM label JOIN issue_label ON label_id = label.id "
+        "JOIN issue ON issue.id = issue_id WHERE milestone_id = ? ORDER BY name",
+        milestone_id,
+    )
+    return [label_of(row) for row in rows]
+
+
 def find(tx: Tx, repo: Repo, name: str) -> Label:
     """The label of this name. Raises NotFound."""
     row = tx.row("SELECT * FROM label WHERE repo_id = ? AND name = ?", repo.id, name)

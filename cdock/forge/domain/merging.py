@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Final
 
 from cdock.forge.command import git_coded, git_text
-from cdock.forge.domain import gitdir, history, pulls, pushes, refs, repos, statuses
+from cdock.forge.domain import gitdir, history, objects, pulls, pushes, refs, repos, statuses
 from cdock.forge.domain.errors import Conflict, NotAllowed, invalid
-from cdock.forge.domain.history import Commit
+from cdock.forge.domain.history import Commit, Signature
 from cdock.forge.domain.pulls import Pull
 from cdock.forge.domain.refs import ZERO, RefUpdate
 from cdock.forge.domain.repos import Repo
@@ -85,17 +85,17 @@ def merge(
     if base is None or tree is None:
         raise NotAllowed("Pull Request is not mergeable")
     if method == "rebase":
-        made = _rebased(repo, pull, base, person)
+        made = _rebased(tx, repo, pull, base, person)
     elif method == "squash":
         text = _joined(title or f"{pull.issue.title} (#{pull.number})", _squash_text(repo, pull, message))
-        made = _commit(repo, tree, [base], text, author=person)
+        made = _commit(tx, repo, tree, [base], text, by=person)
     else:
         head = f"{repo.owner.login}/{pull.head_ref}"
         text = _joined(
             title or f"Merge pull request #{pull.number} from {head}",
             pull.issue.title if message is None else message,
         )
-        made = _commit(repo, tree, [base, pull.head_oid], text, author=person)
+        made = _commit(tx, repo, tree, [base, pull.head_oid], text, by=person)
     _move_base(tx, repo, pull, base, made, actor=person)
     return made
 
@@ -117,7 +117,7 @@ def update_branch(
     if tree is None:
         raise invalid("PullRequest", "base", "merge conflict between base and head")
     text = f"Merge branch '{pull.base_ref}' into {pull.head_ref}"
-    made = _commit(repo, tree, [pull.head_oid, base], text, author=person)
+    made = _commit(tx, repo, tree, [pull.head_oid, base], text, by=person)
     name = f"refs/heads/{pull.head_ref}"
     refs.swap(repo, name, old=pull.head_oid, new=made)
     pushes.apply(tx, repo, [RefUpdate(name, pull.head_oid, made)], actor=person)
@@ -144,35 +144,34 @@ def _merged_tree(git_dir: Path, ours: str, theirs: str) -> str | None:
     return out.decode().split("\n", 1)[0] if code == 0 else None
 
 
-def _rebased(repo: Repo, pull: Pull, base: str, committer: User) -> str:
+def _rebased(tx: Tx, repo: Repo, pull: Pull, base: str, committer: User) -> str:
     tip = base
     for commit in history.between(repo, base, pull.head_oid):
         if len(commit.parents) != 1:
             continue
         # A commit with our tree on the picked commit's parent makes that parent the merge base: this is a cherry-pick.
         tree_of_tip = git_text(repo.git_dir, "rev-parse", f"{tip}^{{tree}}")
-        stand_in = _commit(repo, tree_of_tip, list(commit.parents), "stand-in", author=committer)
+        stand_in = _commit(tx, repo, tree_of_tip, list(commit.parents), "stand-in", by=committer)
         tree = _merged_tree(repo.git_dir, stand_in, commit.oid)
         if tree is None:
             raise NotAllowed("This branch can't be rebased due to conflicts")
-        tip = _commit(repo, tree, [tip], commit.message, author=committer, original=commit)
+        tip = _commit(tx, repo, tree, [tip], commit.message, by=committer, original=commit)
     return tip
 
 
 def _commit(
-    repo: Repo, tree: str, parents: list[str], message: str, *, author: User, original: Commit | None = None
+    tx: Tx,
+    repo: Repo,
+    tree: str,
+    parents: list[str],
+    message: str,
+    *,
+    by: User,
+    original: Commit | None = None,
 ) -> str:
-    name = author.name or author.login
-    env = {
-        "GIT_AUTHOR_NAME": original.author.name if original else name,
-        "GIT_AUTHOR_EMAIL": original.author.email if original else author.email,
-        "GIT_COMMITTER_NAME": name,
-        "GIT_COMMITTER_EMAIL": author.email,
-    }
-    if original is not None:
-        env["GIT_AUTHOR_DATE"] = original.author.date.isoformat()
-    parent_args = [part for parent in parents for part in ("-p", parent)]
-    return git_text(repo.git_dir, "commit-tree", tree, *parent_args, stdin=message, env=env)
+    own = Signature(by.name or by.login, by.email, tx.now)
+    author = original.author if original else own
+    return objects.store_commit(repo, message, tree=tree, parents=parents, author=author, committer=own)
 
 
 def _squash_text(repo: Repo, pull: Pull, message: str | None) -> str:

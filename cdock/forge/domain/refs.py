@@ -106,7 +106,7 @@ def resolved(repo: Repo, names: list[str]) -> list[str | None]:
     """The commits that names mean to git, None where it knows none. One process however many there are."""
     asked = "".join(f"{name}^{{commit}}\n" for name in names)
     lines = git_text(repo.git_dir, "cat-file", "--batch-check=%(objectname)", stdin=asked).splitlines()
-    return [line if re.fullmatch(r"[0-9a-f]{40}", line) else None for line in lines]
+    return [line if is_oid(line) else None for line in lines]
 
 
 def safe(name: str) -> bool:
@@ -117,6 +117,11 @@ def safe(name: str) -> bool:
 def is_ancestor(repo: Repo, old: str, new: str) -> bool:
     """Whether everything in `old` is in `new`."""
     return old == new or not git_text(repo.git_dir, "rev-list", "-n1", old, f"^{new}")
+
+
+def is_oid(text: str) -> bool:
+    """Whether this is the whole id of an object, there or not."""
+    return bool(re.fullmatch(r"[0-9a-f]{40}", text))
 
 
 def check_new(repo: Repo, name: str, oid: str) -> None:
@@ -130,7 +135,7 @@ def check_new(repo: Repo, name: str, oid: str) -> None:
 
 def check_object(repo: Repo, oid: str) -> None:
     """Raises Invalid unless this is a whole id of an object that exists."""
-    if not re.fullmatch(r"[0-9a-f]{40}", oid):
+    if not is_oid(oid):
         raise Invalid("The sha parameter must be exactly 40 characters and contain only [0-9a-f].")
     found = git_text(repo.git_dir, "cat-file", "--batch-check=%(objecttype)", stdin=f"{oid}\n")
     if found.endswith("missing"):

@@ -31,6 +31,13 @@ SWITCHES: Final = {
 """What can be switched per repository, with the values of a new one."""
 
 
+class Unchecked:
+    """Stands for the forge itself where an acting user is asked for."""
+
+
+FORGE: Final = Unchecked()
+
+
 @dataclass(frozen=True)
 class Repo:
     """One repository; `git_dir` is the bare repository on disk."""
@@ -95,7 +102,7 @@ def ensure(
     return create(tx, name, owner=person, private=private, description=description), True
 
 
-def find(tx: Tx, owner: str, name: str, *, actor: User | None) -> Repo:
+def find(tx: Tx, owner: str, name: str, *, actor: User | Unchecked | None) -> Repo:
     """The repository of this name as far as the acting user may see it.
 
     Raises NotFound, and Moved when it has another name now.
@@ -117,13 +124,6 @@ def find(tx: Tx, owner: str, name: str, *, actor: User | None) -> Repo:
     raise Moved(by_id(tx, moved["repo_id"], actor=actor).id)
 
 
-class Unchecked:
-    """Stands for the forge itself where an acting user is asked for."""
-
-
-FORGE: Final = Unchecked()
-
-
 def by_id(tx: Tx, repo_id: int, *, actor: User | Unchecked | None = FORGE) -> Repo:
     """The repository with this id. Raises NotFound, also when the acting user may not see it."""
     row = tx.row("SELECT * FROM repo WHERE id = ?", repo_id)
@@ -141,6 +141,21 @@ def list_visible(tx: Tx, *, actor: User | None, owner: User | None = None) -> li
         "SELECT * FROM repo WHERE ?1 IS NULL OR owner_id = ?1 ORDER BY name, id", owner and owner.id
     )
     return [repo for repo in _repos(tx, rows) if role_of(tx, repo, actor) is not Role.NONE]
+
+
+def list_shared(tx: Tx, user: User) -> list[Repo]:
+    """The repositories that a user owns or has a role in, by name."""
+    rows = tx.rows(
+        "SELECT * FROM repo WHERE owner_id = ?1 OR id IN (SELECT repo_id FROM perm WHERE user_id = ?1) "
+        "ORDER BY name, id",
+        user.id,
+    )
+    return _repos(tx, rows)
+
+
+def list_all(tx: Tx) -> list[Repo]:
+    """Every repository, for the forge itself."""
+    return _repos(tx, tx.rows("SELECT * FROM repo ORDER BY id"))
 
 
 def update(tx: Tx, repo: Repo, *, actor: User | None, changes: dict[str, Any]) -> Repo:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -51,7 +50,7 @@ def create(
         raise invalid("Status", "state", f"state must be one of {', '.join(STATES)}")
     if description is not None and len(description) > 140:
         raise invalid("Status", "description", "description is too long (maximum is 140 characters)")
-    if not re.fullmatch(r"[0-9a-f]{40}", oid) or refs.resolved(repo, [oid])[0] != oid:
+    if not refs.is_oid(oid) or refs.resolved(repo, [oid])[0] != oid:
         raise Invalid(f"No commit found for SHA: {oid}")
     row = tx.row(
         "SELECT count(*) AS n FROM status WHERE repo_id = ? AND oid = ? AND context = ?",

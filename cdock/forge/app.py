@@ -1,0 +1,82 @@
+"""One ASGI application: REST, git and pages behind one check of who is addressed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import BaseRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from cdock.forge import avatar, git
+from cdock.forge.rest.endpoint import RestApi
+from cdock.forge.store import Store
+
+_REST_ROOTS: Final = frozenset(
+    ("graphql", "meta", "orgs", "rate_limit", "repos", "repositories", "search", "user", "users", "versions")
+)
+_HOSTS: Final = frozenset(("127.0.0.1", "localhost", "::1", "github.localhost"))
+
+
+def build_app(store: Store, *, pages: Sequence[BaseRoute]) -> ASGIApp:
+    """The forge on an open store; without `pages` it has none."""
+    rest = RestApi(store)
+    transport = git.GitTransport(store)
+    site = Starlette(routes=[avatar.route(store), *pages])
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await site(scope, receive, send)
+            return
+        addressed = _addressed(scope)
+        if addressed is None:
+            refusal = PlainTextResponse("This forge answers for its own addresses only.\n", status_code=403)
+            await refusal(scope, receive, send)
+            return
+        scope, host = addressed
+        path = scope["path"]
+        if git.PATH.fullmatch(path):
+            await transport(scope, receive, send)
+        elif host.startswith("api.") or _is_rest(path, scope):
+            await rest(scope, receive, send)
+        else:
+            await site(scope, receive, send)
+
+    return app
+
+
+def _addressed(scope: Scope) -> tuple[Scope, str] | None:
+    """The request with a plain path, and the host it is meant for; None when that is not us.
+
+    A page elsewhere that makes its own name lead here (DNS rebinding) is known by that name; ports say nothing.
+    Programs with a proxy set send the whole address as target, and for a foreign one we would be an open proxy.
+    """
+    path: str = scope["path"]
+    headers: list[tuple[bytes, bytes]] = list(scope["headers"])
+    if "://" in path.partition("?")[0][:10]:
+        target = urlsplit(path)
+        headers = [pair for pair in headers if pair[0] != b"host"] + [(b"host", target.netloc.encode())]
+        raw = scope.get("raw_path") or path.encode()
+        raw_path = b"/" + raw.split(b"://", 1)[1].partition(b"/")[2]
+        scope = {
+            **scope,
+            "path": unquote(raw_path.decode("latin-1")),
+            "raw_path": raw_path,
+            "headers": headers,
+        }
+    host = urlsplit("//" + dict(headers).get(b"host", b"").decode("latin-1")).hostname or ""
+    if not scope["path"].startswith("/") or not (host in _HOSTS or host.endswith(".github.localhost")):
+        return None
+    return scope, host
+
+
+def _is_rest(path: str, scope: Scope) -> bool:
+    if path.startswith("/api/"):
+        return True
+    if path == "/":
+        accept = dict(scope["headers"]).get(b"accept", b"")
+        return b"text/html" not in accept
+    return path.split("/", 2)[1] in _REST_ROOTS

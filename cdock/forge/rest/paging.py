@@ -1,0 +1,96 @@
+"""Pages of lists: numbers in most places, opaque cursors for issues, and the Link header for both."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Sequence
+from typing import Final, TypeVar
+from urllib.parse import urlencode
+
+from cdock.forge.domain.errors import Invalid
+from cdock.forge.domain.issuelist import Page, Place
+from cdock.forge.rest.answers import Answer, Json
+from cdock.forge.rest.call import Call
+
+MOST: Final = 100
+T = TypeVar("T")
+
+
+def per_page(call: Call) -> int:
+    """How many on a page: 30 unless asked otherwise, never more than 100."""
+    asked = call.query.get("per_page", "")
+    return min(max(int(asked), 1), MOST) if asked.isdigit() and len(asked) < 9 else 30
+
+
+def page_number(call: Call) -> int:
+    """Which page is asked for, from 1."""
+    asked = call.query.get("page", "")
+    return max(int(asked), 1) if asked.isdigit() and len(asked) < 9 else 1
+
+
+def skip(call: Call) -> int:
+    """How many are on the pages before."""
+    return (page_number(call) - 1) * per_page(call)
+
+
+def part(call: Call, items: Sequence[T]) -> Sequence[T]:
+    """The asked page of a list that is here in whole."""
+    start = skip(call)
+    return items[start : start + per_page(call)]
+
+
+def numbered(call: Call, body: Json, total: int, **headers: str) -> Answer:
+    """A page of a list with `total` items, with links by page number."""
+    last = max(-(-total // per_page(call)), 1)
+    here = page_number(call)
+    wanted: dict[str, int] = {}
+    if here > 1:
+        wanted |= {"prev": min(here - 1, last), "first": 1}
+    if here < last:
+        wanted |= {"next": here + 1, "last": last}
+    links = {rel: _address(call, {"page": str(number)}) for rel, number in sorted(wanted.items())}
+    return Answer(body, links=links, headers=headers)
+
+
+def cursors(call: Call) -> tuple[Place | None, Place | None]:
+    """The places after and before which to read. Raises Invalid for a page number beyond the first."""
+    if page_number(call) > 1:
+        raise Invalid(
+            "Pagination with the page parameter is not supported for large datasets, "
+            "please use cursor based pagination (after/before)"
+        )
+    return _place(call.query.get("after")), _place(call.query.get("before"))
+
+
+def walked(call: Call, body: Json, page: Page) -> Answer:
+    """A page of issues, with links by cursor; there is no last one."""
+    links: dict[str, str] = {}
+    if page.before is not None:
+        links["prev"] = _address(call, {"before": _cursor(page.before)})
+    if page.after is not None:
+        links["next"] = _address(call, {"after": _cursor(page.after)})
+    return Answer(body, links=links)
+
+
+def _address(call: Call, place: dict[str, str]) -> str:
+    kept = {key: value for key, value in call.query.items() if key not in {"page", "after", "before"}}
+    path = f"/repositories/{call.repo.id}{call.path}" if call.target else call.path
+    return f"{call.urls.api}{path}?{urlencode(kept | place)}"
+
+
+def _cursor(place: Place) -> str:
+    text = json.dumps([place.key, place.id], separators=(",", ":"))
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _place(cursor: str | None) -> Place | None:
+    if not cursor:
+        return None
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        key, issue_id = json.loads(base64.urlsafe_b64decode(padded))
+        return Place(key, int(issue_id))
+    except (binascii.Error, ValueError, TypeError) as error:
+        raise Invalid("The cursor is not one that this server gave out") from error

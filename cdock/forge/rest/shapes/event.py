@@ -1,0 +1,73 @@
+"""Events and timelines as JSON."""
+
+from __future__ import annotations
+
+from cdock.forge.domain.events import Event
+from cdock.forge.domain.issues import Issue
+from cdock.forge.domain.repos import Repo
+from cdock.forge.domain.timeline import Item
+from cdock.forge.domain.users import User
+from cdock.forge.rest.answers import Json
+from cdock.forge.rest.call import Call
+from cdock.forge.rest.shapes import code, people
+from cdock.forge.rest.shapes import issue as issues
+from cdock.forge.rest.shapes import repo as repos
+from cdock.forge.store import text_of
+
+
+def event(
+    call: Call, repo: Repo, shown: Event, *, assignee: User | None = None, of: Issue | None = None
+) -> Json:
+    """Something that happened; with its issue where several issues are listed."""
+    url = call.urls.repo(repo)
+    body: dict[str, Json] = {
+        "id": shown.id,
+        "node_id": people.node_id("EV", shown.id),
+        "url": f"{url}/issues/events/{shown.id}",
+        "actor": people.maybe(call.urls, shown.actor),
+        "event": shown.kind,
+        "commit_id": shown.oid,
+        "commit_url": f"{url}/commits/{shown.oid}" if shown.oid else None,
+        "created_at": text_of(shown.created),
+        "performed_via_github_app": None,
+    }
+    if shown.kind in {"labeled", "unlabeled"}:
+        body["label"] = shown.data["label"]
+    elif shown.kind in {"assigned", "unassigned"}:
+        body["assignee"] = people.maybe(call.urls, assignee)
+        body["assigner"] = people.maybe(call.urls, shown.actor)
+    elif shown.kind in {"milestoned", "demilestoned"}:
+        body["milestone"] = {"title": shown.data["title"]}
+    elif shown.kind == "renamed":
+        body["rename"] = {"from": shown.data["from"], "to": shown.data["to"]}
+    elif shown.kind == "locked":
+        body["lock_reason"] = shown.data["lock_reason"]
+    elif shown.kind == "closed":
+        body["state_reason"] = shown.data["state_reason"]
+    if of is not None:
+        body["issue"] = issues.issue(call, repo, of)
+    return body
+
+
+def item(call: Call, repo: Repo, shown: Item) -> Json:
+    """One entry of a timeline."""
+    happened = shown.event
+    if shown.comment is not None:
+        body = issues.comment(call, repo, shown.comment)
+        return body | {"event": "commented", "actor": people.maybe(call.urls, happened.actor)}
+    if shown.commit is not None:
+        return code.git_commit(call, repo, shown.commit) | {"event": "committed"}
+    if shown.source is not None and shown.source_repo is not None:
+        source = issues.issue(call, shown.source_repo, shown.source)
+        when = text_of(happened.created)
+        return {
+            "event": "cross-referenced",
+            "actor": people.maybe(call.urls, happened.actor),
+            "created_at": when,
+            "updated_at": when,
+            "source": {
+                "type": "issue",
+                "issue": source | {"repository": repos.standard(call, shown.source_repo)},
+            },
+        }
+    return event(call, repo, happened, assignee=shown.assignee)
