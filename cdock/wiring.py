@@ -157,7 +157,7 @@ def build(of: Site, *, only: frozenset[int] = frozenset(), max_parallel: int | N
     Raises:
         Refused: something a person has to mend first, such as a token that is not there.
     """
-    from cdock.adapters.agents import AGENTS
+    from cdock.adapters.agents import KINDS, agent
     from cdock.adapters.files.mirror import FileMirror
     from cdock.adapters.files.poller import identity
     from cdock.adapters.git.claims import GitClaims
@@ -172,13 +172,7 @@ def build(of: Site, *, only: frozenset[int] = frozenset(), max_parallel: int | N
         poll = settings.poll.model_copy(update={"max_parallel": max_parallel})
         settings = settings.model_copy(update={"poll": poll})
     policy = settings.policy()
-    if policy.agent not in AGENTS:
-        raise Misconfigured(
-            f"no agent is called {policy.agent!r}",
-            code="CD416",
-            tried="reading [agent] default",
-            fix=f"use one of: {', '.join(sorted(AGENTS))}",
-        )
+    tables = _agent_settings(of)
     remote, secret = repository(of), token(of).value
     place = Place(of.clone.state)
     return House(
@@ -186,7 +180,11 @@ def build(of: Site, *, only: frozenset[int] = frozenset(), max_parallel: int | N
         claims=GitClaims(place, url=remote.clone_url, token=secret, policy=policy),
         workspaces=GitWorkspaces(place, url=remote.clone_url, token=secret),
         runner=runner(of),
-        agents={name: make() for name, make in AGENTS.items()},
+        agents={
+            name: agent(name, settings=tables.get(name, {}))
+            for name in {*KINDS, policy.agent}
+            if name == policy.agent or name != "command" or tables["command"]
+        },
         logs=of.logs,
         mirror=FileMirror(of.clone.state / "state.json"),
         wishes=of.wishes,
@@ -199,7 +197,7 @@ def build(of: Site, *, only: frozenset[int] = frozenset(), max_parallel: int | N
         machine=socket.gethostname(),
         poll_every=settings.poll.interval.total_seconds(),
         only=only,
-        agent_settings=_agent_settings(of),
+        agent_settings=tables,
     )
 
 

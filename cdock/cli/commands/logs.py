@@ -72,10 +72,15 @@ class _Printer:
     """Turns an agent's output into lines for people, keeping half lines until they are whole."""
 
     def __init__(self, agent: str, *, raw: bool) -> None:
-        from cdock.adapters.agents import AGENTS
+        from cdock.adapters.agents import agent as make
+        from cdock.core.errors import Misconfigured
         from cdock.core.events import Reading
 
-        self._agent = AGENTS[agent]() if agent in AGENTS and not raw else None
+        try:
+            self._agent = None if raw else make(agent)
+        except Misconfigured:
+            # An agent of a former configuration: its output is shown as it is.
+            self._agent = None
         self._reading = Reading()
         self._rest = b""
 

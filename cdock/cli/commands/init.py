@@ -1,0 +1,158 @@
+"""`cdock init`: prepare a repository."""
+
+import subprocess
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from cdock.wiring import Site
+
+IGNORED = "/.cdock/*\n!/.cdock/templates/\n"
+
+
+@dataclass(frozen=True)
+class Change:
+    """A file to write. `old` is None when it is not there yet."""
+
+    path: Path
+    old: str | None
+    new: str
+
+
+@click.command(short_help="Prepare this repository: settings, issue form, labels.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.option("--dry-run", is_flag=True, help="Show what would be written, and write nothing.")
+@click.option(
+    "--local", is_flag=True, help="Put the repository on the embedded forge first, as the remote `forge`."
+)
+@click.pass_obj
+def command(start: Path, yes: bool, dry_run: bool, local: bool) -> int:
+    """Show what will be written (cdock.toml, the issue form, ignore rules, labels), then write it.
+
+    Running it again changes nothing that is already there.
+    """
+    from cdock.cli.console import data, talk
+    from cdock.core.errors import Refused
+    from cdock.wiring import forge, repository, site
+
+    if local and not dry_run:
+        _adopt(site(start))
+    here = site(start)
+    if local:
+        remote = here.settings.repository.model_copy(update={"remote": "forge"})
+        here = replace(here, settings=here.settings.model_copy(update={"repository": remote}))
+    console = data()
+    where = repository(here)
+    changes = _changes(here.clone.root, remote="forge" if local else "origin")
+    labels = forge(here).missing_labels(here.settings.policy().labels)
+    console.print(f"{where} in {here.clone.root}", style="bold", markup=False)
+    for change in changes:
+        _show(change, here.clone.root)
+    for label in labels:
+        console.print(f"  label  + {label}", style="green", markup=False)
+    if not changes and not labels:
+        console.print("everything is there already")
+        return 0
+    if dry_run:
+        return 0
+    if not yes:
+        if not click.get_text_stream("stdin").isatty():
+            raise Refused("nobody is here to confirm", code="CD407", fix="cdock init --yes")
+        click.confirm("Write this?", abort=True, default=True, err=True)
+    from cdock.adapters.files.atomic import write_atomic
+
+    for change in changes:
+        write_atomic(change.path, change.new)
+    if labels:
+        forge(here).ensure_repository_labels(here.settings.policy().labels)
+    talk().print("done; commit the files, then `cdock doctor` and `cdock run`")
+    return 0
+
+
+def _changes(root: Path, *, remote: str) -> tuple[Change, ...]:
+    from cdock.adapters.prompts import template_file
+
+    toml = template_file("cdock.toml").read_text(encoding="utf-8")
+    if remote != "origin":
+        toml = toml.replace("[acceptance]", f'[repository]\nremote = "{remote}"\n\n[acceptance]', 1)
+    form = template_file("github/ISSUE_TEMPLATE/cdock-task.yml").read_text(encoding="utf-8")
+    wanted = {
+        root / "cdock.toml": toml,
+        root / ".github" / "ISSUE_TEMPLATE" / "cdock-task.yml": form,
+    }
+    found = [Change(path, None, text) for path, text in wanted.items() if not path.exists()]
+    ignore = root / ".gitignore"
+    old = ignore.read_text(encoding="utf-8") if ignore.exists() else None
+    if "/.cdock/" not in (old or "") and ".cdock" not in (old or "").splitlines():
+        gap = "" if not old or old.endswith("\n") else "\n"
+        found.append(Change(ignore, old, f"{old or ''}{gap}{IGNORED}"))
+    return tuple(found)
+
+
+def _show(change: Change, root: Path) -> None:
+    import difflib
+
+    from cdock.cli.console import data
+
+    name = change.path.relative_to(root)
+    verb = "new" if change.old is None else "change"
+    data().print(f"  {verb:<6} {name}", style="green" if change.old is None else "yellow", markup=False)
+    before = (change.old or "").splitlines()
+    for line in list(difflib.unified_diff(before, change.new.splitlines(), lineterm="", n=0))[2:]:
+        if not line.startswith("@@"):
+            data().print(f"           {line}", style="dim", markup=False)
+
+
+def _adopt(here: "Site") -> None:
+    """Put the clone's repository on the embedded forge, and name it `forge` among its remotes."""
+    from cdock.adapters.files.atomic import write_atomic
+    from cdock.cli import embedded
+    from cdock.cli.commands.forge import default_data
+    from cdock.cli.console import talk
+    from cdock.core.errors import Refused
+    from cdock.wiring import token_file
+
+    if "forge" in here.clone.remotes:
+        return
+    forge = embedded.up(default_data())
+    login = embedded.person()
+    name = f"{login}/{here.clone.root.name}"
+    forge.admin("user", login)
+    forge.admin("user", embedded.BOT, "--bot")
+    forge.admin("repo", name)
+    forge.admin("role", name, embedded.BOT, "write")
+    host = forge.url.removeprefix("http://")
+    secret = forge.admin("token", embedded.BOT, "--note", "cdock")["token"]
+    write_atomic(token_file(here.env, host), f"{secret}\n", mode=0o600)
+    url = f"{forge.url}/{name}.git"
+    own = forge.admin("token", login, "--note", "first push")["token"]
+    # The person's own git, with their settings, pushes their branch once; the token goes by the environment.
+    commands = (
+        ["git", "remote", "add", "forge", url],
+        ["git", "push", "--quiet", "forge", f"HEAD:refs/heads/{here.clone.branch or 'main'}"],
+    )
+    import base64
+
+    basic = base64.b64encode(f"{login}:{own}".encode()).decode()
+    env = {
+        **here.env,
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": f"http.{forge.url}/.extraHeader",
+        "GIT_CONFIG_VALUE_0": f"Authorization: Basic {basic}",
+        "GIT_TERMINAL_PROMPT": "0",
+    }
+    for line in commands:
+        done = subprocess.run(
+            line, cwd=here.clone.root, env=env, capture_output=True, text=True, timeout=600, check=False
+        )
+        if done.returncode != 0:
+            raise Refused(
+                f"git refused: {done.stderr.strip()[-500:]}",
+                code="CD408",
+                tried=" ".join(line),
+                fix="mend it and run `cdock init --local` again",
+            )
+    talk().print(f"the repository is at {forge.url}/{name}; `cdock forge open` logs you in")
