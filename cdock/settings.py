@@ -63,11 +63,17 @@ class RunnerTable(_Table):
     kind: Literal["docker", "local"] = "docker"
     image: str = ""
     """The image of the containers; empty means the one `cdock image build` made."""
-    memory: str = "2g"
+    memory: str = Field(default="2g", pattern=r"^[1-9]\d*[mg]$")
+    """Limit of one container: `512m`, `2g`."""
     cpus: float = Field(default=2.0, gt=0)
     pids: int = Field(default=512, gt=0)
     pass_env: tuple[str, ...] = ()
     """Variables of the poller's environment that a local agent may see."""
+
+    @property
+    def memory_bytes(self) -> int:
+        """`memory` in bytes."""
+        return int(self.memory[:-1]) << {"m": 20, "g": 30}[self.memory[-1]]
 
 
 class AcceptanceTable(_Table):

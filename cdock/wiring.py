@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from cdock.adapters.git.clone import Clone, find_clone
-from cdock.core.errors import Misconfigured
+from cdock.core.errors import Misconfigured, Missing
 from cdock.settings import Settings, environment, home, load_settings
 
 if TYPE_CHECKING:
+    from cdock.adapters.docker.engine import Engine
+    from cdock.adapters.docker.modelproxy import ModelProxy
     from cdock.adapters.files.logs import FileLogs
     from cdock.adapters.files.wishes import FileWishes
     from cdock.adapters.github.hosts import Repository
@@ -129,16 +131,56 @@ def runner(of: Site) -> "Runner":
 
         allow = (*_AGENT_VARIABLES, *table.pass_env)
         return LocalRunner(state, environment=of.env, allow=allow)
-    from cdock.adapters.docker import containers
+    from cdock.adapters.docker.runner import DockerRunner
+    from cdock.adapters.docker.walls import Limits
 
-    return containers(
+    engine = engine_of(of.env)
+    limits = Limits(memory=table.memory_bytes, cpus=table.cpus, processes=table.pids)
+    return DockerRunner(
+        engine=engine,
         instance=identity(state),
-        image=table.image,
-        environment=of.env,
-        memory=table.memory,
-        cpus=table.cpus,
-        pids=table.pids,
+        image=agent_image(engine, wanted=table.image),
+        limits=limits,
+        model=_model(of),
     )
+
+
+def engine_of(env: Mapping[str, str]) -> "Engine":
+    """The Docker Engine of this environment."""
+    from cdock.adapters.docker.engine import Engine
+
+    return Engine(env)
+
+
+def agent_image(engine: "Engine", *, wanted: str = "") -> str:
+    """The image agents run in: the one that is wanted, else the newest one that was built here.
+
+    Raises:
+        Missing: the engine does not answer, or has no such image.
+    """
+    from cdock.adapters.docker.image import find, images
+
+    if wanted:
+        there = find(wanted, engine=engine)
+    else:
+        there = next(iter(images(engine=engine)), None)
+    if there is None:
+        raise Missing(
+            f"the engine has no image {wanted}" if wanted else "the agent image is not built yet",
+            code="CD432",
+            tried=f"looking for it on {engine.address}",
+            fix="cdock image build",
+        )
+    return there.tag
+
+
+def _model(of: Site) -> "ModelProxy | None":
+    """The way from containers to the agent's provider; the key stays with us."""
+    from cdock.adapters.docker.modelproxy import ModelProxy
+
+    if of.settings.agent.default != "claude":
+        return None
+    return ModelProxy.of(of.env)
 
 
 # What an agent's own provider needs; a plain process has nobody else to give it to it.

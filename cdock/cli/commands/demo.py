@@ -94,10 +94,11 @@ def _kind(isolation: str, agent: str) -> str:
 
     if isolation == "local":
         return "local"
-    from cdock.adapters.docker import ready
+    from cdock.settings import environment
+    from cdock.wiring import agent_image, engine_of
 
     try:
-        ready()
+        agent_image(engine_of(environment()))
     except CdockError as error:
         if isolation == "docker":
             raise

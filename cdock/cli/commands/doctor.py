@@ -89,16 +89,20 @@ def _failed(name: str, error: CdockError) -> Finding:
 
 
 def _git() -> tuple[str, str, str]:
-    from cdock.adapters.git.command import version
+    from cdock.adapters.git.command import Git
 
-    return "ok", ".".join(map(str, version())), ""
+    return "ok", Git(None).run("--version").text.removeprefix("git version "), ""
 
 
 def _settings(here: "Site") -> tuple[str, str, str]:
     from cdock.settings import FILE
 
     if not (here.clone.root / FILE).exists():
-        return "warn", f"no {FILE}: the defaults are used, nothing is verified before a pull request", "cdock init"
+        return (
+            "warn",
+            f"no {FILE}: the defaults are used, nothing is verified before a pull request",
+            "cdock init",
+        )
     if not here.settings.acceptance.commands:
         return "warn", "no acceptance commands: nothing is verified before a pull request", f"edit {FILE}"
     return "ok", f"{FILE}, {len(here.settings.acceptance.commands)} acceptance command(s)", ""
@@ -138,10 +142,16 @@ def _repository(here: "Site") -> tuple[str, str, str]:
 
 def _runner(here: "Site") -> tuple[str, str, str]:
     if here.settings.runner.kind == "local":
-        return "warn", "local: agents run as plain processes, without a sandbox", 'set [runner] kind = "docker"'
-    from cdock.adapters.docker import ready
+        return (
+            "warn",
+            "local: agents run as plain processes, without a sandbox",
+            'set [runner] kind = "docker"',
+        )
+    from cdock.wiring import agent_image, engine_of
 
-    return "ok", ready(here.settings.runner.image), ""
+    engine = engine_of(here.env)
+    image = agent_image(engine, wanted=here.settings.runner.image)
+    return "ok", f"containers on {engine.address}, image {image}", ""
 
 
 def _agent(here: "Site") -> tuple[str, str, str]:
