@@ -8,7 +8,7 @@ from functools import cached_property
 from uuid import uuid4
 
 from cdock.adapters.git.command import Git, error_of, origin_of
-from cdock.adapters.git.history import is_ancestor, pushed_ref, ref_at
+from cdock.adapters.git.history import Standing, is_ancestor, set_refs, standing_ref, standings
 from cdock.adapters.git.place import Place, branch_ref, ensure_bare
 from cdock.core.errors import CdockError, ClaimLost, NotPermitted, Refused, Unavailable
 from cdock.core.ids import TaskId
@@ -89,7 +89,7 @@ class GitClaims:
         self._prepare()
         store = Git(self._place.store)
         ref, head = f"{self._namespace}/{claim.issue}", branch_ref(branch)
-        known = ref_at(store, pushed_ref(claim.task.id))
+        known = standings(store, claim.task.id.name).get(claim.task.id.name, Standing()).pushed
         # A second commit of the same content, because an unmoved claim is not sent and would fence nothing.
         new = self._commit(claim)
         borrow = {"GIT_ALTERNATE_OBJECT_DIRECTORIES": str(self._place.store / "objects")}
@@ -113,9 +113,9 @@ class GitClaims:
         with self._place.lock("store"):
             Git(self._place.mirror).run(
                 *("fetch", "--quiet", "--no-tags", "--no-write-fetch-head"),
-                *(str(self._place.store), f"+{commit}:{pushed_ref(task)}"),
+                *(str(self._place.store), f"+{commit}:{standing_ref('pushed', task)}"),
             )
-        Git(self._place.store).run("update-ref", pushed_ref(task), commit)
+        set_refs(Git(self._place.store), {standing_ref("pushed", task): commit})
 
     def _push(
         self, moves: Mapping[str, tuple[str, str]], *, claim_ref: str, env: Mapping[str, str] | None = None

@@ -6,7 +6,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 from cdock.adapters.git.command import Git
-from cdock.adapters.git.history import is_ancestor, ref_at
+from cdock.adapters.git.history import commit_at, is_ancestor
 from cdock.adapters.git.place import Place, branch_ref, ensure_bare
 from cdock.core.errors import Refused
 from cdock.core.events import Remote
@@ -71,7 +71,7 @@ def fetch(intake: Git, *, branch: str, remote: Remote, base: str, limits: Limits
             f"the commits could not be fetched: {error.message.partition(' failed: ')[2] or error.message}"
         )
         raise Refused(reason, tried=f"fetching {branch} from the workspace") from error
-    return ref_at(intake, TASK)
+    return commit_at(intake, TASK)
 
 
 def check(intake: Git, new: str, *, base: str, pushed: str, folders: Collection[str], limits: Limits) -> None:
@@ -107,8 +107,8 @@ def check(intake: Git, new: str, *, base: str, pushed: str, folders: Collection[
         raise Refused("the commits change files below .cdock/, which is for people only")
 
 
-def folder_of(store: Git, commits: Collection[str]) -> frozenset[str]:
-    """The trees that `.cdock` is in these commits; empty where there is none."""
+def folders_of(mirror: Git, *commits: str) -> frozenset[str]:
+    """The trees that `.cdock` is in these commits (or refs); empty where there is none."""
     asked = "".join(f"{commit}:{OURS.decode()}\n" for commit in commits)
-    answers = store.run("cat-file", "--batch-check", input=asked.encode()).text.splitlines()
+    answers = mirror.run("cat-file", "--batch-check", input=asked.encode()).text.splitlines()
     return frozenset("" if answer.endswith(" missing") else answer.split()[0] for answer in answers)

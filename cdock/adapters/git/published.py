@@ -3,7 +3,6 @@
 import time
 
 from cdock.adapters.git.command import Git, origin_of
-from cdock.adapters.git.history import ref_at
 from cdock.adapters.git.place import Place, branch_ref
 from cdock.core.errors import Refused
 
@@ -30,6 +29,7 @@ class Published:
         A fetch that another thread began after this was asked for serves both.
         """
         pattern = f"{branch_ref(f'{prefix}x')[:-1]}*"
+        copy = f"{branch_in_mirror(f'{prefix}x')[:-1]}*"
         asked = time.monotonic()
         with self._place.lock("mirror"):
             if self._begun.get(prefix, float("-inf")) > asked:
@@ -40,7 +40,7 @@ class Published:
                     # Old histories have harmless faults that the forge accepted long ago; only new work is judged.
                     *("-c", "fetch.fsckObjects=false"),
                     *("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", self._url),
-                    *(f"+HEAD:{DEFAULT}", f"+{pattern}:{pattern.replace('refs/heads/', _BRANCHES, 1)}"),
+                    *(f"+HEAD:{DEFAULT}", f"+{pattern}:{copy}"),
                     timeout=self._timeout,
                 )
             except Refused as error:
@@ -53,10 +53,7 @@ class Published:
                 raise
             self._begun[prefix] = begun
 
-    def default(self) -> str:
-        """The commit of the default branch, empty before the first fetch."""
-        return ref_at(self._git, DEFAULT)
 
-    def branch(self, branch: str) -> str:
-        """The commit of a branch that `fetch` has seen, else empty."""
-        return ref_at(self._git, _BRANCHES + branch)
+def branch_in_mirror(branch: str) -> str:
+    """The ref of a branch of the forge inside the mirror."""
+    return branch_ref(branch).replace("refs/heads/", _BRANCHES, 1)

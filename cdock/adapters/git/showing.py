@@ -1,10 +1,11 @@
 """Bring a worktree to the accepted commit without touching what a person did in it."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from cdock.adapters.git.command import Git
-from cdock.adapters.git.history import head_ref, ref_at, shown_ref
+from cdock.adapters.git.history import Standing, drop_refs, is_ancestor, refs_of, set_refs, standing_ref
 from cdock.adapters.git.note import FOLDER
 from cdock.adapters.git.place import Place
 from cdock.core.errors import Refused
@@ -14,8 +15,8 @@ CHECKOUT_TIMEOUT = 600.0
 _MARK = "cdock-showing"
 
 
-def make(place: Place, task: TaskId, *, head: str) -> None:
-    """Register the worktree, empty, on the branch `head`. To be called under the store's lock.
+def make(place: Place, task: TaskId, standing: Standing, *, head: str) -> Standing:
+    """Register the worktree, empty, on the branch `head`, where it is missing. Call it under the store's lock.
 
     git cannot do this twice at a time in one repository: it reads the half-written files of the other worktree.
 
@@ -24,7 +25,7 @@ def make(place: Place, task: TaskId, *, head: str) -> None:
     """
     path, repository = place.worktree(task), place.worktree_repository(task)
     if (path / ".git").is_file() and repository.is_dir():
-        return
+        return standing
     if path.is_symlink() or (path.exists() and any(path.iterdir())):
         raise Refused(
             f"{path} is in the way: it is no worktree of cdock",
@@ -33,57 +34,59 @@ def make(place: Place, task: TaskId, *, head: str) -> None:
         )
     path.parent.mkdir(parents=True, exist_ok=True)
     store = Git(place.store)
-    store.run("update-ref", "-d", shown_ref(task))
+    if standing.shown:
+        drop_refs(store, standing_ref("shown", task))
+        left = refs_of(store, head).get(head, "")
+        if left and not is_ancestor(store, left, of=standing.head):
+            # A person committed on it before the directory went away.
+            set_refs(store, {standing_ref("aside", task): left})
     # Forced, because a worktree whose directory a person deleted is still on git's list.
-    store.run(
-        "worktree", "add", "--quiet", "--no-checkout", "--force", str(path), head.removeprefix("refs/heads/")
-    )
+    branch = head.removeprefix("refs/heads/")
+    args = ("--quiet", "--no-checkout", "--force", "-B", branch, str(path), standing.head)
+    store.run("worktree", "add", *args)
+    return replace(standing, shown="")
 
 
-def show(place: Place, task: TaskId, *, head: str) -> str:
+def show(place: Place, task: TaskId, standing: Standing, *, head: str) -> str:
     """Bring the worktree and its branch `head` to the accepted commit; the reason why not, or empty.
 
     Edits of files that the new commits leave alone are kept. Where that cannot be, and where a person has committed
     or switched branches, the worktree stays as it is: the accepted commit is safe in the store.
     """
-    repository, path = place.worktree_repository(task), place.worktree(task)
-    tree = Git(repository, tree=path)
-    new = ref_at(tree, head_ref(task))
-    shown = ref_at(tree, shown_ref(task))
-    if new == shown:
+    if standing.shown == standing.head:
         return ""
-    if not shown:
-        # Nobody has been told of this worktree, so a lock in it is what a crash of ours left.
-        (repository / "index.lock").unlink(missing_ok=True)
-        tree.run("update-ref", head, new)
-        tree.run("reset", "--quiet", "--hard", timeout=CHECKOUT_TIMEOUT)
-    else:
-        reason = _advance(tree, repository, new, old=shown, head=head)
-        if reason:
-            return reason
-    tree.run("update-ref", shown_ref(task), new)
+    repository = place.worktree_repository(task)
+    tree = Git(repository, tree=place.worktree(task))
+    shown = standing_ref("shown", task)
+    if standing.shown:
+        return _advance(tree, repository, standing, head=head, shown=shown)
+    # Nobody has been told of this worktree, so a lock in it is what a crash of ours left.
+    (repository / "index.lock").unlink(missing_ok=True)
+    tree.run("reset", "--quiet", "--hard", standing.head, timeout=CHECKOUT_TIMEOUT)
+    set_refs(tree, {shown: standing.head})
     return ""
 
 
-def _advance(tree: Git, repository: Path, new: str, *, old: str, head: str) -> str:
-    """Move index, files and branch from `old` to `new`; why not, or empty."""
-    if tree.run("symbolic-ref", "--quiet", "HEAD", check=False).text != head:
+def _advance(tree: Git, repository: Path, standing: Standing, *, head: str, shown: str) -> str:
+    """Move index, files and branch from what was shown to the accepted commit; why not, or empty."""
+    current, _, at = tree.run("for-each-ref", "--format=%(HEAD) %(objectname)", head).text.partition(" ")
+    if current != "*":
         return "a person switched it to another branch"
-    at = ref_at(tree, head)
-    if at not in (old, new):
+    if at not in (standing.shown, standing.head):
         return "a person committed in it"
     mark = repository / _MARK
     _break_own_lock(repository, mark)
     mark.touch()
-    step = ("read-tree", "-m", "-u", old, new)
+    step = ("read-tree", "-m", "-u", standing.shown, standing.head)
     done = tree.run(*step, timeout=CHECKOUT_TIMEOUT, check=False)
     if done.code != 0:
         # It goes by the files' times; files that were only touched stop being in the way once git has looked.
         tree.run("update-index", "-q", "--refresh", timeout=CHECKOUT_TIMEOUT, check=False)
         done = tree.run(*step, timeout=CHECKOUT_TIMEOUT, check=False)
     if done.code == 0:
-        # The last argument makes it fail when a person was faster.
-        tree.run("update-ref", "-m", "cdock: accepted commits", head, new, at)
+        # The old value makes it fail when a person was faster.
+        moves = f"update {head} {standing.head} {at}\nupdate {shown} {standing.head}\n"
+        tree.run("update-ref", "-m", "cdock: accepted commits", "--stdin", input=moves.encode())
     mark.unlink()
     return "" if done.code == 0 else done.err
 

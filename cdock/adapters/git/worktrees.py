@@ -2,13 +2,23 @@
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 
 from cdock.adapters.git.command import Git
-from cdock.adapters.git.harvest import Limits, check, fetch, folder_of, quarantine
-from cdock.adapters.git.history import base_ref, head_ref, is_ancestor, pushed_ref, ref_at, shown_ref
+from cdock.adapters.git.harvest import Limits, check, fetch, folders_of, quarantine
+from cdock.adapters.git.history import (
+    Standing,
+    commit_at,
+    drop_refs,
+    is_ancestor,
+    refs_of,
+    set_refs,
+    standing_ref,
+    standings,
+)
 from cdock.adapters.git.note import write_note
 from cdock.adapters.git.place import Place, branch_ref
-from cdock.adapters.git.published import Published
+from cdock.adapters.git.published import DEFAULT, Published, branch_in_mirror
 from cdock.adapters.git.showing import clear, edits, make, show
 from cdock.core.errors import Refused, Unavailable
 from cdock.core.events import Remote
@@ -16,7 +26,6 @@ from cdock.core.ids import TaskId, parse_task_id
 from cdock.core.model import Task, Workspace
 
 FETCH_TIMEOUT = 600.0
-_ASIDE = "refs/cdock/aside/"
 
 log = logging.getLogger(__name__)
 
@@ -52,39 +61,24 @@ class GitWorkspaces:
         """All worktrees that were once complete and are still there, by name."""
         if not self._place.store.is_dir():
             return ()
-        shown = self._store.run("for-each-ref", "--format=%(objectname) %(refname:lstrip=2)", "refs/cdock/")
-        refs: dict[str, dict[str, str]] = {}
-        for line in shown.text.splitlines():
-            oid, _, name = line.partition(" ")
-            kind, _, task_name = name.partition("/")
-            refs.setdefault(task_name, {})[kind] = oid
-        found = (self._workspace(f"cdock.{name}", kinds) for name, kinds in sorted(refs.items()))
+        found = (
+            self._seen(parse_task_id(f"cdock.{n}"), s) for n, s in sorted(standings(self._store).items())
+        )
         return tuple(workspace for workspace in found if workspace)
 
-    def _workspace(self, name: str, refs: Mapping[str, str]) -> Workspace | None:
-        task = parse_task_id(name)
-        if task is None or not refs.keys() >= {"base", "head", "shown"}:
+    def _seen(self, task: TaskId | None, standing: Standing) -> Workspace | None:
+        if task is None or not standing.shown:
             return None
         path = self._place.worktree(task)
         # The link to the store, not only the directory: a directory alone may be anything.
         if not (path / ".git").is_file():
             return None
         return Workspace(
-            task=task, path=str(path), base=refs["base"], head=refs["head"], pushed=refs.get("pushed", "")
+            task=task, path=str(path), base=standing.base, head=standing.head, pushed=standing.pushed
         )
 
-    def _find(self, task: TaskId) -> Workspace | None:
-        return next((w for w in self.list() if w.task == task), None)
-
-    def _known(self, task: TaskId, *, why: str) -> Workspace:
-        found = self._find(task)
-        if found is None:
-            raise Refused(
-                f"{task} has no worktree at {self._place.worktree(task)}",
-                tried=why,
-                fix="let cdock make it again: it does so in its next round",
-            )
-        return found
+    def _standing(self, task: TaskId) -> Standing:
+        return standings(self._store, task.name).get(task.name, Standing())
 
     def ensure(self, task: Task, *, branch: str) -> Workspace:
         """The worktree of `task`: the one that is there, or a new one.
@@ -95,7 +89,8 @@ class GitWorkspaces:
         head = branch_ref(branch)
         with self._place.lock(task.id.name):
             self._place.prepare()
-            found = self._find(task.id)
+            before = self._standing(task.id)
+            found = self._seen(task.id, before)
             try:
                 self._published.fetch(branch.removesuffix(task.id.name))
             except Unavailable as error:
@@ -105,37 +100,38 @@ class GitWorkspaces:
                     "forge away, worktree kept as it is", extra={"task": str(task.id), "error": str(error)}
                 )
                 return found
-            self._settle(task, branch=branch, head=head)
+            standing = self._settled(task, before, branch=branch)
             with self._place.lock("store"):
-                make(self._place, task.id, head=head)
-            return self._shown(task.id, head=head)
+                standing = make(self._place, task.id, standing, head=head)
+            return self._shown(task.id, standing, head=head)
 
-    def _settle(self, task: Task, *, branch: str, head: str) -> None:
+    def _settled(self, task: Task, before: Standing, *, branch: str) -> Standing:
         """Decide where the work begins and where it stands, and write both down as refs."""
-        pushed = self._published.branch(branch)
-        base = ref_at(self._mirror, base_ref(task.id)) or self._base(task, pushed=pushed)
-        local = ref_at(self._store, head_ref(task.id))
+        there = branch_in_mirror(branch)
+        kept = standing_ref("base", task.id)
+        published = refs_of(self._mirror, DEFAULT, there, kept)
+        pushed = published.get(there, "")
+        base = published.get(kept) or self._base(task, default=published[DEFAULT], pushed=pushed)
         newest = pushed or base
-        if local and is_ancestor(self._store, newest, of=local):
-            newest = local
-        elif local and not is_ancestor(self._store, local, of=newest):
+        if before.head and is_ancestor(self._store, newest, of=before.head):
+            newest = before.head
+        elif before.head and not is_ancestor(self._store, before.head, of=newest):
             log.warning(
                 "accepted commits and the forge differ; the forge's are used, ours are kept aside",
-                extra={"task": str(task.id), "ref": _ASIDE + task.id.name},
+                extra={"task": str(task.id), "ref": standing_ref("aside", task.id)},
             )
-            self._set(self._store, {_ASIDE + task.id.name: local})
-        self._set(self._mirror, {base_ref(task.id): base})
-        refs = {base_ref(task.id): base, head_ref(task.id): newest}
-        if not ref_at(self._store, head):
-            refs[head] = newest
-        if pushed:
-            refs[pushed_ref(task.id)] = pushed
-        self._set(self._store, refs)
+            set_refs(self._store, {standing_ref("aside", task.id): before.head})
+        after = replace(before, base=base, head=newest, pushed=pushed or before.pushed)
+        if after != before:
+            # In the mirror, where containers read from, so that no clean-up there takes what they build upon.
+            set_refs(self._mirror, {kept: base})
+            refs = {"base": after.base, "head": after.head, "pushed": after.pushed}
+            set_refs(self._store, {standing_ref(kind, task.id): oid for kind, oid in refs.items() if oid})
+        return after
 
-    def _base(self, task: Task, *, pushed: str) -> str:
-        default = self._published.default()
+    def _base(self, task: Task, *, default: str, pushed: str) -> str:
         if task.base:
-            base = ref_at(self._mirror, task.base)
+            base = commit_at(self._mirror, task.base)
             if not base:
                 raise Refused(
                     f"{task.base[:12]}, where {task.id} began, is on no branch of the forge that cdock fetches",
@@ -149,50 +145,56 @@ class GitWorkspaces:
             return common.text if common.code == 0 else pushed
         return default
 
-    def _set(self, git: Git, refs: Mapping[str, str]) -> None:
-        lines = "".join(f"update {ref} {oid}\n" for ref, oid in refs.items())
-        git.run("update-ref", "--stdin", input=lines.encode())
-
     def harvest(self, task: Task, *, branch: str, remote: Remote) -> Workspace:
         """Fetch, check, accept and show the commits of a run. What a person did in the worktree is left alone."""
         with self._place.lock(task.id.name):
-            before = self._known(task.id, why="harvesting")
+            standing = self._standing(task.id)
+            if self._seen(task.id, standing) is None:
+                raise Refused(
+                    f"{task.id} has no worktree at {self._place.worktree(task.id)}",
+                    tried="fetching what its run has committed",
+                    fix="let cdock make it again: it does so in its next round",
+                )
             with quarantine(self._place, task.id) as intake:
-                new = fetch(intake, branch=branch, remote=remote, base=before.base, limits=self._limits)
-                if new != before.head:
-                    published = {before.base, before.head, before.pushed, self._published.default()} - {""}
-                    check(
-                        intake,
-                        new,
-                        base=before.base,
-                        pushed=before.pushed,
-                        folders=folder_of(self._store, published),
-                        limits=self._limits,
-                    )
-                    self._accept(task.id, new, old=before.head)
-            return self._shown(task.id, head=branch_ref(branch))
+                new = fetch(intake, branch=branch, remote=remote, base=standing.base, limits=self._limits)
+                if new != standing.head:
+                    self._check(intake, new, standing)
+                    self._accept(task.id, new, standing)
+            return self._shown(task.id, replace(standing, head=new), head=branch_ref(branch))
 
-    def _shown(self, task: TaskId, *, head: str) -> Workspace:
-        reason = show(self._place, task, head=head)
-        found = self._known(task, why="showing the accepted commits")
-        if reason and (told := (task, found.head)) not in self._told:
-            self._told.add(told)
-            log.warning(
-                "the worktree stays behind the accepted commits; look into it and merge them",
-                extra={"task": str(task), "path": found.path, "commit": found.head, "error": reason},
-            )
-        return found
+    def _check(self, intake: Git, new: str, standing: Standing) -> None:
+        published = [commit for commit in (standing.base, standing.pushed, DEFAULT) if commit]
+        check(
+            intake,
+            new,
+            base=standing.base,
+            pushed=standing.pushed,
+            folders=folders_of(self._mirror, *published),
+            limits=self._limits,
+        )
 
-    def _accept(self, task: TaskId, new: str, *, old: str) -> None:
+    def _accept(self, task: TaskId, new: str, standing: Standing) -> None:
         with self._place.lock("store"):
             self._store.run(
                 *("fetch", "--quiet", "--no-tags", "--no-write-fetch-head"),
-                *(str(self._place.intake(task)), f"+{new}:{head_ref(task)}"),
+                *(str(self._place.intake(task)), f"+{new}:{standing_ref('head', task)}"),
                 timeout=self._limits.timeout,
             )
-        if not is_ancestor(self._store, old, of=new):
+        old = standing.head
+        if old not in (standing.base, standing.pushed) and not is_ancestor(self._store, old, of=new):
             # The agent rewrote what was not pushed yet; its own word counts, but nothing accepted is dropped.
-            self._set(self._store, {_ASIDE + task.name: old})
+            set_refs(self._store, {standing_ref("aside", task): old})
+
+    def _shown(self, task: TaskId, standing: Standing, *, head: str) -> Workspace:
+        reason = show(self._place, task, standing, head=head)
+        path = str(self._place.worktree(task))
+        if reason and (told := (task, standing.head)) not in self._told:
+            self._told.add(told)
+            log.warning(
+                "the worktree stays behind the accepted commits; look into it and merge them",
+                extra={"task": str(task), "path": path, "commit": standing.head, "error": reason},
+            )
+        return Workspace(task=task, path=path, base=standing.base, head=standing.head, pushed=standing.pushed)
 
     def note(self, record: Mapping[str, object], *, task: TaskId) -> None:
         """Write `.cdock/state.json`; git ignores it in our worktrees."""
@@ -202,35 +204,27 @@ class GitWorkspaces:
         """Remove the worktree and what we remember of the task. One that is gone already is no error."""
         head = branch_ref(branch)
         with self._place.lock(task.name) as lock:
-            found = self._find(task)
-            if found and not force:
-                self._refuse_to_lose(found, head=head)
             if self._place.store.is_dir():
+                standing = self._standing(task)
+                if not force:
+                    self._refuse_to_lose(task, standing, head=head)
                 with self._place.lock("store"):
                     clear(self._place, task)
-                refs = (
-                    base_ref(task),
-                    head_ref(task),
-                    pushed_ref(task),
-                    shown_ref(task),
-                    _ASIDE + task.name,
-                    head,
-                )
-                self._drop(self._store, refs)
-                self._drop(self._mirror, (base_ref(task), pushed_ref(task)))
+                kinds = ("base", "head", "pushed", "shown", "aside")
+                drop_refs(self._store, head, *(standing_ref(kind, task) for kind in kinds))
+                drop_refs(self._mirror, standing_ref("base", task), standing_ref("pushed", task))
             # Under the lock; whoever waits for it sees that the file is gone and makes a new one.
             lock.unlink(missing_ok=True)
 
-    def _refuse_to_lose(self, workspace: Workspace, *, head: str) -> None:
-        fix = f"look into {workspace.path}; push or drop what is there, or force the removal"
-        tried = f"removing the worktree of {workspace.task}"
-        published = [oid for oid in (workspace.pushed, workspace.base, self._published.default()) if oid]
-        tips = {workspace.head, ref_at(self._store, head) or workspace.head}
+    def _refuse_to_lose(self, task: TaskId, standing: Standing, *, head: str) -> None:
+        path = self._place.worktree(task)
+        tried = f"removing the worktree of {task}"
+        fix = f"look into {path}; push or drop what is there, or force the removal"
+        default = refs_of(self._mirror, DEFAULT).get(DEFAULT, "")
+        published = [oid for oid in (standing.pushed, standing.base, default) if oid]
+        # The branch too, because a person may have committed on it.
+        tips = {tip for tip in (standing.head, refs_of(self._store, head).get(head, "")) if tip}
         if not all(any(is_ancestor(self._store, tip, of=oid) for oid in published) for tip in tips):
-            raise Refused(f"{workspace.path} has commits that are not on the forge", tried=tried, fix=fix)
-        changed = edits(self._place, workspace.task)
-        if changed:
-            raise Refused(f"{workspace.path} has changes by a person: {changed}", tried=tried, fix=fix)
-
-    def _drop(self, git: Git, refs: tuple[str, ...]) -> None:
-        git.run("update-ref", "--stdin", input="".join(f"delete {ref}\n" for ref in refs).encode())
+            raise Refused(f"{path} has commits that are not on the forge", tried=tried, fix=fix)
+        if self._seen(task, standing) and (changed := edits(self._place, task)):
+            raise Refused(f"{path} has changes by a person: {changed}", tried=tried, fix=fix)
