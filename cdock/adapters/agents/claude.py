@@ -84,7 +84,7 @@ def _launch(job: Job, conversation: str) -> Launch:
     argv += ["--max-turns", str(job.max_turns)] if job.max_turns else []
     # A first character of "/" would make the prompt a command of the program's own.
     prompt = f"\n{job.prompt}" if job.prompt.startswith("/") else job.prompt
-    return Launch(tuple(argv), stdin="{run}/prompt.md", env=dict(_ENV), files={"{run}/prompt.md": prompt})
+    return Launch(tuple(argv), stdin=prompt, env=_ENV)
 
 
 def _ending(reading: Reading, exit_code: int, words: str) -> tuple[Ending, str]:

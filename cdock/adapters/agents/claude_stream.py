@@ -44,13 +44,14 @@ def fold(reading: Reading, line: str) -> tuple[Reading, Sequence[Event]]:
     stream = reading if isinstance(reading, _Stream) else _Stream(**vars(reading))
     event = object_of(line)
     if event is None:
-        return stream, () if line.lstrip().startswith("{") else _events("note", shown(line))
+        return stream, () if line.lstrip().startswith("{") else _events("note", line)
     handle = _FOLDS.get(word(event.get("type")))
     return handle(stream, event) if handle else (stream, ())
 
 
 def _events(kind: str, text: str) -> tuple[Event, ...]:
-    return (Event(kind, text),) if text else ()
+    line = shown(text)
+    return (Event(kind, line),) if line else ()
 
 
 def _system(stream: _Stream, event: Mapping[str, object]) -> tuple[_Stream, Sequence[Event]]:
@@ -71,7 +72,7 @@ def _system(stream: _Stream, event: Mapping[str, object]) -> tuple[_Stream, Sequ
             return stream, _events("note", "the conversation was shortened to fit the model's window")
         case "model_fallback":
             model = word(event.get("fallback_model"))
-            return replace(stream, model=model), _events("note", shown(f"the model is now {model}"))
+            return replace(stream, model=model), _events("note", f"the model is now {model}")
         case _:
             return stream, ()
 
@@ -83,17 +84,15 @@ def _assistant(stream: _Stream, event: Mapping[str, object]) -> tuple[_Stream, S
         "error"
     ):  # no message of the model: the program says how a call failed, the result repeats it
         return replace(stream, failure=word(event.get("error"))), ()
-    said = [kept(word(block.get("text"))) for block in blocks if block.get("type") == "text"]
-    events = [
-        Event("tool", _call(block))
-        if block.get("type") == "tool_use"
-        else Event("text", shown(word(block.get("text"))))
-        for block in blocks
-        if block.get("type") == "tool_use"
-        or (block.get("type") == "text" and word(block.get("text")).strip())
-    ]
+    events: list[Event] = []
+    for block in blocks:
+        if block.get("type") == "text":
+            events += _events("text", word(block.get("text")))
+        elif block.get("type") == "tool_use":
+            events += _events("tool", _call(block))
     if event.get("parent_tool_use_id") or message.get("model") == "<synthetic>":
         return stream, events  # a subagent's window is not ours, its tokens come with the result
+    said = [kept(word(block.get("text"))) for block in blocks if block.get("type") == "text"]
     text = "\n".join(part for part in said if part)
     stream = replace(stream, text=text or stream.text, failure="", error="")
     if word(message.get("id")) == stream.message:
@@ -114,7 +113,7 @@ def _assistant(stream: _Stream, event: Mapping[str, object]) -> tuple[_Stream, S
 def _call(block: Mapping[str, object]) -> str:
     given = table(block.get("input"))
     telling = next((word(given[key]) for key in _TELLING if word(given.get(key))), "")
-    return shown(f"{word(block.get('name'))}: {telling}" if telling else word(block.get("name")))
+    return f"{word(block.get('name'))}: {telling}" if telling else word(block.get("name"))
 
 
 def _user(stream: _Stream, event: Mapping[str, object]) -> tuple[_Stream, Sequence[Event]]:
@@ -168,7 +167,7 @@ def _result(stream: _Stream, event: Mapping[str, object]) -> tuple[_Stream, Sequ
         cost=cost,
         window=count(table(whole.get(stream.model)).get("contextWindow")) or stream.window,
     )
-    return ended, _events("error", shown(error))
+    return ended, _events("error", error)
 
 
 _FOLDS = {

@@ -9,7 +9,15 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from cdock.adapters.agents.lines import STOP_SIGNALS, how_it_died, kept, last_lines, shown, signal_of
+from cdock.adapters.agents.lines import (
+    STDERR_HEADING,
+    STOP_SIGNALS,
+    how_it_died,
+    kept,
+    last_lines,
+    shown,
+    signal_of,
+)
 from cdock.core.errors import Misconfigured
 from cdock.core.events import Ending, Event, Job, Launch, Reading
 from cdock.core.model import Verdict
@@ -28,19 +36,22 @@ class CommandAgent:
     def start(self, job: Job) -> Launch:
         """Run the program. Raises `Misconfigured` when there is no usable `argv`."""
         argv = _argv(job.settings, name=self.name)
-        by_file = any("{prompt_file}" in part for part in argv)
         filled = (p.replace("{prompt_file}", _PROMPT_FILE).replace("{model}", job.model) for p in argv)
-        return Launch(tuple(filled), stdin="" if by_file else _PROMPT_FILE, files={_PROMPT_FILE: job.prompt})
+        if any("{prompt_file}" in part for part in argv):
+            return Launch(tuple(filled), files={_PROMPT_FILE: job.prompt})
+        return Launch(tuple(filled), stdin=job.prompt)
 
     def resume(self, job: Job) -> Launch:
         """The same as a start."""
         return self.start(job)
 
     def read(self, reading: Reading, line: str) -> tuple[Reading, Sequence[Event]]:
-        """Every line that is not blank is text."""
+        """Every line that is not blank is text, until the program has ended: its error output are notes."""
         said = shown(line)
-        if not said:
-            return reading, ()
+        if line.strip() == STDERR_HEADING:
+            return replace(reading, ended=True), ()
+        if not said or reading.ended:
+            return reading, (Event("note", said),) if said else ()
         newest = [*reading.text.split("\n"), kept(line)][-_TEXT_LINES:]
         return replace(reading, text="\n".join(newest).strip("\n")), (Event("text", said),)
 

@@ -19,6 +19,9 @@ TEXT_LIMIT = 8000
 STOP_SIGNALS = frozenset({1, 2, 9, 15})
 """HUP, INT, KILL and TERM: somebody ended the run. Other signals, such as SEGV, are the program's own failure."""
 
+STDERR_HEADING = "[stderr]"
+"""The line that divides, in the log of a run, what a program printed from the end of its error output."""
+
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 _BREAKS = frozenset({"Cc", "Zl", "Zp"})
 _UNSEEN = frozenset({"Cf", "Cs"})
@@ -80,8 +83,8 @@ def _harmless(text: str) -> str:
 
 
 def last_lines(tail: str, *, lines: int = 20) -> str:
-    """The last lines of an output that are not blank."""
-    spoken = [line for line in tail.splitlines() if line.strip()]
+    """The last lines of an output that say anything."""
+    spoken = [line for line in tail.splitlines() if line.strip() not in ("", STDERR_HEADING)]
     return kept("\n".join(spoken[-lines:])[-TEXT_LIMIT:])
 
 

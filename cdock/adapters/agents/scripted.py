@@ -42,8 +42,7 @@ class ScriptedAgent:
         """Fold one event of the program; other lines are notes."""
         event = object_of(line)
         if event is None:
-            note = "" if line.lstrip().startswith("{") else shown(line)
-            return reading, (Event("note", note),) if note else ()
+            return reading, () if line.lstrip().startswith("{") else _events("note", line)
         return _fold(reading, event)
 
     def end(self, reading: Reading, *, exit_code: int, tail: str) -> Verdict:
@@ -64,7 +63,6 @@ def _launch(job: Job, *flags: str, name: str) -> Launch:
     argv += ["--task", job.settings.get("task", ""), "--attempt", job.settings.get("attempt", "1")]
     argv += ["--session", job.session, *flags]
     files = {
-        "{run}/prompt.md": job.prompt,
         "{run}/script.json": script,
         "{run}/scripted_agent.py": _program(),
     }
@@ -72,7 +70,7 @@ def _launch(job: Job, *flags: str, name: str) -> Launch:
     if answer:  # in a file: a stranger's words have no place in the process list
         argv += ["--answer", "{run}/answer.md"]
         files["{run}/answer.md"] = answer
-    return Launch(tuple(argv), stdin="{run}/prompt.md", files=files)
+    return Launch(tuple(argv), stdin=job.prompt, files=files)
 
 
 @cache
@@ -87,12 +85,12 @@ def _fold(reading: Reading, event: Mapping[str, object]) -> tuple[Reading, Seque
             return replace(reading, session=word(event.get("session")) or reading.session), ()
         case "text":
             said = replace(reading, text=kept(text), turns=reading.turns + 1)
-            return said, (Event("text", shown(text)),)
+            return said, _events("text", text)
         case "tool":
-            call = shown(f"{word(event.get('name'))}: {text}")
-            return replace(reading, turns=reading.turns + 1), (Event("tool", call),)
+            call = f"{word(event.get('name'))}: {text}"
+            return replace(reading, turns=reading.turns + 1), _events("tool", call)
         case "result":
-            return reading, (Event("result", shown(text if event.get("ok") else f"failed: {text}")),)
+            return reading, _events("result", text if event.get("ok") else f"failed: {text}")
         case "end":
             error = kept(word(event.get("error")))
             ended = replace(
@@ -102,9 +100,14 @@ def _fold(reading: Reading, event: Mapping[str, object]) -> tuple[Reading, Seque
                 reason=word(event.get("reason")),
                 error=error,
             )
-            return ended, (Event("error", shown(error)),) if error else ()
+            return ended, _events("error", error)
         case _:
             return reading, ()
+
+
+def _events(kind: str, text: str) -> tuple[Event, ...]:
+    line = shown(text)
+    return (Event(kind, line),) if line else ()
 
 
 def _ending(reading: Reading, exit_code: int, words: str) -> tuple[Ending, str]:
