@@ -13,7 +13,7 @@ from cdock.adapters.github import normalize
 from cdock.adapters.github.client import Client, Query
 from cdock.adapters.github.faults import Absent, OutcomeUnknown
 from cdock.adapters.github.hosts import Repository
-from cdock.adapters.github.labels import label_looks
+from cdock.adapters.github.labels import LabelLook, label_looks
 from cdock.adapters.github.recent import RecentCreations
 from cdock.adapters.github.writers import Writers
 from cdock.core.errors import NotPermitted, Refused, Unavailable
@@ -93,14 +93,23 @@ class GitHubForge:
         actors = [normalize.actor_of(row) for row in events if normalize.labelled(row, label)]
         return bool(actors) and self._may_write(actors[-1])
 
+    def login(self) -> str:
+        """Whose token this is."""
+        return self._me()
+
+    def may_push(self) -> bool:
+        """Whether the token's account may write to the repository."""
+        permissions = self._repository().get("permissions") or {}
+        return bool(permissions.get("push"))
+
+    def missing_labels(self, labels: Labels) -> tuple[str, ...]:
+        """Names of the state labels that the repository lacks."""
+        return tuple(look.name for look in self._lacking(labels))
+
     def ensure_repository_labels(self, labels: Labels) -> tuple[str, ...]:
         """See `Forge.ensure_repository_labels`."""
-        there = {str(row.get("name")).casefold() for row in self._rows("labels")}
         created = []
-        for look in label_looks(labels):
-            if look.name.casefold() in there:
-                continue
-            there.add(look.name.casefold())
+        for look in self._lacking(labels):
             body = {"name": look.name, "color": look.color, "description": look.description}
             try:
                 self._client.write("POST", self._path("labels"), body)
@@ -110,6 +119,11 @@ class GitHubForge:
             else:
                 created.append(look.name)
         return tuple(created)
+
+    def _lacking(self, labels: Labels) -> tuple[LabelLook, ...]:
+        there = {str(row.get("name")).casefold() for row in self._rows("labels")}
+        wanted = {look.name.casefold(): look for look in label_looks(labels)}
+        return tuple(look for name, look in wanted.items() if name not in there)
 
     def ensure_labels(self, issue: int, *, add: Collection[str], remove: Collection[str]) -> None:
         """See `Forge.ensure_labels`. Never sets the whole list: that would undo what a person just did."""
