@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from cdock.ports import Runner
     from cdock.reconciler.house import House
 
+PROVIDER = "https://api.anthropic.com"
+"""Claude Code's model provider, where the environment names no other."""
 GH_LIMIT = 15.0
 """Seconds for `gh auth token`."""
 
@@ -160,10 +162,7 @@ def agent_image(engine: "Engine", *, wanted: str = "") -> str:
     """
     from cdock.adapters.docker.image import find, images
 
-    if wanted:
-        there = find(wanted, engine=engine)
-    else:
-        there = next(iter(images(engine=engine)), None)
+    there = find(wanted, engine=engine) if wanted else next(iter(images(engine=engine)), None)
     if there is None:
         raise Missing(
             f"the engine has no image {wanted}" if wanted else "the agent image is not built yet",
@@ -177,10 +176,17 @@ def agent_image(engine: "Engine", *, wanted: str = "") -> str:
 def _model(of: Site) -> "ModelProxy | None":
     """The way from containers to the agent's provider; the key stays with us."""
     from cdock.adapters.docker.modelproxy import ModelProxy
+    from cdock.adapters.files.poller import identity
 
     if of.settings.agent.default != "claude":
         return None
-    return ModelProxy.of(of.env)
+    # A socket's path may hold about 100 bytes, so it is not below the clone.
+    folder = home(of.env) / "run" / identity(of.clone.state)[:8]
+    return ModelProxy(
+        socket=folder / "model" / "llm.sock",
+        upstream=of.env.get("ANTHROPIC_BASE_URL", PROVIDER),
+        environment=of.env,
+    )
 
 
 # What an agent's own provider needs; a plain process has nobody else to give it to it.

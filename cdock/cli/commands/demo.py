@@ -112,6 +112,15 @@ def _kind(isolation: str, agent: str) -> str:
     return "docker"
 
 
+def _leave_nothing(house: "House") -> None:
+    """Stop and remove what the demonstration's runs are made of; containers and volumes are outside its folder."""
+    for run in house.runner.list():
+        house.runner.stop(run.name, grace=1)
+        house.runner.remove(run.name)
+    for claim in house.memory.claims.values():
+        house.runner.clear(claim.task.id)
+
+
 @dataclass
 class _Stage:
     """The forge, the clone and what the audience sees."""
@@ -237,6 +246,7 @@ class _Stage:
             clock.end()
             watcher.join(timeout=30)
             handler.close()
+            _leave_nothing(house)
         return len(self._pulls()) == len(self.numbers)
 
     def _watch(self, house: "House", end: Callable[[], None], auto: bool) -> None:

@@ -38,9 +38,10 @@ def command(start: Path, yes: bool, dry_run: bool, local: bool) -> int:
     from cdock.core.errors import Refused
     from cdock.wiring import forge, repository, site
 
-    if local and not dry_run:
-        _adopt(site(start))
     here = site(start)
+    if local and not dry_run:
+        _adopt(here)
+        here = site(start)
     if local:
         remote = here.settings.repository.model_copy(update={"remote": "forge"})
         here = replace(here, settings=here.settings.model_copy(update={"repository": remote}))
