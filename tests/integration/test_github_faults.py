@@ -675,6 +675,26 @@ def test_writes_are_spaced(script: Script, make: Make) -> None:
     assert script.most_at_once == 1
 
 
+def test_threads_take_turns_with_the_client(script: Script, forge: GitHubForge) -> None:
+    """PyGithub keeps state between asking and reading the answer."""
+    company = threading.Event()
+
+    def linger(seen: Seen) -> Say:
+        if len(script.sent("GET", "/repos/maria/demo/issues")) > 1:
+            company.set()
+        company.wait(0.2)
+        return Say(content=[issue_row(7)])
+
+    script.on("GET", "/repos/maria/demo/issues", linger)
+    threads = [threading.Thread(target=ready, args=(forge,)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(LIMIT)
+    assert len(script.sent("GET", "/repos/maria/demo/issues")) == 3
+    assert script.most_at_once == 1
+
+
 def test_dropped_labels_are_noticed_and_make_no_second_help_issue(script: Script, forge: GitHubForge) -> None:
     made = issue_row(9, user={"login": BOT}, body=f"{HELP}\n\nHow?\n", labels=[])
     script.on("GET", "/repos/maria/demo/issues", Say(content=[]), Say(content=[made]))
@@ -837,7 +857,9 @@ def test_labels_of_any_name_are_removed_one_by_one(script: Script, forge: GitHub
     script.on("GET", "/repos/maria/demo/issues/7", Say(content=row))
     script.on("DELETE", "/repos/maria/demo/issues/7/labels/type%3A%20bug%2F%C3%BC%3F", Say(content=[]))
     forge.ensure_labels(7, add=["done"], remove=[odd, "absent"])
-    assert [s.method for s in script.seen if s.method != "GET"] == ["DELETE"]
+    assert [(s.method, s.path) for s in script.seen if s.method != "GET"] == [
+        ("DELETE", "/repos/maria/demo/issues/7/labels/type%3A%20bug%2F%C3%BC%3F")
+    ]
 
 
 def test_a_label_already_gone_is_fine(script: Script, forge: GitHubForge) -> None:

@@ -1,0 +1,233 @@
+"""The GitHub adapter keeps the promises of `Forge` on the embedded forge, and sends only what GitHub publishes."""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import os
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+import requests
+
+from cdock.adapters.github.hosts import parse_repository
+from cdock.adapters.github.rest import GitHubForge
+from cdock.core.policy import Labels
+from tests.contract.forge_contract import ForgeContract, Hub
+from tests.contract.openapi.contract import Contract, load_contract
+from tests.contract.openapi.proxy import Proxy, checked_proxy
+from tests.forge_server import ForgeServer
+
+LIMIT = 30.0
+# What the forge answers is judged by tests of its own.
+REQUEST_RULES = {
+    "unknown-operation",
+    "unknown-query-key",
+    "missing-query-key",
+    "repeated-query-key",
+    "parameter-value",
+    "missing-body",
+    "unexpected-body",
+    "unknown-body-key",
+    "body",
+}
+BOT, WRITER, STRANGER = "cdock-bot", "maria", "mallory"
+
+
+class Site:
+    """A running forge with its people and their tokens."""
+
+    def __init__(self, server: ForgeServer) -> None:
+        self.server = server
+        self.serial = itertools.count(1)
+        server.admin("user", BOT, "--bot")
+        for login in (WRITER, STRANGER):
+            server.admin("user", login)
+        self.tokens = {login: server.admin("token", login)["token"] for login in (BOT, WRITER, STRANGER)}
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """One forge for all tests; each makes a repository of its own."""
+    with ForgeServer(tmp_path_factory.mktemp("forge")) as server:
+        yield Site(server)
+
+
+@pytest.fixture(scope="session")
+def published() -> Contract:
+    """What GitHub publishes about its REST interface."""
+    return load_contract()
+
+
+class GitHubHub:
+    """See `Hub`. People act through REST with their own tokens, and through git."""
+
+    bot, writer, stranger = BOT, WRITER, STRANGER
+
+    def __init__(self, site: Site, *, address: str, work: Path) -> None:
+        self._site = site
+        self._work = work
+        name = f"demo-{next(site.serial)}"
+        self._name = f"{WRITER}/{name}"
+        self._request("POST", f"{site.server.url}/user/repos", WRITER, {"name": name})
+        self._allow_bot("push")
+        self._git("init", "--quiet", "--initial-branch=main", ".")
+        self._commit("main")
+        self.forge = GitHubForge(
+            parse_repository(f"{address}/{self._name}.git"), token=site.tokens[BOT], timeout=LIMIT
+        )
+
+    def open_issue(self, title: str, *, body: str = "", by: str, labels: Sequence[str] = ()) -> int:
+        number: int = self._call("POST", "issues", by=by, body={"title": title, "body": body})["number"]
+        for name in labels:
+            self.label(number, name, by=by)
+        return number
+
+    def label(self, number: int, name: str, *, by: str) -> None:
+        self._call("POST", f"issues/{number}/labels", by=by, body={"labels": [name]})
+
+    def unlabel(self, number: int, name: str, *, by: str) -> None:
+        self._call("DELETE", f"issues/{number}/labels/{quote(name, safe='')}", by=by)
+
+    def comment(self, number: int, body: str, *, by: str) -> None:
+        self._call("POST", f"issues/{number}/comments", by=by, body={"body": body})
+
+    def close(self, number: int, *, by: str) -> None:
+        self._call("PATCH", f"issues/{number}", by=by, body={"state": "closed"})
+
+    def reopen(self, number: int, *, by: str) -> None:
+        self._call("PATCH", f"issues/{number}", by=by, body={"state": "open"})
+
+    def push(self, branch: str) -> None:
+        self._git("checkout", "--quiet", "-B", branch, "main")
+        self._commit(branch)
+
+    def merge(self, pull: int) -> None:
+        self._call("PUT", f"pulls/{pull}/merge", by=WRITER, body={})
+
+    def close_pull(self, pull: int) -> None:
+        self._call("PATCH", f"pulls/{pull}", by=WRITER, body={"state": "closed"})
+
+    def demote_bot(self) -> None:
+        self._allow_bot("pull")
+
+    def labels_on(self, number: int) -> frozenset[str]:
+        return frozenset(row["name"] for row in self._call("GET", f"issues/{number}")["labels"])
+
+    def comments_on(self, number: int) -> list[tuple[str, str]]:
+        rows = self._all(f"issues/{number}/comments")
+        return [(row["user"]["login"], row["body"]) for row in rows]
+
+    def is_open(self, number: int) -> bool:
+        return bool(self._call("GET", f"issues/{number}")["state"] == "open")
+
+    def issues(self) -> list[int]:
+        rows = self._all("issues?state=all")
+        return sorted(row["number"] for row in rows if "pull_request" not in row)
+
+    def pulls(self) -> list[int]:
+        return sorted(row["number"] for row in self._all("pulls?state=all"))
+
+    def repository_labels(self) -> set[str]:
+        """The names of all labels of the repository."""
+        return {row["name"] for row in self._all("labels")}
+
+    def _allow_bot(self, permission: str) -> None:
+        url = f"{self._site.server.url}/repos/{self._name}/collaborators/{BOT}"
+        self._request("PUT", url, WRITER, {"permission": permission})
+
+    def _call(self, method: str, path: str, *, by: str = WRITER, body: Any = None) -> Any:
+        return self._request(method, f"{self._site.server.url}/repos/{self._name}/{path}", by, body).json()
+
+    def _all(self, path: str) -> list[Any]:
+        url: str | None = f"{self._site.server.url}/repos/{self._name}/{path}"
+        rows: list[Any] = []
+        while url:
+            answer = self._request("GET", url, WRITER, None)
+            rows += answer.json()
+            url = answer.links.get("next", {}).get("url")
+        return rows
+
+    def _request(self, method: str, url: str, by: str, body: Any) -> requests.Response:
+        headers = {"Authorization": f"Bearer {self._site.tokens[by]}", "User-Agent": "a person"}
+        answer = requests.request(method, url, headers=headers, json=body, timeout=LIMIT)
+        assert answer.ok, f"{by}: {method} {url}: {answer.status_code} {answer.text}"
+        return answer
+
+    def _commit(self, branch: str) -> None:
+        self._git("commit", "--quiet", "--allow-empty", "--message", f"Work on {branch}")
+        self._git("push", "--quiet", f"{self._site.server.url}/{self._name}.git", f"HEAD:refs/heads/{branch}")
+
+    def _git(self, *args: str) -> None:
+        credential = base64.b64encode(f"x:{self._site.tokens[WRITER]}".encode()).decode()
+        settings = {
+            "user.name": "Maria",
+            "user.email": "maria@example.org",
+            "http.extraHeader": f"Authorization: Basic {credential}",
+        }
+        done = subprocess.run(
+            ["git", *args],
+            cwd=self._work,
+            env=_git_environment(settings),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=LIMIT,
+            check=False,
+        )
+        assert done.returncode == 0, f"git {args}: {done.stderr}"
+
+
+def _git_environment(settings: Mapping[str, str]) -> dict[str, str]:
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
+    numbered = {
+        f"GIT_CONFIG_{part}_{n}": text
+        for n, pair in enumerate(settings.items())
+        for part, text in zip(("KEY", "VALUE"), pair, strict=True)
+    }
+    quiet = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0"}
+    return {**kept, **quiet, **numbered, "GIT_CONFIG_COUNT": str(len(settings))}
+
+
+class TestGitHubForge(ForgeContract):
+    """Each test also fails on a request that GitHub's published contract does not know."""
+
+    @pytest.fixture
+    def proxy(self, site: Site, published: Contract) -> Iterator[Proxy]:
+        with checked_proxy(site.server.url, published) as proxy:
+            yield proxy
+            assert [found for found in proxy.violations if found.rule in REQUEST_RULES] == []
+
+    @pytest.fixture
+    def hub(self, site: Site, proxy: Proxy, tmp_path: Path) -> Iterator[Hub]:
+        hub = GitHubHub(site, address=proxy.url, work=tmp_path)
+        yield hub
+        hub.forge.close()
+
+    def test_all_labels_are_made_with_their_looks(self, hub: GitHubHub) -> None:
+        labels = Labels()
+        hub.forge.ensure_repository_labels(labels)
+        assert hub.repository_labels() >= labels.states | {labels.help_issue}
+
+    def test_a_quiet_look_reads_nothing_anew(self, hub: GitHubHub, proxy: Proxy) -> None:
+        held = hub.open_issue("Held", by=WRITER, labels=["agent-ready"])
+        hub.comment(held, "Words", by=WRITER)
+        hub.push("cdock/x.0b9b54d")
+        hub.forge.ensure_pull(head="cdock/x.0b9b54d", title="X", body="")
+
+        def look() -> object:
+            return (
+                hub.forge.list_issues(ready="agent-ready", held={held}),
+                hub.forge.list_helps(label="agent-help", held={held}),
+                hub.forge.list_pulls(["cdock/x.0b9b54d"]),
+                hub.forge.may_start(held, label="agent-ready"),
+            )
+
+        first = look()
+        count = len(proxy.exchanges)
+        assert look() == first
+        assert {each.status for each in proxy.exchanges[count:]} == {304}
