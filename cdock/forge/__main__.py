@@ -8,8 +8,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from cdock.forge import admin, serving
+from cdock.forge import admin
 from cdock.forge.domain.errors import DomainError, NotFound
+from cdock.forge.presence import AlreadyServed
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -17,17 +18,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     try:
         if args.verb == "serve":
-            serving.log_to_stderr()
-            serving.serve(args.data, host=args.host, port=args.port)
+            _serve(args)
         else:
             sys.stdout.write(json.dumps(admin.run(args.data, args)) + "\n")
     except NotFound:
         sys.stderr.write(f"forge: {' '.join(argv or sys.argv[1:])}: there is no such user or repository\n")
         return 1
-    except (DomainError, serving.CannotServe, ValueError) as error:
+    except (DomainError, AlreadyServed, ValueError) as error:
         sys.stderr.write(f"forge: {error}\n")
         return 1
     return 0
+
+
+def _serve(args: argparse.Namespace) -> None:
+    # The server and the pages take most of the time to load, and admin commands need neither.
+    from cdock.forge import serving
+
+    serving.log_to_stderr()
+    serving.serve(args.data, host=args.host, port=args.port)
 
 
 def _parser() -> argparse.ArgumentParser:

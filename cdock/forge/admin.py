@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from cdock.forge import serving
+from cdock.forge import presence
 from cdock.forge.domain import logins, repos, roles, users
 from cdock.forge.store import Store
 
@@ -83,7 +83,7 @@ def _code(store: Store, login: str) -> Answer:
 
 
 def _status(store: Store) -> Answer:
-    known = serving.running(store.data_dir)
+    known = presence.running(store.data_dir)
     with store.read() as tx:
         names = [repo.full_name for repo in repos.list_all(tx)]
     return {"running": known is not None, "repos": names, **(known or {})}

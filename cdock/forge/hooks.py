@@ -27,7 +27,7 @@ def drain(store: Store, repo_id: int) -> None:
         files = list(_waiting(spool))
         for file in files:
             login, updates = _read(file)
-            log.info("push", extra={"repo": repo.full_name, "user": login, "refs": len(updates)})
+            log.info("push to %s by %s: %d refs", repo.full_name, login, len(updates))
             pushes.apply(tx, repo, updates, actor=users.find(tx, login))
             repo = repos.by_id(tx, repo_id)
     for file in files:

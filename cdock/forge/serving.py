@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
-import json
 import logging
-import os
 import signal
 import socket
 import sys
@@ -14,36 +12,29 @@ from pathlib import Path
 from typing import Final
 
 import uvicorn
-from filelock import FileLock, Timeout
 
-from cdock.forge import hooks
+from cdock.forge import hooks, presence
 from cdock.forge.app import build_app
 from cdock.forge.store import Store
 from cdock.forge.web.pages import routes
 
-INFO: Final = "forge.json"
 STOP_LIMIT: Final = 5
 """Seconds that requests under way have when the server is asked to end."""
 
 
-class CannotServe(Exception):
+class CannotServe(ValueError):
     """The server cannot start; the text says why and what to do."""
 
 
 def serve(data_dir: Path, *, host: str, port: int) -> None:
-    """Serve a data directory until SIGTERM or SIGINT. Raises CannotServe, also when somebody serves it already."""
+    """Serve a data directory until SIGTERM or SIGINT. Raises CannotServe, and AlreadyServed."""
     if not _is_loopback(host):
         raise CannotServe(
             f"--host {host} is not an address of this machine alone. The forge has no TLS and trusts its "
             "network: use 127.0.0.1 or ::1, and a tunnel to reach it from elsewhere."
         )
     data_dir.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(data_dir / "forge.lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise CannotServe(f"{data_dir} is served already: {_whereabouts(data_dir)}") from error
-    with lock, _listening(host, port) as listener, Store(data_dir) as store:
+    with presence.alone(data_dir), _listening(host, port) as listener, Store(data_dir) as store:
         hooks.start(store)
         url = _url(host, listener.getsockname()[1])
         config = uvicorn.Config(
@@ -55,30 +46,17 @@ def serve(data_dir: Path, *, host: str, port: int) -> None:
             server_header=False,
             timeout_graceful_shutdown=STOP_LIMIT,
         )
-        # The server passes a signal on once it has ended; the end that was asked for is no failure.
+        server = uvicorn.Server(config)
+        # From now on, not only once it runs; it also passes a signal on to here when it has ended, which is no failure.
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: None)
-        _announce(data_dir, url=url, port=listener.getsockname()[1])
+            signal.signal(number, server.handle_exit)
+        presence.announce(data_dir, url=url, port=listener.getsockname()[1])
+        sys.stdout.write(f"The forge listens on {url}\n")
+        sys.stdout.flush()
         try:
-            uvicorn.Server(config).run(sockets=[listener])
+            server.run(sockets=[listener])
         finally:
-            (data_dir / INFO).unlink(missing_ok=True)
-
-
-def running(data_dir: Path) -> dict[str, object] | None:
-    """What the server of a data directory said of itself (`pid`, `port`, `url`), or None when there is none."""
-    try:
-        known: dict[str, object] = json.loads((data_dir / INFO).read_text())
-    except FileNotFoundError:
-        return None
-    # The file outlives a server that was killed, its lock does not.
-    lock = FileLock(data_dir / "forge.lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        return known
-    lock.release()
-    return None
+            presence.withdraw(data_dir)
 
 
 def log_to_stderr() -> None:
@@ -87,13 +65,6 @@ def log_to_stderr() -> None:
         stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s"
     )
     logging.getLogger("cdock.forge").setLevel(logging.INFO)
-
-
-def _announce(data_dir: Path, *, url: str, port: int) -> None:
-    fresh = data_dir / f".{INFO}.{os.getpid()}"
-    fresh.write_text(json.dumps({"pid": os.getpid(), "port": port, "url": url}) + "\n")
-    fresh.replace(data_dir / INFO)
-    print(f"The forge listens on {url}", flush=True)  # noqa: T201
 
 
 def _listening(host: str, port: int) -> contextlib.closing[socket.socket]:
@@ -123,10 +94,3 @@ def _is_loopback(host: str) -> bool:
 
 def _url(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def _whereabouts(data_dir: Path) -> str:
-    with contextlib.suppress(OSError, ValueError):
-        known = json.loads((data_dir / INFO).read_text())
-        return f"process {known['pid']} at {known['url']}; use that one, or end it first"
-    return "its address is not known yet; try again in a moment"

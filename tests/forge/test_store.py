@@ -1,0 +1,80 @@
+"""The store: all or nothing, one writer at a time, ids that are never numbers."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+
+from cdock.forge.domain import issues, repos, users
+from cdock.forge.domain.errors import Invalid
+from cdock.forge.store import Store, moment_of, text_of
+
+
+def test_a_change_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        with pytest.raises(Invalid), store.write() as tx:
+            users.ensure(tx, "bad login", kind=users.ensure(tx, "alice").kind)
+        with store.read() as tx:
+            assert tx.rows("SELECT * FROM user") == []
+
+
+def test_numbers_are_shared_and_ids_are_far_from_them(tmp_path: Path) -> None:
+    with Store(tmp_path) as store, store.write() as tx:
+        owner = users.ensure(tx, "alice")
+        one, _ = repos.ensure(tx, "alice", "one")
+        two, _ = repos.ensure(tx, "alice", "two")
+        made = [issues.create(tx, repo, "x", actor=owner) for repo in (one, one, two)]
+        assert [issue.number for issue in made] == [1, 2, 1]
+        assert min(owner.id, one.id, made[0].id) > 1_000_000
+        assert len({issue.id for issue in made}) == 3
+
+
+def test_writers_take_turns(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        with store.write() as tx:
+            owner = users.ensure(tx, "alice")
+            repo, _ = repos.ensure(tx, "alice", "one")
+
+        def write() -> None:
+            for _ in range(10):
+                with store.write() as tx:
+                    issues.create(tx, repo, "x", actor=owner)
+
+        threads = [threading.Thread(target=write) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        with store.read() as tx:
+            numbers = [row["number"] for row in tx.rows("SELECT number FROM issue ORDER BY number")]
+        assert numbers == list(range(1, 81))
+
+
+def test_what_was_stored_is_there_after_opening_again(tmp_path: Path) -> None:
+    with Store(tmp_path) as store, store.write() as tx:
+        users.ensure(tx, "alice")
+    with Store(tmp_path) as store, store.read() as tx:
+        assert users.find(tx, "ALICE").login == "alice"
+
+
+def test_another_schema_is_refused(tmp_path: Path) -> None:
+    Store(tmp_path).close()
+    connection = sqlite3.connect(tmp_path / "forge.db")
+    connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    with pytest.raises(ValueError, match="schema 99"):
+        Store(tmp_path)
+
+
+def test_times_are_utc_with_whole_seconds() -> None:
+    berlin = timezone(timedelta(hours=2))
+    assert text_of(datetime(2026, 1, 2, 3, 4, 5, 999_999, tzinfo=berlin)) == "2026-01-02T01:04:05Z"
+    assert moment_of("2026-01-02T01:04:05Z") == datetime(2026, 1, 2, 1, 4, 5, tzinfo=UTC)
+    assert moment_of("2026-01-02T03:04:05+02:00") == datetime(2026, 1, 2, 1, 4, 5, tzinfo=UTC)
+    assert moment_of("2026-01-02") == datetime(2026, 1, 2, tzinfo=UTC)
+    with pytest.raises(ValueError):
+        moment_of("yesterday")
