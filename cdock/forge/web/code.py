@@ -141,7 +141,7 @@ def commits_page(visit: Visit) -> Response:
     with visit.store.read() as tx:
         place = place_of(tx, visit.repo(tx), visit.user)
     ref = visit.request.path_params.get("rest") or place.repo.default_branch
-    oid = refs.resolve(place.repo, ref)
+    oid = _commit_at(place, ref)
     digits = visit.asked("skip")
     skip = int(digits) if digits.isdecimal() and len(digits) < 8 else 0
     commits = history.list_commits(place.repo, oid, limit=PAGE + 1, skip=skip)
@@ -161,7 +161,7 @@ def commit_page(visit: Visit) -> Response:
     """GET /OWNER/REPO/commit/SHA"""
     with visit.store.read() as tx:
         place = place_of(tx, visit.repo(tx), visit.user)
-    commit = history.find(place.repo, refs.resolve(place.repo, visit.part("oid")))
+    commit = history.find(place.repo, _commit_at(place, visit.part("oid")))
     files = diffs.commit_changes(place.repo, commit)
     title, _, text = commit.message.partition("\n")
     return visit.page(
@@ -178,15 +178,23 @@ def commit_page(visit: Visit) -> Response:
 def _located(place: Place, rest: str) -> tuple[str, str, str]:
     """Which ref, commit and path an address means: branches have slashes too, and the longest match wins."""
     parts = rest.strip("/").split("/")
+    # No file of a repository has such a part in its path, and git would refuse it with an error of its own.
+    if "\0" in rest or not {"", ".", ".."}.isdisjoint(parts):
+        raise NotFound
     known = {ref.short for ref in refs.list_refs(place.repo, "refs/heads/", "refs/tags/")}
     for end in range(len(parts), 0, -1):
         ref = "/".join(parts[:end])
         if ref in known or end == 1:
-            try:
-                return ref, refs.resolve(place.repo, ref), "/".join(parts[end:])
-            except Conflict as error:
-                raise NotFound from error
+            return ref, _commit_at(place, ref), "/".join(parts[end:])
     raise NotFound
+
+
+def _commit_at(place: Place, ref: str) -> str:
+    """The commit a branch, tag or id means. Raises NotFound, also in an empty repository."""
+    try:
+        return refs.resolve(place.repo, ref)
+    except Conflict as error:
+        raise NotFound("Nothing was pushed to this repository yet.") from error
 
 
 def _sorted(entries: list[trees.Entry]) -> list[trees.Entry]:

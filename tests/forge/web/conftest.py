@@ -23,4 +23,6 @@ def site(tmp_path: Path) -> Iterator[Site]:
             roles.set_role(tx, repo, bot, Role.WRITE)
             roles.set_role(tx, repo, tess, Role.TRIAGE)
         with serving(store) as url:
-            yield Site(store=store, url=url, repo=repo)
+            made = Site(store=store, url=url, repo=repo)
+            yield made
+            made.close()

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import unescape
 from pathlib import Path
 
@@ -62,6 +62,7 @@ class Site:
     store: Store
     url: str
     repo: Repo
+    visitors: list[Visitor] = field(default_factory=list)
 
     @property
     def path(self) -> str:
@@ -74,7 +75,13 @@ class Site:
     def visitor(self, login: str = "") -> Visitor:
         """Somebody logged in, or a stranger."""
         visitor = Visitor(self.url)
+        self.visitors.append(visitor)
         return visitor.login(self.code(login)) if login else visitor
+
+    def close(self) -> None:
+        """Everybody leaves."""
+        for visitor in self.visitors:
+            visitor.session.close()
 
     def push(
         self, branch: str, files: dict[str, str | bytes], *, message: str = "Change", onto: str = ""
