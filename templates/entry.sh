@@ -16,6 +16,7 @@
 # the foreground: a shell starts background programs deaf to SIGINT, and test suites inherit that.
 
 set -u
+exec 2>&1 # one stream, so that what is printed stays in order
 umask 022
 
 src=$CDOCK_WORKSPACE/src

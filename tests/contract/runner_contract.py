@@ -165,7 +165,7 @@ class RunnerContract:
         assert later.output(task.run(1), offset=0) == b"end\n"
 
     def test_runs_of_two_tasks_do_not_mix(self, task: TaskId) -> None:
-        runner, other = self.runner(), TaskId("fix-login", "0123abc")
+        runner, other = self.runner(), TaskId("fix-login", task.short)
         runner.start(self.spec(task, Program(says="one\n", commits=("one",))))
         runner.start(self.spec(other, Program(says="two\n", commits=("two",))))
         self.ended(runner, task.run(1))

@@ -1,0 +1,508 @@
+"""Runs as containers of a Docker Engine: behind walls, started detached, found again by their labels."""
+
+import contextlib
+import io
+import logging
+import shlex
+import sys
+import tarfile
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from math import ceil
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from cdock.adapters import rundir
+from cdock.adapters.docker import modelproxy, walls
+from cdock.adapters.docker.engine import Engine, status_of
+from cdock.adapters.docker.modelproxy import ModelProxy
+from cdock.adapters.docker.walls import Limits
+from cdock.adapters.rundir import Places
+from cdock.core.errors import Refused, Unavailable
+from cdock.core.events import Remote, RunSpec
+from cdock.core.ids import TaskId, parse_task_id
+from cdock.core.model import Role, Run, RunState, Signals
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+log = logging.getLogger(__name__)
+
+INSTANCE, TASK, ATTEMPT, ROLE, MIRROR = (
+    f"io.cdock.{name}" for name in ("instance", "task", "attempt", "role", "mirror")
+)
+_TOOL = "tool"
+"""The role of containers that do something small for us and are gone again."""
+_TOOL_LIMIT = 30
+_REGULAR = 0x8F280000
+"""The bits of a Go file mode that say "not a regular file"."""
+_SIGNALLED = (137, 143)
+
+
+class DockerRunner:
+    """Runs of one poller, which is known by `instance`; what others have on the engine is left alone.
+
+    `image` is the image agents run in. `limits` hold for each run. With `model`, agents reach their provider through
+    it and never see a key.
+    """
+
+    def __init__(
+        self,
+        *,
+        engine: Engine,
+        instance: str,
+        image: str,
+        limits: Limits | None = None,
+        model: ModelProxy | None = None,
+    ) -> None:
+        self._engine = engine
+        self._instance = instance
+        self._image = image
+        self._limits = limits or Limits()
+        self._model = model
+        # What an ended run left does not change, so it is read once: by container id, and by task for forgetting.
+        self._signals: dict[str, tuple[str, Signals]] = {}
+        self._errors: dict[str, str] = {}
+        self._lengths: dict[str, int] = {}
+
+    @property
+    def isolation(self) -> str:
+        """One sentence for people."""
+        reach = "no network but the model's provider" if self._model else "no network"
+        return (
+            f"Each agent runs in a container with {reach}, no capabilities, a read-only system and fixed limits, "
+            f"and sees neither this machine's files nor any token; it shares the kernel of {self._engine.address}."
+        )
+
+    def list(self) -> tuple[Run, ...]:
+        """All runs of this instance."""
+        with self._engine.asking("listing runs") as api:
+            runs = []
+            for found in api.containers(all=True, filters={"label": [f"{INSTANCE}={self._instance}"]}):
+                if (found.get("Labels") or {}).get(ROLE) == _TOOL:
+                    continue
+                with _absent_is_fine():
+                    if run := self._run(api, _inspect(api, str(found["Id"]))):
+                        runs.append(run)
+        return tuple(sorted(runs, key=lambda run: run.name))
+
+    def start(self, spec: RunSpec) -> Run:
+        """Start the run, or return the one of that name that is already there.
+
+        Raises:
+            Refused: the image is not there, or the names of the run or its workspace are taken by somebody else.
+        """
+        places = Places(
+            workspace=walls.WORKSPACE,
+            attempt=rundir.attempt_directory(spec.name),
+            objects=f"{walls.MIRROR}/objects",
+            sockets=walls.SOCKETS if self._model else "",
+        )
+        laid = rundir.files(spec, places)
+        if self._model:
+            modelproxy.ensure(self._model)
+        with self._engine.asking(f"starting the run {spec.name}") as api:
+            existing = self._find(api, spec.name)
+            if existing is None:
+                self._ensure_volume(api, spec)
+                existing = self._create(api, spec, places)
+            self._compare(existing, spec)
+            if existing["State"]["Status"] == "created" and not existing["State"].get("Error"):
+                # Ours and never started: new, or whoever made it died before this line.
+                api.put_archive(existing["Id"], walls.WORKSPACE, _packed(laid))
+                self._begin(api, existing["Id"])
+            run = self._run(api, _inspect(api, existing["Id"]))
+        if run is None:
+            raise Unavailable(
+                f"The run {spec.name} is just being removed.", tried=f"starting the run {spec.name}"
+            )
+        return run
+
+    def stop(self, name: str, *, grace: float) -> None:
+        """SIGTERM to all of it, `grace` seconds, SIGKILL."""
+        with self._engine.asking(f"stopping the run {name}") as api, _absent_is_fine():
+            if self._find(api, name):
+                api.stop(name, timeout=ceil(grace))
+                if _inspect(api, name)["State"]["Running"]:
+                    raise Unavailable(f"The run {name} is still alive.", tried=f"stopping the run {name}")
+
+    def remove(self, name: str) -> None:
+        """Remove an ended run.
+
+        Raises:
+            Refused: it is alive.
+        """
+        with self._engine.asking(f"removing the run {name}") as api, _absent_is_fine():
+            if found := self._find(api, name):
+                _refuse_alive(found, tried=f"removing the run {name}")
+                api.remove_container(found["Id"])
+                for kept in (self._signals, self._errors, self._lengths):
+                    kept.pop(found["Id"], None)
+
+    def output(self, name: str, *, offset: int) -> bytes:
+        """What the run printed from byte `offset` on, as the engine kept it; empty for a run that is not there.
+
+        The engine's log is read whole: its timestamps cut long lines in two, so there is no exact place to go on from.
+        """
+        printed = b""
+        with self._engine.asking(f"reading the output of {name}") as api, _absent_is_fine():
+            if found := self._find(api, name):
+                printed = self._printed(api, found, offset=offset)
+        return printed
+
+    def _printed(self, api: "APIClient", found: Mapping[str, Any], *, offset: int) -> bytes:
+        container, ended = str(found["Id"]), not found["State"]["Running"]
+        if self._lengths.get(container, offset + 1) <= offset:
+            return b""
+        whole: bytes = api.logs(container, stdout=True, stderr=True, stream=False, timestamps=False)
+        if ended:
+            self._lengths[container] = len(whole)
+        if offset > len(whole):
+            log.warning(
+                "the engine dropped the start of a log, some output is lost",
+                extra={"run": found["Name"], "offset": offset, "length": len(whole)},
+            )
+        return whole[offset:]
+
+    def remote(self, task: TaskId) -> Remote:
+        """Fetch by an upload-pack that runs in a container of its own, with the workspace read-only.
+
+        A hostile repository is thus read where it can only show itself, and never by this machine's git.
+        """
+        with self._engine.asking(f"looking for the workspace of {task}") as api:
+            found = self._volume(api, str(task))
+        if found is None:
+            raise Refused(
+                f"The workspace of {task} is gone from the engine at {self._engine.address}.",
+                tried=f"looking for the volume {self.volume_of(str(task))}",
+                fix="Let the task start again from its branch.",
+            )
+        words = [sys.executable, "-I", "-m", "cdock.adapters.docker.pipe"]
+        words += ["--image", self._image, "--volume", str(found["Name"]), "--mirror", found["Labels"][MIRROR]]
+        words += [f"--label={name}={value}" for name, value in self._tool_labels(str(task)).items()]
+        return Remote(
+            upload_pack=f"{self._engine.shell_prefix} {shlex.join(words)}",
+            path=f"{walls.WORKSPACE}/{rundir.REPOSITORY}",
+        )
+
+    def clear(self, task: TaskId) -> None:
+        """Remove the task's volume and all its containers.
+
+        Raises:
+            Refused: a run of the task is alive.
+        """
+        tried = f"removing the workspace of {task}"
+        with self._engine.asking(tried) as api:
+            labels = [f"{INSTANCE}={self._instance}", f"{TASK}={task}"]
+            containers = []
+            for each in api.containers(all=True, filters={"label": labels}):
+                with _absent_is_fine():
+                    containers.append(_inspect(api, str(each["Id"])))
+            for found in containers:
+                if found["Config"]["Labels"][ROLE] != _TOOL:
+                    _refuse_alive(found, tried=tried)
+            for found in containers:
+                with _absent_is_fine():
+                    api.remove_container(found["Id"], force=True)
+                with _absent_is_fine():  # a volume can go only after the last container that had it
+                    api.wait(found["Id"], timeout=_TOOL_LIMIT, condition="removed")
+                for kept in (self._signals, self._errors, self._lengths):
+                    kept.pop(found["Id"], None)
+            if volume := self._volume(api, str(task)):
+                with _absent_is_fine():
+                    api.remove_volume(volume["Name"])
+
+    def forget_signals(self, task: TaskId) -> None:
+        """Rename the signal files to `last-…`, so that people can still read them."""
+        with self._engine.asking(f"moving the signals of {task} aside") as api:
+            if volume := self._volume(api, str(task)):
+                moves = [
+                    f"if [ -e {path} ] || [ -L {path} ]; then rm -rf {last} && mv -f {path} {last}; fi"
+                    for path, last in ((path, _last(path)) for path in rundir.SIGNALS.values())
+                ]
+                self._tool(api, str(task), str(volume["Name"]), script=" && ".join(moves))
+        for container, (owner, _) in self._signals.items():
+            if owner == str(task):
+                self._signals[container] = (owner, Signals())
+
+    def volume_of(self, task: str) -> str:
+        """The name of a task's volume. Two pollers on one engine may come to hold the same task one after the other,
+        and then each has a workspace of its own."""
+        return f"{task}.{self._instance[:12]}"
+
+    def _volume(self, api: "APIClient", task: str) -> dict[str, Any] | None:
+        """The task's volume, if it is there and ours."""
+        name = self.volume_of(task)
+        with _absent_is_fine():
+            found: dict[str, Any] = api.inspect_volume(name)
+            if (found.get("Labels") or {}).get(INSTANCE) == self._instance:
+                return found
+        return None
+
+    def _ensure_volume(self, api: "APIClient", spec: RunSpec) -> None:
+        name = self.volume_of(spec.task)
+        labels = {INSTANCE: self._instance, TASK: spec.task, MIRROR: str(Path(spec.objects).parent)}
+        made = api.create_volume(name, labels=labels)  # returns the one of that name, if there is one
+        if (made.get("Labels") or {}).get(INSTANCE) != self._instance:
+            raise Refused(
+                f"The volume {name} is there, but not one of this cdock.",
+                tried=f"making the workspace of {spec.task}",
+                fix=f"Look what it holds; when nobody needs it, `docker volume rm {name}`.",
+            )
+
+    def _create(self, api: "APIClient", spec: RunSpec, places: Places) -> dict[str, Any]:
+        """The new container, or the one that somebody made at the same moment."""
+        from docker.errors import APIError, ImageNotFound
+
+        mounts = [walls.volume(self.volume_of(spec.task)), walls.mirror(str(Path(spec.objects).parent))]
+        if self._model:
+            mounts.append(walls.sockets(str(self._model.socket.parent)))
+        try:
+            made = api.create_container(
+                self._image,
+                name=spec.name,
+                entrypoint=["/bin/sh", places.entry],
+                command=[],
+                user=walls.USER,
+                working_dir=walls.WORKSPACE,
+                environment=self._environment(spec, places),
+                labels=self._labels(spec),
+                host_config=walls.host_config(api, mounts=mounts, limits=self._limits),
+            )
+            return _inspect(api, made["Id"])
+        except ImageNotFound as error:
+            raise Refused(
+                f"The image {self._image} is not on the engine at {self._engine.address}.",
+                tried=f"starting the run {spec.name}",
+                fix="Run `cdock image build`.",
+            ) from error
+        except APIError as error:
+            if status_of(error) != 409:
+                raise
+            return _inspect(api, spec.name)
+
+    def _environment(self, spec: RunSpec, places: Places) -> dict[str, str]:
+        told = {
+            "HOME": walls.HOME,
+            "LANG": "C.UTF-8",
+            # Asks the engine's init to hand SIGTERM to the agent as well, and not only to the entry script.
+            "TINI_KILL_PROCESS_GROUP": "1",
+        }
+        if self._model:
+            told |= modelproxy.INSIDE
+        return told | rundir.environment(spec, places)
+
+    def _labels(self, spec: RunSpec) -> dict[str, str]:
+        return {INSTANCE: self._instance, TASK: spec.task, ATTEMPT: str(spec.attempt), ROLE: str(spec.role)}
+
+    def _tool_labels(self, task: str) -> dict[str, str]:
+        return {INSTANCE: self._instance, TASK: task, ROLE: _TOOL}
+
+    def _compare(self, found: Mapping[str, Any], spec: RunSpec) -> None:
+        labels = found["Config"]["Labels"] or {}
+        if any(labels.get(name) != value for name, value in self._labels(spec).items()):
+            raise Refused(
+                f"A container named {spec.name} is there, but it is not this run.",
+                tried=f"starting the run {spec.name}",
+                fix=f"Look at it with `docker inspect {spec.name}`; when nobody needs it, `docker rm {spec.name}`.",
+            )
+
+    def _find(self, api: "APIClient", name: str) -> dict[str, Any] | None:
+        """The container of this name, if it is ours."""
+        with _absent_is_fine():
+            found = _inspect(api, name)
+            if (found["Config"]["Labels"] or {}).get(INSTANCE) == self._instance:
+                return found
+        return None
+
+    def _begin(self, api: "APIClient", container: str) -> None:
+        from docker.errors import APIError
+
+        try:
+            api.start(container)
+        except APIError:
+            # The engine writes down why it could not start it; that is then how the run ended.
+            if not _inspect(api, container)["State"].get("Error"):
+                raise
+
+    def _tool(self, api: "APIClient", task: str, volume: str, *, script: str) -> None:
+        """Run a few lines of shell in the workspace."""
+        made = api.create_container(
+            self._image,
+            entrypoint=["/bin/sh", "-c", script],
+            command=[],
+            user=walls.USER,
+            working_dir=walls.WORKSPACE,
+            labels=self._tool_labels(task),
+            host_config=walls.host_config(api, mounts=[walls.volume(volume)], limits=walls.TOOL),
+        )
+        try:
+            api.start(made["Id"])
+            code = api.wait(made["Id"], timeout=_TOOL_LIMIT)["StatusCode"]
+            if code != 0:
+                said = api.logs(made["Id"]).decode(errors="replace").strip()
+                raise Unavailable(f"A step in the workspace of {task} failed: {said}", tried=script)
+        finally:
+            api.remove_container(made["Id"], force=True)
+
+    def _run(self, api: "APIClient", found: Mapping[str, Any]) -> Run | None:
+        """The run that a container is; None when it is on its way out."""
+        state, labels = found["State"], found["Config"]["Labels"]
+        task, role = parse_task_id(labels.get(TASK, "")), labels.get(ROLE)
+        if state["Status"] == "removing" or task is None or role not in tuple(Role):
+            return None
+        run = Run(
+            name=str(found["Name"]).removeprefix("/"),
+            task=task,
+            attempt=int(labels.get(ATTEMPT, "0")),
+            role=Role(role),
+            state=RunState.RUNNING,
+            started_at=_moment(state["StartedAt"]),
+        )
+        if state["Status"] == "created" and not state.get("Error"):
+            return replace(run, state=RunState.CREATED)
+        if state["Status"] in ("running", "paused", "restarting"):
+            return run
+        return replace(
+            run,
+            state=RunState.EXITED,
+            exit_code=int(state["ExitCode"]),
+            finished_at=_moment(state["FinishedAt"]),
+            oom=bool(state["OOMKilled"]),
+            error=self._error(api, run.name, found),
+            signals=self._left(api, found, str(task)) if run.role is Role.AGENT else Signals(),
+        )
+
+    def _error(self, api: "APIClient", name: str, found: Mapping[str, Any]) -> str:
+        """What ended a run, if it was neither its agent nor a lack of memory."""
+        state, container = found["State"], str(found["Id"])
+        if state.get("Error"):
+            return f"The engine could not run it: {state['Error']}"
+        code = int(state["ExitCode"])
+        if code not in _SIGNALLED or state["OOMKilled"]:
+            return ""
+        if container not in self._errors:
+            path = f"{walls.WORKSPACE}/{rundir.attempt_directory(name)}/exit"
+            ended = rundir.ended_by(_file_of(api, container, path))
+            by_itself = ended is not None and not ended[1]
+            self._errors[container] = "" if by_itself else rundir.ended_from_outside(code)
+        return self._errors[container]
+
+    def _left(self, api: "APIClient", found: Mapping[str, Any], task: str) -> Signals:
+        container = str(found["Id"])
+        if container not in self._signals:
+            read = {
+                kind: _file_of(api, container, f"{walls.WORKSPACE}/{path}")
+                for kind, path in rundir.SIGNALS.items()
+            }
+            self._signals[container] = (task, Signals(**read))
+        return self._signals[container][1]
+
+
+@contextlib.contextmanager
+def _absent_is_fine() -> Iterator[None]:
+    """What is not there, or is just being removed by somebody, needs no more from us."""
+    from docker.errors import APIError, NotFound
+
+    try:
+        yield
+    except NotFound:
+        pass
+    except APIError as error:
+        if not (status_of(error) == 409 and "already in progress" in str(error.explanation)):
+            raise
+
+
+def _inspect(api: "APIClient", container: str) -> dict[str, Any]:
+    seen: dict[str, Any] = api.inspect_container(container)
+    return seen
+
+
+def _refuse_alive(found: Mapping[str, Any], *, tried: str) -> None:
+    if found["State"]["Running"]:
+        name = str(found["Name"]).removeprefix("/")
+        raise Refused(f"The run {name} is still alive.", tried=tried, fix="Stop it first.")
+
+
+def _last(path: str) -> str:
+    pure = PurePosixPath(path)
+    return str(pure.with_name(f"last-{pure.name}"))
+
+
+def _packed(laid: Mapping[str, tuple[str, int]]) -> bytes:
+    """Files as a tar archive, they and their directories owned by the agent."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        directories = {
+            str(parent): None for path in sorted(laid) for parent in reversed(PurePosixPath(path).parents)
+        }
+        for directory in list(directories)[1:]:
+            entry = tarfile.TarInfo(directory)
+            entry.type = tarfile.DIRTYPE
+            _own(entry, mode=0o755)
+            archive.addfile(entry)
+        for path, (text, mode) in laid.items():
+            content = text.encode()
+            entry = tarfile.TarInfo(path)
+            entry.size = len(content)
+            _own(entry, mode=mode)
+            archive.addfile(entry, io.BytesIO(content))
+    return packed.getvalue()
+
+
+def _own(entry: tarfile.TarInfo, *, mode: int) -> None:
+    entry.uid = entry.gid = int(walls.USER.partition(":")[0])
+    entry.mode = mode
+    entry.mtime = int(datetime.now(UTC).timestamp())
+
+
+def _file_of(api: "APIClient", container: str, path: str) -> str:
+    """The first part of a regular file of a container; empty for anything else."""
+    from docker.errors import NotFound
+
+    try:
+        stream, seen = api.get_archive(container, path)
+    except NotFound:
+        return ""
+    chunks = iter(stream)
+    try:
+        if seen["mode"] & _REGULAR:
+            return ""
+        with tarfile.open(fileobj=_Chunks(chunks), mode="r|") as archive:
+            entry = archive.next()
+            content = archive.extractfile(entry) if entry and entry.isreg() else None
+            return content.read(rundir.SIGNAL_LIMIT).decode(errors="replace") if content else ""
+    except tarfile.TarError:
+        return ""
+    finally:
+        stream.close()
+
+
+class _Chunks(io.RawIOBase):
+    """A stream of chunks as a file, read no further than asked for."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = chunks
+        self._rest = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        while not self._rest:
+            chunk = next(self._chunks, None)
+            if chunk is None:
+                return b""
+            self._rest = chunk
+        taken = self._rest if size < 0 else self._rest[:size]
+        self._rest = self._rest[len(taken) :]
+        return taken
+
+
+def _moment(text: str) -> datetime | None:
+    """A time as the engine writes it, in UTC; None for its zero. Digits below a microsecond are dropped."""
+    if not text or text.startswith("0001-"):
+        return None
+    seconds, _, fraction = text.removesuffix("Z").partition(".")
+    return datetime.fromisoformat(f"{seconds}.{fraction[:6]:0<6}+00:00")
