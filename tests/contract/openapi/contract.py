@@ -184,8 +184,11 @@ class Contract:
             return
         rules = ERROR_RULES if status >= 400 else ANSWER_RULES
         content: dict[str, Any] = published.get("content", {})
-        kind = media_type.partition(";")[0].strip().lower()
-        if not content:
+        kind = _kind(media_type)
+        if not content and status >= 400:
+            # `404: Not Found` without a schema (is a collaborator? is merged?) means the usual error body.
+            yield from self._value(operation, raw, ERROR_BODY, rules=rules)
+        elif not content:
             if raw:
                 yield Violation(operation.name, "answer", "/", f"{status} is published without a body")
         elif kind == JSON or (kind.endswith("+json") and kind not in content):
@@ -218,6 +221,11 @@ def load_contract() -> Contract:
 def waivers_in(text: str) -> list[Waiver]:
     """The waivers of a TOML text; raises TypeError for a missing or unknown field."""
     return [Waiver(**entry) for entry in tomllib.loads(text)["waiver"]]
+
+
+def _kind(media_type: str) -> str:
+    """The media type without parameters and without `.v3`, which GitHub puts in answers and leaves out of prose."""
+    return media_type.partition(";")[0].strip().lower().replace("vnd.github.v3.", "vnd.github.")
 
 
 def _readings(text: str) -> Iterator[Any]:

@@ -82,13 +82,14 @@ def _repaired(value: Any) -> Any:
     """A copy with absolute references, and with `nullable` meaning what GitHub means by it.
 
     OpenAPI 3.0 reads `{nullable, enum: [a]}` and `{nullable, oneOf: […]}` as refusing null; GitHub publishes
-    both for values that are null every day (`state_reason`, `milestone`).
+    both for values that are null every day (`state_reason`, `milestone`). A `discriminator` goes: the branches
+    tell each other apart without it, and GitHub gives one to a list (`contents`), which has no property to look at.
     """
     if isinstance(value, list):
         return [_repaired(inner) for inner in value]
     if not isinstance(value, dict):
         return value
-    copy = {key: _repaired(inner) for key, inner in value.items()}
+    copy = {key: _repaired(inner) for key, inner in value.items() if key != "discriminator"}
     if isinstance(copy.get("$ref"), str) and copy["$ref"].startswith("#/"):
         copy["$ref"] = DOCUMENT + copy["$ref"]
     if copy.get("nullable") is True and isinstance(copy.get("enum"), list) and None not in copy["enum"]:

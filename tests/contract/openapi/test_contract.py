@@ -150,6 +150,19 @@ def test_an_answer_needs_the_published_kind_of_body(contract: Contract) -> None:
     assert found(contract.response("DELETE", f"{url}/bug", 204, b"{}")) == {("answer", "/")}
 
 
+def test_an_error_published_without_a_schema_has_the_usual_error_body(contract: Contract) -> None:
+    url = "/repos/alice/demo/collaborators/carol"
+    assert contract.response("GET", url, 404, raw({"message": "Not Found", "status": "404"})) == []
+    assert found(contract.response("GET", url, 404, b"")) == {("answer", "/")}
+
+
+def test_a_diff_is_a_diff_with_and_without_version(contract: Contract) -> None:
+    for kind in ("application/vnd.github.diff", "application/vnd.github.v3.diff; charset=utf-8"):
+        assert (
+            contract.response("GET", "/repos/alice/demo/compare/a...b", 200, b"diff", media_type=kind) == []
+        )
+
+
 def test_a_key_marked_read_only_is_required_in_answers(contract: Contract) -> None:
     """The library's plain validator forgives it, and with it a third of the required keys of some schemas."""
     spec = json.loads(CUT.read_text())

@@ -1,0 +1,351 @@
+"""What a busy repository does over REST, told per group of operations.txt; each step insists on its status."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from typing import Any
+
+from .ground import HELPER, OWNER, STRANGER, Ground
+
+Story = Callable[[Ground], None]
+
+
+def meta(ground: Ground) -> None:
+    """Who am I, what is this, how much may I ask."""
+    api = ground.owner
+    api.call(200, "GET", "/")
+    assert api.call(200, "GET", "/user")["login"] == OWNER
+    assert ground.helper.call(200, "GET", "/user")["type"] == "Bot"
+    assert api.call(200, "GET", f"/users/{STRANGER}")["login"] == STRANGER
+    api.call(404, "GET", "/users/nobody-here")
+    api.call(200, "GET", "/rate_limit")
+    api.call(200, "GET", "/meta")
+    api.call(200, "GET", "/versions")
+    api.call(401, "GET", "/user", headers={"Authorization": "Bearer ghp_wrong"})
+
+
+def repos(ground: Ground) -> None:
+    """Read, change and make a repository; reach it by id."""
+    api = ground.owner
+    seen = api.call(200, "GET", ground.repo)
+    assert seen["full_name"] == ground.name
+    assert api.call(200, "PATCH", ground.repo, {"description": "A demo"})["description"] == "A demo"
+    assert api.call(200, "GET", f"/repositories/{seen['id']}/issues") == []
+    made = api.call(
+        201, "POST", "/user/repos", {"name": "made-over-rest", "private": True, "auto_init": False}
+    )
+    assert made["private"] is True
+    ground.stranger.call(404, "GET", f"/repos/{OWNER}/made-over-rest")
+    api.call(422, "POST", "/user/repos", {"name": "made-over-rest"})
+    api.call(404, "GET", f"/repos/{OWNER}/missing")
+    ground.stranger.call(403, "PATCH", ground.repo, {"description": "mine"})
+    assert ground.stranger.call(200, "GET", ground.repo)["permissions"]["push"] is False
+
+
+def people(ground: Ground) -> None:
+    """Who may do what here."""
+    api, place = ground.owner, f"{ground.repo}/collaborators"
+    api.call(204, "GET", f"{place}/{HELPER}")
+    api.call(404, "GET", f"{place}/{STRANGER}")
+    assert api.call(200, "GET", f"{place}/{HELPER}/permission")["permission"] == "write"
+    assert api.call(200, "GET", f"{place}/{STRANGER}/permission")["permission"] == "read"
+    answer = api.send("PUT", f"{place}/{STRANGER}", {"permission": "triage"})
+    assert answer.status_code in (201, 204), answer.text
+    api.call(204, "PUT", f"{place}/{HELPER}", {"permission": "push"})
+    api.call(204, "DELETE", f"{place}/{STRANGER}")
+    logins = [user["login"] for user in api.call(200, "GET", f"{ground.repo}/assignees")]
+    assert OWNER in logins
+    assert STRANGER not in logins
+    api.call(204, "GET", f"{ground.repo}/assignees/{HELPER}")
+    api.call(404, "GET", f"{ground.repo}/assignees/{STRANGER}")
+
+
+def issues(ground: Ground) -> None:
+    """Open, list, edit, close, reopen, lock, assign."""
+    api, place = ground.owner, f"{ground.repo}/issues"
+    api.call(201, "POST", f"{ground.repo}/labels", {"name": "agent-ready", "color": "0e8a16"})
+    body = {"title": "Add OAuth login", "body": "please\r\n", "labels": ["agent-ready"], "assignees": [OWNER]}
+    made = api.call(201, "POST", place, body)
+    number = made["number"]
+    one = f"{place}/{number}"
+    assert made["body"] == "please\r\n"
+    assert [label["name"] for label in made["labels"]] == ["agent-ready"]
+    for title in ("Second", "Third"):
+        ground.stranger.call(201, "POST", place, {"title": title, "labels": ["agent-ready"]})
+    assert (
+        len(api.call(200, "GET", place, labels="Agent-Ready", state="open", sort="created", direction="asc"))
+        == 1
+    )
+    assert api.call(200, "GET", place, labels="unknown") == []
+    first = api.send("GET", place, per_page=1)
+    assert len(first.json()) == 1
+    following = first.links["next"]["url"].removeprefix(api.url)
+    assert len(api.call(200, "GET", following)) == 1
+    tag = api.send("GET", one).headers["ETag"]
+    assert api.call(304, "GET", one, headers={"If-None-Match": tag}) == ""
+    for change in (
+        {"title": "Add OAuth", "body": "now"},
+        {"state": "closed", "state_reason": "not_planned"},
+        {"state": "open"},
+        {"state": "closed", "state_reason": "completed"},
+        {"labels": ["agent-ready", "fresh"], "assignees": []},
+    ):
+        api.call(200, "PATCH", one, change)
+    assert api.call(200, "GET", one)["state_reason"] == "completed"
+    assert {label["name"] for label in api.call(200, "GET", one)["labels"]} == {"agent-ready", "fresh"}
+    assert api.call(200, "GET", place, state="closed")[0]["number"] == number
+    api.call(204, "PUT", f"{one}/lock", {"lock_reason": "resolved"})
+    assert api.call(200, "GET", one)["active_lock_reason"] == "resolved"
+    api.call(204, "DELETE", f"{one}/lock")
+    added = api.call(201, "POST", f"{one}/assignees", {"assignees": [HELPER, "nobody-here"]})
+    assert [user["login"] for user in added["assignees"]] == [HELPER]
+    assert api.call(200, "DELETE", f"{one}/assignees", {"assignees": [HELPER]})["assignees"] == []
+    api.call(404, "GET", f"{place}/9999")
+    api.call(422, "POST", place, {"title": "T" * 257})
+    ground.stranger.call(403, "PATCH", one, {"title": "mine"})
+
+
+def comments(ground: Ground) -> None:
+    """Say, list, edit and remove."""
+    api, place = ground.owner, f"{ground.repo}/issues"
+    number = api.call(201, "POST", place, {"title": "Talk"})["number"]
+    talk = f"{place}/{number}/comments"
+    said = ground.stranger.call(201, "POST", talk, {"body": "<!-- hidden -->\r\nhello"})
+    assert said["body"] == "<!-- hidden -->\r\nhello"
+    one = f"{place}/comments/{said['id']}"
+    assert [each["id"] for each in api.call(200, "GET", talk, since="2020-01-01T00:00:00Z", per_page=5)] == [
+        said["id"]
+    ]
+    assert len(api.call(200, "GET", f"{place}/comments", sort="updated", direction="desc")) == 1
+    api.call(200, "GET", one)
+    assert api.call(200, "PATCH", one, {"body": "edited"})["body"] == "edited"
+    api.call(404, "GET", f"{place}/comments/1")
+    api.call(422, "POST", talk, {"body": "x" * 65_537})
+    api.call(204, "DELETE", one)
+    assert api.call(200, "GET", talk) == []
+
+
+def reactions(ground: Ground) -> None:
+    """Nod at an issue and at a comment, once each, and take it back."""
+    api = ground.owner
+    number = api.call(201, "POST", f"{ground.repo}/issues", {"title": "Nod"})["number"]
+    said = api.call(201, "POST", f"{ground.repo}/issues/{number}/comments", {"body": "there"})
+    for place in (f"{ground.repo}/issues/{number}", f"{ground.repo}/issues/comments/{said['id']}"):
+        first = api.call(201, "POST", f"{place}/reactions", {"content": "+1"})
+        assert api.call(200, "POST", f"{place}/reactions", {"content": "+1"})["id"] == first["id"]
+        assert len(api.call(200, "GET", f"{place}/reactions", content="+1")) == 1
+        assert api.call(200, "GET", place)["reactions"]["+1"] == 1
+        api.call(204, "DELETE", f"{place}/reactions/{first['id']}")
+        assert api.call(200, "GET", f"{place}/reactions") == []
+
+
+def labels(ground: Ground) -> None:
+    """The repository's labels, and those of one issue."""
+    api, place = ground.owner, f"{ground.repo}/labels"
+    made = api.call(201, "POST", place, {"name": "needs help", "color": "d73a4a", "description": "stuck"})
+    assert made["description"] == "stuck"
+    assert api.call(422, "POST", place, {"name": "Needs Help"})["errors"][0]["code"] == "already_exists"
+    assert "needs help" in [label["name"] for label in api.call(200, "GET", place, per_page=100)]
+    api.call(200, "GET", f"{place}/needs%20help")
+    assert (
+        api.call(200, "PATCH", f"{place}/needs%20help", {"new_name": "stuck", "color": "ffffff"})["name"]
+        == "stuck"
+    )
+    api.call(404, "GET", f"{place}/needs%20help")
+    number = api.call(201, "POST", f"{ground.repo}/issues", {"title": "Label me"})["number"]
+    worn = f"{ground.repo}/issues/{number}/labels"
+    assert len(api.call(200, "POST", worn, {"labels": ["stuck", "new"]})) == 2
+    assert len(api.call(200, "GET", worn)) == 2
+    assert [label["name"] for label in api.call(200, "DELETE", f"{worn}/new")] == ["stuck"]
+    assert api.call(404, "DELETE", f"{worn}/new")["message"] == "Label does not exist"
+    assert [label["name"] for label in api.call(200, "PUT", worn, {"labels": ["other"]})] == ["other"]
+    api.call(204, "DELETE", worn)
+    assert api.call(200, "GET", worn) == []
+    ground.stranger.call(403, "POST", place, {"name": "mine"})
+    ground.stranger.call(403, "POST", worn, {"labels": ["stuck"]})
+    api.call(204, "DELETE", f"{place}/stuck")
+
+
+def history(ground: Ground) -> None:
+    """Events and the timeline of an issue to which everything happened."""
+    api, place = ground.owner, f"{ground.repo}/issues"
+    number = api.call(201, "POST", place, {"title": "Before"})["number"]
+    one = f"{place}/{number}"
+    api.call(200, "POST", f"{one}/labels", {"labels": ["bug"]})
+    api.call(200, "DELETE", f"{one}/labels/bug")
+    api.call(201, "POST", f"{one}/assignees", {"assignees": [HELPER]})
+    api.call(200, "DELETE", f"{one}/assignees", {"assignees": [HELPER]})
+    api.call(201, "POST", f"{one}/comments", {"body": "words"})
+    api.call(201, "POST", place, {"title": "Other", "body": f"see #{number}"})
+    for change in ({"title": "After"}, {"state": "closed"}, {"state": "open"}):
+        api.call(200, "PATCH", one, change)
+    api.call(204, "PUT", f"{one}/lock", {"lock_reason": "too heated"})
+    api.call(204, "DELETE", f"{one}/lock")
+    events = api.call(200, "GET", f"{one}/events")
+    kinds = [event["event"] for event in events]
+    for kind in ("labeled", "unlabeled", "assigned", "unassigned", "renamed", "closed", "reopened", "locked"):
+        assert kind in kinds
+    told = [event["event"] for event in api.call(200, "GET", f"{one}/timeline", per_page=100)]
+    assert {"commented", "cross-referenced", "renamed"} <= set(told)
+    assert len(api.call(200, "GET", f"{place}/events", per_page=100)) >= len(events)
+    assert api.call(200, "GET", f"{place}/events/{events[0]['id']}")["event"] == events[0]["event"]
+
+
+def milestones(ground: Ground) -> None:
+    """Make one, use it, close it, remove it."""
+    api, place = ground.owner, f"{ground.repo}/milestones"
+    made = api.call(
+        201, "POST", place, {"title": "v1", "description": "first", "due_on": "2027-01-01T00:00:00Z"}
+    )
+    one = f"{place}/{made['number']}"
+    assert [each["title"] for each in api.call(200, "GET", place)] == ["v1"]
+    api.call(200, "GET", one)
+    issue = api.call(201, "POST", f"{ground.repo}/issues", {"title": "In it", "milestone": made["number"]})
+    assert issue["milestone"]["title"] == "v1"
+    assert api.call(200, "PATCH", one, {"state": "closed"})["state"] == "closed"
+    api.call(204, "DELETE", one)
+
+
+def pulls(ground: Ground) -> None:
+    """Propose, refuse twins, look at files and commits, merge; and one that cannot be merged."""
+    api, place = ground.owner, f"{ground.repo}/pulls"
+    number = api.call(201, "POST", f"{ground.repo}/issues", {"title": "Wish"})["number"]
+    head = ground.commit("feature/oauth", {"src/login.py": "login = True\n", "README.md": "# Demo\n\nmore\n"})
+    body = {"title": "OAuth", "head": "feature/oauth", "base": "main", "body": f"Closes #{number}"}
+    made = api.call(201, "POST", place, body)
+    one = f"{place}/{made['number']}"
+    api.call(422, "POST", place, body)
+    api.call(422, "POST", place, {**body, "head": "no-such-branch"})
+    assert len(api.call(200, "GET", place, head=f"{OWNER}:feature/oauth", base="main", state="open")) == 1
+    seen = api.call(200, "GET", one)
+    assert seen["head"]["sha"] == head
+    assert seen["mergeable"] is True
+    assert "+login = True" in api.call(200, "GET", one, accept="application/vnd.github.diff")
+    assert {file["filename"] for file in api.call(200, "GET", f"{one}/files")} == {
+        "README.md",
+        "src/login.py",
+    }
+    assert [commit["sha"] for commit in api.call(200, "GET", f"{one}/commits")] == [head]
+    assert (
+        api.call(200, "PATCH", one, {"title": "OAuth login", "body": body["body"]})["title"] == "OAuth login"
+    )
+    assert api.call(200, "GET", f"{ground.repo}/issues/{made['number']}")["pull_request"]["merged_at"] is None
+    assert api.call(200, "GET", f"{ground.repo}/issues/{number}").get("pull_request") is None
+    api.call(200, "GET", f"{ground.repo}/issues/{made['number']}/timeline")
+    api.call(404, "GET", f"{one}/merge")
+    api.call(409, "PUT", f"{one}/merge", {"sha": "0" * 40})
+    merged = api.call(
+        200, "PUT", f"{one}/merge", {"merge_method": "squash", "sha": head, "commit_title": "OAuth"}
+    )
+    assert merged["merged"] is True
+    api.call(204, "GET", f"{one}/merge")
+    api.call(405, "PUT", f"{one}/merge")
+    assert api.call(200, "GET", one)["merged_by"]["login"] == OWNER
+    assert api.call(200, "GET", f"{ground.repo}/issues/{number}")["state"] == "closed"
+    ground.commit("draft", {"src/app.py": "print('draft')\n"}, start="main")
+    draft = api.call(201, "POST", place, {"title": "Draft", "head": "draft", "base": "main", "draft": True})
+    assert draft["draft"] is True
+    assert api.call(200, "GET", f"{place}/{draft['number']}/requested_reviewers") == {
+        "users": [],
+        "teams": [],
+    }
+    behind = draft["head"]["sha"]
+    api.call(202, "PUT", f"{place}/{draft['number']}/update-branch", {"expected_head_sha": behind})
+    assert api.call(200, "GET", f"{place}/{draft['number']}")["head"]["sha"] != behind
+    api.call(405, "PUT", f"{place}/{draft['number']}/merge")
+    assert api.call(200, "PATCH", f"{place}/{draft['number']}", {"state": "closed"})["state"] == "closed"
+    assert len(api.call(200, "GET", place, state="all", sort="updated", direction="desc")) == 2
+
+
+def checks(ground: Ground) -> None:
+    """Commit statuses; check runs are for apps alone."""
+    api = ground.helper
+    sha = ground.commit("checked", {"src/checked.py": "ok = True\n"})
+    status = {
+        "state": "pending",
+        "context": "tests",
+        "description": "running",
+        "target_url": "http://127.0.0.1/log",
+    }
+    api.call(201, "POST", f"{ground.repo}/statuses/{sha}", status)
+    api.call(201, "POST", f"{ground.repo}/statuses/{sha}", {"state": "success", "context": "tests"})
+    assert api.call(200, "GET", f"{ground.repo}/commits/{sha}/status")["state"] == "success"
+    assert api.call(200, "GET", f"{ground.repo}/commits/checked/status")["sha"] == sha
+    assert len(api.call(200, "GET", f"{ground.repo}/commits/{sha}/statuses")) == 2
+    assert api.call(200, "GET", f"{ground.repo}/commits/{sha}/check-runs")["total_count"] == 0
+    api.call(403, "POST", f"{ground.repo}/check-runs", {"name": "tests", "head_sha": sha})
+
+
+def git_data(ground: Ground) -> None:
+    """Blobs, trees, commits and refs, made without a clone; refs outside the branches too."""
+    api, place = ground.helper, f"{ground.repo}/git"
+    old = api.call(200, "GET", f"{place}/ref/heads/main")["object"]["sha"]
+    base = api.call(200, "GET", f"{place}/commits/{old}")
+    blob = api.call(201, "POST", f"{place}/blobs", {"content": "claimed\n", "encoding": "utf-8"})["sha"]
+    content = base64.b64decode(api.call(200, "GET", f"{place}/blobs/{blob}")["content"])
+    assert content == b"claimed\n"
+    entry = {"path": "claim.txt", "mode": "100644", "type": "blob", "sha": blob}
+    tree = api.call(201, "POST", f"{place}/trees", {"base_tree": base["tree"]["sha"], "tree": [entry]})["sha"]
+    assert "claim.txt" in [each["path"] for each in api.call(200, "GET", f"{place}/trees/{tree}")["tree"]]
+    api.call(200, "GET", f"{place}/trees/{tree}", recursive=1)
+    new = api.call(201, "POST", f"{place}/commits", {"message": "Claim", "tree": tree, "parents": [old]})[
+        "sha"
+    ]
+    ref = "refs/cdock/claims/42"
+    api.call(201, "POST", f"{place}/refs", {"ref": ref, "sha": old})
+    api.call(422, "POST", f"{place}/refs", {"ref": ref, "sha": old})
+    assert api.call(200, "PATCH", f"{place}/{ref}", {"sha": new})["object"]["sha"] == new
+    api.call(422, "PATCH", f"{place}/{ref}", {"sha": old})
+    api.call(200, "PATCH", f"{place}/{ref}", {"sha": old, "force": True})
+    assert [each["ref"] for each in api.call(200, "GET", f"{place}/matching-refs/cdock/")] == [ref]
+    api.call(204, "DELETE", f"{place}/{ref}")
+    api.call(404, "GET", f"{place}/ref/cdock/claims/42")
+    ground.stranger.call(403, "POST", f"{place}/refs", {"ref": ref, "sha": old})
+
+
+def reading(ground: Ground) -> None:
+    """Branches, commits, comparisons and files; and files written without a clone."""
+    api, place = ground.helper, ground.repo
+    sha = ground.commit("feature/read", {"docs/a b.md": "text\n"})
+    assert {branch["name"] for branch in api.call(200, "GET", f"{place}/branches")} >= {
+        "main",
+        "feature/read",
+    }
+    assert api.call(200, "GET", f"{place}/branches/feature/read")["commit"]["sha"] == sha
+    api.call(404, "GET", f"{place}/branches/none")
+    assert api.call(200, "GET", f"{place}/commits", sha="feature/read", per_page=1)[0]["sha"] == sha
+    assert api.call(200, "GET", f"{place}/commits/{sha}")["files"][0]["filename"] == "docs/a b.md"
+    assert "+text" in api.call(200, "GET", f"{place}/commits/{sha}", accept="application/vnd.github.diff")
+    compared = api.call(200, "GET", f"{place}/compare/main...feature/read")
+    assert compared["ahead_by"] == 1
+    file = api.call(200, "GET", f"{place}/contents/README.md")
+    assert base64.b64decode(file["content"]) == b"# Demo\n"
+    listing: list[dict[str, Any]] = api.call(200, "GET", f"{place}/contents/src", ref="main")
+    assert [entry["type"] for entry in listing] == ["file"]
+    api.call(200, "GET", f"{place}/contents/docs/a%20b.md", ref="feature/read")
+    api.call(404, "GET", f"{place}/contents/none")
+    assert api.call(200, "GET", f"{place}/readme")["path"] == "README.md"
+    written = {"message": "Note", "content": base64.b64encode(b"note\n").decode(), "branch": "feature/read"}
+    made = api.call(201, "PUT", f"{place}/contents/note.txt", written)["content"]["sha"]
+    changed = {**written, "content": base64.b64encode(b"note 2\n").decode(), "sha": made}
+    again = api.call(200, "PUT", f"{place}/contents/note.txt", changed)["content"]["sha"]
+    gone = {"message": "Drop", "sha": again, "branch": "feature/read"}
+    api.call(200, "DELETE", f"{place}/contents/note.txt", gone)
+
+
+STORIES: dict[str, Story] = {
+    "meta": meta,
+    "repos": repos,
+    "people": people,
+    "issues": issues,
+    "comments": comments,
+    "reactions": reactions,
+    "labels": labels,
+    "history": history,
+    "milestones": milestones,
+    "pulls": pulls,
+    "checks": checks,
+    "git data": git_data,
+    "reading": reading,
+}
