@@ -1,5 +1,7 @@
 """The claims contract on real git: a bare repository as forge, and the embedded forge over HTTP."""
 
+from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -9,36 +11,60 @@ from cdock.adapters.git.place import Place
 from cdock.core.model import Task
 from tests import git_repos
 from tests.contract.claims_contract import ClaimsContract, ClaimsSetting
+from tests.forge_server import ForgeServer
+
+_numbers = count(1)
 
 
 class GitSetting(ClaimsSetting):
-    """Two clones' places beside one bare repository; `url` is how they reach it."""
+    """Two clones' places beside one forge. A person reaches it at `person_url`, cdock at `url` with `token`."""
 
-    def __init__(self, root: Path, forge: Path, *, url: str, token: str = "") -> None:
-        self.forge = forge
+    def __init__(self, root: Path, *, url: str, person_url: str, token: str = "") -> None:
+        self.person_url = person_url
         self.place = Place(root / "here")
         self.place.prepare()
         self.here = GitClaims(self.place, url=url, token=token)
         self.there = GitClaims(Place(root / "there"), url=url, token=token)
 
     def accepted(self, task: Task, *, on: str = "") -> str:
-        git_repos.git(self.place.store, "fetch", "-q", str(self.forge), "+main:refs/heads/start")
+        git_repos.git(self.place.store, "fetch", "-q", self.person_url, "+main:refs/heads/start")
         onto = on or git_repos.git(self.place.store, "rev-parse", "refs/heads/start")
         return git_repos.write(
             self.place.store, {"work.txt": f"more than {on}\n"}, branch="accepted", onto=onto
         )
 
     def branch(self, name: str) -> str:
-        return git_repos.git(
-            self.forge, "rev-parse", "--verify", "--quiet", f"refs/heads/{name}", check=False
-        )
+        shown = git_repos.git(self.place.root, "ls-remote", self.person_url, f"refs/heads/{name}")
+        return shown.partition("\t")[0]
 
     def push_by_person(self, branch: str) -> str:
-        return git_repos.write(self.forge, {"note.txt": "by hand\n"}, branch=branch)
+        git_repos.git(self.place.store, "fetch", "-q", self.person_url, f"+{branch}:refs/heads/person")
+        commit = git_repos.write(self.place.store, {"note.txt": "by hand\n"}, branch="person")
+        git_repos.git(self.place.store, "push", "-q", self.person_url, f"{commit}:refs/heads/{branch}")
+        return commit
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForgeServer]:
+    with ForgeServer(tmp_path_factory.mktemp("forge")) as running:
+        yield running
 
 
 class TestOverFiles(ClaimsContract):
     @pytest.fixture
     def setting(self, tmp_path: Path) -> ClaimsSetting:
-        forge = git_repos.bare(tmp_path / "forge.git")
-        return GitSetting(tmp_path, forge, url=f"file://{forge}")
+        url = f"file://{git_repos.bare(tmp_path / 'forge.git')}"
+        return GitSetting(tmp_path, url=url, person_url=url)
+
+
+class TestOverHttp(ClaimsContract):
+    @pytest.fixture
+    def setting(self, tmp_path: Path, server: ForgeServer) -> ClaimsSetting:
+        name = f"maria/claims-{next(_numbers)}"
+        server.admin("repo", name)
+        token = str(server.admin("token", "maria")["token"])
+        url = f"{server.url}/{name}.git"
+        person_url = url.replace("http://", f"http://maria:{token}@")
+        first = git_repos.bare(tmp_path / "first.git")
+        git_repos.git(first, "push", "-q", person_url, "main")
+        return GitSetting(tmp_path, url=url, person_url=person_url, token=token)

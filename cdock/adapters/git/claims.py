@@ -143,10 +143,13 @@ class GitClaims:
                 )
             if seen and any(seen[ref] != old for ref, (old, _) in moves.items() if ref != claim_ref):
                 return seen
-            if isinstance(failure, NotPermitted) or time.monotonic() > limit:
+            # Seen twice to be absent, so that one lagging answer does not make us give up what is ours.
+            gone = at == "" and bool(expected) and turn > 0
+            if gone or isinstance(failure, NotPermitted) or time.monotonic() > limit:
                 break
-            time.sleep(_PAUSE * 2**turn)
-        if at == "" and expected:
+            if turn + 1 < TRIES:
+                time.sleep(_PAUSE * 2**turn)
+        if gone:
             raise ClaimLost(f"{claim_ref} was deleted", tried=tried)
         raise failure
 

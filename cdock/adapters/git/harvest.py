@@ -5,10 +5,10 @@ from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
-from cdock.adapters.git.command import Git
+from cdock.adapters.git.command import Git, error_of
 from cdock.adapters.git.history import commit_at, is_ancestor
 from cdock.adapters.git.place import Place, branch_ref, ensure_bare
-from cdock.core.errors import Refused
+from cdock.core.errors import Refused, Unavailable
 from cdock.core.events import Remote
 from cdock.core.ids import TaskId
 
@@ -16,6 +16,7 @@ TASK = "refs/heads/task"
 """The ref inside the quarantine."""
 OURS = b".cdock"
 _GIB = 1024**3
+_NO_REPOSITORY = "does not appear to be a git repository"
 
 
 @dataclass(frozen=True)
@@ -53,24 +54,28 @@ def fetch(intake: Git, *, branch: str, remote: Remote, base: str, limits: Limits
         Refused: there is no such branch, or its objects are broken, forbidden or too big.
         Unavailable: no answer in time, or the pipe broke.
     """
-    try:
-        intake.run(
-            # Always a pack, judged by one program; little memory for each object, however it is compressed.
-            *("-c", "fetch.unpackLimit=1", "-c", "core.bigFileThreshold=16m", "-c", "pack.threads=1"),
-            *("fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head"),
-            # Without a tip of its own the client would tell the sender about every branch of the mirror.
-            *(f"--negotiation-tip={base}", f"--upload-pack={remote.upload_pack}"),
-            # As an address, because a plain path that is a file is read as a bundle, past the pipe.
-            *(f"file://{remote.path}", f"+{branch_ref(branch)}:{TASK}"),
-            env={"GIT_ALLOW_PROTOCOL": "file"},
-            timeout=limits.timeout,
-            max_file=limits.transfer,
-        )
-    except Refused as error:
-        reason = (
-            f"the commits could not be fetched: {error.message.partition(' failed: ')[2] or error.message}"
-        )
-        raise Refused(reason, tried=f"fetching {branch} from the workspace") from error
+    done = intake.run(
+        # Always a pack, judged by one program; little memory for each object, however it is compressed.
+        *("-c", "fetch.unpackLimit=1", "-c", "core.bigFileThreshold=16m", "-c", "pack.threads=1"),
+        *("fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head"),
+        # Without a tip of its own the client would tell the sender about every branch of the mirror.
+        *(f"--negotiation-tip={base}", f"--upload-pack={remote.upload_pack}"),
+        # As an address, because a plain path that is a file is read as a bundle, past the pipe.
+        *(f"file://{remote.path}", f"+{branch_ref(branch)}:{TASK}"),
+        env={"GIT_ALLOW_PROTOCOL": "file"},
+        timeout=limits.timeout,
+        max_file=limits.transfer,
+        check=False,
+    )
+    if done.code != 0:
+        error = error_of(done)
+        # The words are the sender's, so they may never pass for trouble with our own credential.
+        if not isinstance(error, Unavailable) or _NO_REPOSITORY in done.err:
+            raise Refused(
+                f"the commits could not be fetched: {done.err or error.message}",
+                tried=f"fetching {branch} from the workspace",
+            ) from error
+        raise error
     return commit_at(intake, TASK)
 
 
