@@ -19,6 +19,8 @@ from cdock.core.record import dump_claim, load_claim
 NAMESPACE = "refs/cdock/claims"
 TRIES = 4
 TIMEOUT = 60.0
+LOOK = 5.0
+"""Seconds for reading back after a push, even when the push took all of its time: the answer may be there."""
 _SEEN = "refs/cdock/seen"
 _PAUSE = 0.1
 _FETCH_LIMIT = 64 * 1024 * 1024
@@ -30,7 +32,7 @@ log = logging.getLogger(__name__)
 class GitClaims:
     """Claims of the repository at `url`; one ref per issue below `namespace`, and a cache of them on this machine.
 
-    `timeout` is in seconds and bounds each method as a whole, repetitions included.
+    `timeout` is in seconds and bounds each method as a whole, repetitions included, up to the last reading back.
     """
 
     def __init__(
@@ -129,11 +131,11 @@ class GitClaims:
         tried = f"moving {claim_ref}"
         limit = time.monotonic() + self._timeout
         for turn in range(TRIES):
-            failed = self._try_push(moves, env=env, timeout=_left(limit))
+            failed = self._try_push(moves, env=env, timeout=max(1.0, limit - time.monotonic()))
             if failed is None:
                 return None
             failure = failed
-            seen = self._look(tuple(moves), timeout=_left(limit))
+            seen = self._look(tuple(moves), timeout=max(LOOK, limit - time.monotonic()))
             at = seen.get(claim_ref)
             if at == new:
                 return None
@@ -214,8 +216,3 @@ class GitClaims:
             self._tidied = time.monotonic()
             # Younger ones may be on their way to the forge in another thread.
             self._local.run("prune", "--expire=1.hour.ago")
-
-
-def _left(limit: float) -> float:
-    """Seconds until `limit`, and enough for one quick look when that is over."""
-    return max(5.0, limit - time.monotonic())
