@@ -1,7 +1,5 @@
-"""What became of an attempt: its outcome, whether the same error came back, and how long to wait."""
+"""What became of an attempt: its outcome, whether its budget is spent, and how long to wait."""
 
-import hashlib
-import re
 from datetime import datetime, timedelta
 
 from cdock.core.events import Ending
@@ -10,42 +8,8 @@ from cdock.core.policy import Policy
 
 LOST_LIMIT = 5
 """Attempts in a row that something outside ended, before a person is asked."""
-
-_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
-# Order matters: longer and more telling shapes first, so that a later rule finds only what is left.
-_NOISE: tuple[tuple[re.Pattern[str], str], ...] = tuple(
-    (re.compile(pattern), replacement)
-    for pattern, replacement in (
-        (r"https?://\S+", "<url>"),
-        (r"\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b", "<uuid>"),
-        (r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?\b", "<time>"),
-        (r"\b\d\d:\d\d:\d\d(?:[.,]\d+)?\b", "<time>"),
-        (r"(?:/tmp|/var/tmp|/var/folders|/dev/shm)/[^\s'\":,)]+", "<tmp>"),
-        (r"(?:/[\w.@+-]+)+/(?=[\w.@+-]+)", ""),
-        (r"(\.[a-z]{1,4})(?::\d+(?::\d+)?|\(\d+(?:,\d+)?\))", r"\1"),
-        (r"\b(line|column|col|offset|pid|port|attempt|worker|thread)([ =:#]+)\d+", r"\1\2<n>"),
-        (r"\b0x[0-9a-fA-F]+\b", "<addr>"),
-        (r"\b(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{7,64}\b", "<hex>"),
-        (r"\b\d+(?:\.\d+)?\s?(?:ms|s|sec|secs|seconds|m|min|minutes)\b", "<duration>"),
-        (r"\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b", "<ip>"),
-        (r"\blocalhost:\d+", "localhost"),
-        (r"(?<![A-Za-z\d-])\d{4,}\b", "<n>"),
-    )
-)
-
-
-def fingerprint(error: str) -> str:
-    """MD5 (hex) of an error's text without what changes from run to run; equal means "the same error again"."""
-    lines = (_ANSI.sub("", line.rpartition("\r")[2]) for line in error.replace("\r\n", "\n").split("\n"))
-    kept = []
-    for line in lines:
-        for pattern, replacement in _NOISE:
-            line = pattern.sub(replacement, line)
-        line = " ".join(line.split())
-        if line and not re.fullmatch(r"[-=_*~. ]+", line):
-            kept.append(line)
-    text = "\n".join(sorted(set(kept))[:60])
-    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+MAX_DOUBLINGS = 16
+"""A budget may be large; a pause must stay a number that a timedelta can hold."""
 
 
 def outcome_of(
@@ -141,5 +105,6 @@ def not_before(task: Task, policy: Policy) -> datetime | None:
     if last.outcome in (Outcome.SUCCEEDED, Outcome.HANDOFF, Outcome.NEEDS_HELP):
         return None
     failures = len(charged(task)) + _lost_in_a_row(task)
-    pause = min(policy.backoff * (1 << max(failures - 1, 0)), policy.backoff_limit)
+    doublings = min(max(failures - 1, 0), MAX_DOUBLINGS)
+    pause = min(policy.backoff * (1 << doublings), policy.backoff_limit)
     return last.ended_at + pause

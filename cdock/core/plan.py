@@ -31,8 +31,9 @@ from cdock.core.actions import (
     StopRun,
     TakeClaim,
 )
-from cdock.core.attempts import fingerprint, not_before, outcome_of, spent
+from cdock.core.attempts import not_before, outcome_of, spent
 from cdock.core.events import Ending
+from cdock.core.fingerprint import fingerprint
 from cdock.core.model import (
     Answer,
     Attempt,
@@ -124,6 +125,12 @@ def status_of(case: Case, world: World, policy: Policy) -> Status:
 def answer(case: Case, task: Task) -> Answer | None:
     """What a person said to the help issue of this round."""
     found = _help_of(case, task)
+    return messages.answer_of(found) if found else None
+
+
+def earlier_answer(case: Case, task: Task) -> Answer | None:
+    """The answer that opened the present round: later attempts of the round must know it too."""
+    found = case.help if case.help and case.help.round == task.round - 1 else None
     return messages.answer_of(found) if found else None
 
 
