@@ -46,7 +46,8 @@ class GitSetting(WorkspacesSetting):
         oid = claims.swap(task.issue, expected="", claim=claim)
         claims.publish(expected=oid, claim=claim, branch=branch_of(task), commit=commit)
 
-    def _agent(self, task: Task) -> Path:
+    def agent(self, task: Task) -> Path:
+        """The agent's own repository."""
         path = self.root / "agents" / task.id.name
         if not path.exists():
             (workspace,) = (w for w in self.workspaces.list() if w.task == task.id)
@@ -55,21 +56,27 @@ class GitSetting(WorkspacesSetting):
         return path
 
     def agent_commits(self, task: Task) -> str:
-        path = self._agent(task)
+        path = self.agent(task)
         self.commits += 1
         (path / "work.txt").write_text(f"step {self.commits}\n")
         git_repos.git(path, "add", "work.txt")
         git_repos.git(path, "commit", "--quiet", "-m", f"step {self.commits}")
         return git_repos.git(path, "rev-parse", "HEAD")
 
+    def agent_commits_and_harvest(self, task: Task) -> str:
+        """A new accepted commit."""
+        commit = self.agent_commits(task)
+        assert self.workspaces.harvest(task, branch=branch_of(task), remote=self.remote(task)).head == commit
+        return commit
+
     def agent_starts_over(self, task: Task) -> None:
-        path = self._agent(task)
+        path = self.agent(task)
         git_repos.git(path, "checkout", "--quiet", "--orphan", "other")
         git_repos.git(path, "commit", "--quiet", "-m", "all mine")
         git_repos.git(path, "branch", "--force", branch_of(task))
 
     def remote(self, task: Task) -> Remote:
-        return git_repos.remote(self._agent(task))
+        return git_repos.remote(self.agent(task))
 
     def noted(self, task: Task) -> Mapping[str, object] | None:
         path = self.place.worktree(task.id) / ".cdock/state.json"

@@ -40,10 +40,10 @@ def make(place: Place, task: TaskId, standing: Standing, *, head: str) -> Standi
         if left and not is_ancestor(store, left, of=standing.head):
             # A person committed on it before the directory went away.
             set_refs(store, {standing_ref("aside", task): left})
+    set_refs(store, {head: standing.head})
     # Forced, because a worktree whose directory a person deleted is still on git's list.
-    branch = head.removeprefix("refs/heads/")
-    args = ("--quiet", "--no-checkout", "--force", "-B", branch, str(path), standing.head)
-    store.run("worktree", "add", *args)
+    options = ("--quiet", "--no-checkout", "--force")
+    store.run("worktree", "add", *options, str(path), head.removeprefix("refs/heads/"))
     return replace(standing, shown="")
 
 
