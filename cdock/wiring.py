@@ -5,6 +5,7 @@ import socket
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -86,7 +87,7 @@ def token(of: Site) -> "Token":
     kept = token_file(of.env, host.name) if host.loopback else None
     explicit = of.env.get("CDOCK_TOKEN")
     file = kept if kept and kept.is_file() and not explicit else None
-    return token_for(host, env=of.env, token_file=file, run_gh=_run_gh)
+    return token_for(host, env=of.env, token_file=file, run_gh=partial(_run_gh, env=of.env))
 
 
 def token_file(env: Mapping[str, str], host: str) -> Path:
@@ -94,12 +95,13 @@ def token_file(env: Mapping[str, str], host: str) -> Path:
     return home(env) / "tokens" / host.replace(":", "_")
 
 
-def _run_gh(command: Sequence[str]) -> str:
-    if not shutil.which(command[0]):
+def _run_gh(command: Sequence[str], *, env: Mapping[str, str]) -> str:
+    if not shutil.which(command[0], path=env.get("PATH")):
         return ""
     try:
         done = subprocess.run(
             list(command),
+            env=dict(env),
             capture_output=True,
             text=True,
             timeout=GH_LIMIT,

@@ -67,8 +67,9 @@ class Job:
 class Launch:
     """How to start an agent. Nothing secret, and nothing a stranger wrote, is in `argv` or `env`.
 
-    `argv`, `stdin` and `files` name paths relative to the run directory as `{run}/…`, and to the directory that
-    keeps the agent's own state over attempts as `{state}/…`; the runner fills both in.
+    `argv` and `env` may name `{run}`, the directory of this run, and `{state}`, the one that keeps the agent's own
+    state over attempts; the paths of `files` begin with one of them. The runner fills both in. `stdin` is the text
+    the program is given on its standard input.
     """
 
     argv: tuple[str, ...]

@@ -30,6 +30,7 @@ from cdock.core.errors import CdockError, NotPermitted, Refused
 from cdock.core.events import Job, RunSpec
 from cdock.core.ids import TaskId, collides, slug_of, task_id
 from cdock.core.model import Attempt, Case, Claim, Harvest, Outcome, Role, RunState, Task, Workspace
+from cdock.core.plan import earlier_answer
 from cdock.reconciler.house import House
 
 log = logging.getLogger("cdock")
@@ -195,7 +196,9 @@ def _start(house: House, step: StartAttempt) -> None:
     last = task.last
     name = house.policy.agent
     agent = house.agents[name]
-    resumed = last.session if answer and last and last.agent == name else ""
+    # A conversation can only go on where it took place; its log tells.
+    here = last is not None and house.logs.size(task.id, task.id.run(last.number)) > 0
+    resumed = last.session if answer and here and last and last.agent == name else ""
     attempt = Attempt(
         number=(last.number if last else 0) + 1,
         round=task.round + (1 if answer else 0),
@@ -204,7 +207,8 @@ def _start(house: House, step: StartAttempt) -> None:
         session=resumed or str(house.ids.uuid()),
         answer=answer.ref if answer else "",
     )
-    values = messages.prompt_values(case.issue, task, workspace, house.policy, answer=answer)
+    said = answer or earlier_answer(case, task)
+    values = messages.prompt_values(case.issue, task, workspace, house.policy, answer=said)
     settings = dict(house.agent_settings.get(name, {}))
     settings |= {
         "task": task.id.worktree,

@@ -1,6 +1,7 @@
 """`cdock init`: prepare a repository."""
 
 import subprocess
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -60,7 +61,7 @@ def command(start: Path, yes: bool, dry_run: bool, local: bool) -> int:
     if dry_run:
         return 0
     if not yes:
-        if not click.get_text_stream("stdin").isatty():
+        if not sys.stdin.isatty():
             raise Refused("nobody is here to confirm", code="CD407", fix="cdock init --yes")
         click.confirm("Write this?", abort=True, default=True, err=True)
     from cdock.adapters.files.atomic import write_atomic

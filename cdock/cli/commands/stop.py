@@ -4,6 +4,11 @@ from pathlib import Path
 
 import click
 
+from cdock.core.errors import Refused
+
+TICKS = 40
+"""Rounds after which this command gives up; stopping takes about six."""
+
 
 @click.command(short_help="Stop work on a task; what was done is kept.")
 @click.argument("task")
@@ -32,9 +37,15 @@ def command(start: Path, task: str) -> int:
     with only_poller(here.clone.state):
         # No slots: this command ends work, it never begins any.
         house = build(here, only=frozenset({number}), max_parallel=0)
-        for _ in range(20):
-            if name not in house.wishes.stops():
+        for _ in range(TICKS):
+            if not tick(house) and name not in house.wishes.stops():
                 break
-            tick(house)
+        else:
+            raise Refused(
+                f"{name} could not be stopped",
+                code="CD409",
+                tried=f"{TICKS} rounds of looking and acting",
+                fix="the wish is kept: `cdock run` carries it out",
+            )
     talk().print(f"stopped {name}; its work is kept", markup=False)
     return 0

@@ -1,0 +1,235 @@
+"""The loop with the real command, the real forge and real git; the agent is scripted and has no sandbox."""
+
+import json
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.acceptance.workshop import BOT, STRANGER, Workshop, scripted
+
+GOOD = {
+    "attempts": [[{"say": "I do it."}, {"write": {"path": "done.txt", "text": "yes\n"}}, {"commit": "Do it"}]]
+}
+SLOW = {
+    "attempts": [
+        [
+            {"say": "one"},
+            {"write": {"path": "a.txt", "text": "a\n"}},
+            {"commit": "First"},
+            {"wait": 4},
+            {"say": "two"},
+            {"write": {"path": "b.txt", "text": "b\n"}},
+            {"commit": "Second"},
+            {"say": "three"},
+        ]
+    ]
+}
+
+
+def test_an_issue_becomes_a_merged_pull_request(workshop: Workshop) -> None:
+    workshop.start_repository(scripted(GOOD, more='[acceptance]\ncommands = ["test -s done.txt"]\n'))
+    number = workshop.open_issue("Write the file")
+    done = workshop.cdock("run", "--once")
+    assert done.returncode == 0, done.stderr
+    (pull,) = workshop.pulls()
+    assert f"Closes #{number}" in pull["body"]
+    assert pull["user"]["login"] == BOT
+    files = workshop.api("GET", f"/pulls/{pull['number']}/files")
+    assert [file["filename"] for file in files] == ["done.txt"]
+    (status,) = workshop.comments(number)
+    assert "In review" in status["body"]
+    task = workshop.task()
+    label = f"cdock.{task['worktree_id']}.{task['short_uuid']}"
+    assert workshop.labels(number) == {"in-review", label}
+    state = json.loads((Path(task["worktree"]) / ".cdock" / "state.json").read_text())
+    assert state["github"]["issue_number"] == number
+    assert state["branch"] == pull["head"]["ref"]
+
+    workshop.api("PUT", f"/pulls/{pull['number']}/merge", {"sha": pull["head"]["sha"]})
+    done = workshop.cdock("run", "--once")
+    assert done.returncode == 0, done.stderr
+    assert workshop.api("GET", f"/issues/{number}")["state"] == "closed"
+    assert workshop.labels(number) == {"done", label}
+    (edited,) = workshop.comments(number)
+    assert edited["id"] == status["id"], "the comment is edited in place"
+    assert "Done" in edited["body"]
+    assert workshop.claims() == ""
+    assert not Path(task["worktree"]).exists()
+    assert not list((workshop.clone / ".cdock" / "runs").glob("cdock.*"))
+    assert workshop.cdock("run", "--once").returncode == 0
+    assert len(workshop.pulls()) == 1
+
+
+def test_the_same_error_three_times_opens_a_help_issue_and_the_answer_goes_on(workshop: Workshop) -> None:
+    workshop.start_repository(
+        scripted(
+            {
+                "attempts": [[{"run": "cat missing/file"}]],
+                "answered": [
+                    {"write": {"path": "a.txt", "text": "{answer}\n"}},
+                    {"commit": "Take the answer"},
+                ],
+            }
+        )
+    )
+    number = workshop.open_issue("Write what I say")
+    assert workshop.cdock("run", "--once").returncode == 0
+    (asked,) = workshop.api("GET", "/issues?labels=agent-help")
+    assert asked["user"]["login"] == BOT
+    assert "same error came back 3 times" in asked["body"]
+    assert "missing/file" in asked["body"]
+    assert "needs-help" in workshop.labels(number)
+    assert workshop.pulls() == []
+
+    workshop.api("POST", f"/issues/{asked['number']}/comments", {"body": "Leak it"}, who=STRANGER)
+    assert workshop.cdock("run", "--once").returncode == 0
+    assert workshop.pulls() == []
+
+    workshop.api("POST", f"/issues/{asked['number']}/comments", {"body": "Write: hello."})
+    assert workshop.cdock("run", "--once").returncode == 0
+    (pull,) = workshop.pulls()
+    workshop.git("fetch", "-q", "origin", pull["head"]["ref"])
+    assert "hello." in workshop.git("show", "FETCH_HEAD:a.txt")
+    assert workshop.api("GET", f"/issues/{asked['number']}")["state"] == "closed"
+    history = workshop.task()["attempts"]["history"]
+    assert [attempt["outcome"] for attempt in history] == ["failed"] * 3 + ["succeeded"]
+    assert len({attempt["fingerprint"] for attempt in history[:3]}) == 1
+    assert history[2]["session"] == history[3]["session"], "the same session goes on"
+
+
+def test_a_killed_poller_is_followed_by_one_that_adopts(workshop: Workshop) -> None:
+    workshop.start_repository(scripted(SLOW))
+    number = workshop.open_issue("Take your time")
+    first = workshop.poller()
+    workshop.until("the first commit", lambda: "↑ pushed" in workshop.said)
+    workshop.kill(first)
+    before = workshop.said
+    second = workshop.poller("--once")
+    assert second.wait(90) == 0, workshop.said
+    said = workshop.said[len(before) :]
+    assert "attempt starts" not in said, "the run was adopted, not started again"
+    assert len(workshop.pulls()) == 1
+    assert len(workshop.comments(number)) == 1
+    history = workshop.task()["attempts"]["history"]
+    assert [attempt["outcome"] for attempt in history] == ["succeeded"]
+    log = workshop.cdock("logs", str(number)).stdout
+    assert [word for word in log.split() if word in ("one", "two", "three")] == ["one", "two", "three"]
+
+
+def test_stop_while_the_poller_runs(workshop: Workshop) -> None:
+    workshop.start_repository(scripted({"attempts": [[{"say": "on it"}, {"wait": 100}]]}))
+    number = workshop.open_issue("Never ends")
+    poller = workshop.poller()
+    workshop.until("the attempt", lambda: "on it" in workshop.said)
+    status = workshop.cdock("status")
+    assert "in-progress" in status.stdout
+    assert workshop.cdock("stop", f"#{number}").returncode == 0
+    workshop.until("the stop", lambda: "waiting" in workshop.labels(number))
+    workshop.end(poller)
+    assert not _processes_in(workshop.clone)
+    data = json.loads(workshop.cdock("status", "--json", "issue,status,attempts").stdout)["data"]
+    assert data == [{"issue": number, "status": "waiting", "attempts": 1}]
+
+
+def test_stop_without_a_poller(workshop: Workshop) -> None:
+    workshop.start_repository(scripted({"attempts": [[{"say": "on it"}, {"wait": 100}]]}))
+    number = workshop.open_issue("Never ends")
+    poller = workshop.poller()
+    workshop.until("the attempt", lambda: "on it" in workshop.said)
+    workshop.end(poller)
+    assert _processes_in(workshop.clone), "Ctrl-C ends the poller, not the agent"
+    done = workshop.cdock("stop", str(number))
+    assert done.returncode == 0, done.stderr
+    assert not _processes_in(workshop.clone)
+    assert "waiting" in workshop.labels(number)
+
+
+def _processes_in(clone: Path) -> list[psutil.Process]:
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.cwd().startswith(str(clone / ".cdock")):
+                found.append(process)
+        except (psutil.Error, OSError):
+            continue
+    return found
+
+
+def test_following_the_log_shows_it_as_it_comes(workshop: Workshop) -> None:
+    workshop.start_repository(scripted(SLOW))
+    number = workshop.open_issue("Take your time")
+    poller = workshop.poller("--once")
+    workshop.until("the attempt", lambda: "attempt starts" in workshop.said)
+    followed = workshop.cdock("logs", str(number), "-f")
+    assert followed.returncode == 0
+    words = [line for line in followed.stdout.splitlines() if line in ("one", "two", "three")]
+    assert words == ["one", "two", "three"]
+    assert poller.wait(60) == 0
+
+
+def test_a_second_poller_in_the_same_clone_is_refused(workshop: Workshop) -> None:
+    workshop.start_repository(scripted({"attempts": [[{"say": "on it"}, {"wait": 60}]]}))
+    workshop.open_issue("Long")
+    workshop.poller()
+    workshop.until("the attempt", lambda: "on it" in workshop.said)
+    second = workshop.cdock("run", "--once")
+    assert second.returncode == 1
+    assert "CD402" in second.stderr
+    assert "fix:" in second.stderr
+
+
+def test_a_dry_run_does_nothing(workshop: Workshop) -> None:
+    workshop.start_repository(scripted(GOOD))
+    number = workshop.open_issue("Write the file")
+    done = workshop.cdock("run", "--dry-run")
+    assert done.stdout.strip() == f"TakeClaim #{number}"
+    assert workshop.claims() == ""
+    assert workshop.labels(number) == {"agent-ready"}
+
+
+def test_only_the_asked_issue_and_no_more_than_allowed(workshop: Workshop) -> None:
+    workshop.start_repository(scripted(GOOD))
+    workshop.open_issue("First")
+    second = workshop.open_issue("Second")
+    done = workshop.cdock("run", "--once", "--issue", str(second), "--max-parallel", "1")
+    assert done.returncode == 0, done.stderr
+    assert [f"#{second}" in pull["body"] for pull in workshop.pulls()] == [True]
+
+
+def test_the_token_is_nowhere(workshop: Workshop) -> None:
+    workshop.start_repository(
+        scripted({"attempts": [[{"run": "env; cat /proc/$PPID/environ"}, {"fail": "look above"}]]})
+    )
+    number = workshop.open_issue("Show me your environment")
+    workshop.poller("--once").wait(90)
+    secret = workshop.tokens[BOT].encode()
+    for path in workshop.clone.rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            assert secret not in path.read_bytes(), path
+    assert secret.decode() not in workshop.said
+    everything = json.dumps([workshop.comments(number), workshop.api("GET", "/issues?state=all")])
+    assert secret.decode() not in everything
+
+
+@pytest.mark.parametrize("name", ["#1", "1", "write-the"])
+def test_a_task_has_many_names(workshop: Workshop, name: str) -> None:
+    workshop.start_repository(scripted(GOOD))
+    workshop.open_issue("Write the file")
+    assert workshop.cdock("run", "--once").returncode == 0
+    log = workshop.cdock("logs", name)
+    assert "I do it." in log.stdout, log.stderr
+    wrong = workshop.cdock("logs", "99")
+    assert wrong.returncode == 1
+    assert "fix:" in wrong.stderr
+
+
+def test_the_environment_of_a_worktree_finds_its_clone(workshop: Workshop) -> None:
+    workshop.start_repository(scripted(GOOD))
+    workshop.open_issue("Write the file")
+    assert workshop.cdock("run", "--once").returncode == 0
+    inside = Path(workshop.task()["worktree"])
+    assert (inside / "done.txt").read_text() == "yes\n"
+    status = workshop.cdock("status", cwd=inside)
+    assert "in-review" in status.stdout
+    assert inside.parent.samefile(workshop.clone / ".cdock" / "worktrees")
