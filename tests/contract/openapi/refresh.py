@@ -1,7 +1,7 @@
 """Cut GitHub's published OpenAPI description down to the operations of operations.txt.
 
     npm pack @octokit/openapi@VERSION && tar xzf octokit-openapi-VERSION.tgz
-    uv run python tests/contract/openapi/refresh.py package
+    uv run python -m tests.contract.openapi.refresh package
 
 Everything a checker needs stays word for word; prose and examples go, because they are most of the bytes and
 all of the noise in a diff. One line per path and per component makes the next version readable as a diff.
@@ -11,10 +11,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from .routes import HIDING, Routes
 
 HERE = Path(__file__).parent
 OPERATIONS = HERE / "operations.txt"
@@ -59,7 +62,7 @@ def cut(source: dict[str, Any], operations: list[tuple[str, str]], *, origin: st
     paths: dict[str, Any] = {}
     for method, path in operations:
         paths.setdefault(path, {})[method] = _operation(source["paths"][path][method])
-    return {
+    document = {
         "openapi": source["openapi"],
         "info": {
             "title": "GitHub REST, cut to the operations cdock speaks",
@@ -70,14 +73,29 @@ def cut(source: dict[str, Any], operations: list[tuple[str, str]], *, origin: st
         "paths": paths,
         "components": _components(source["components"], paths),
     }
+    return {**document, HIDING: sorted(_hiding(source, document))}
 
 
 def render(document: dict[str, Any]) -> str:
     """JSON with one line per path and per component, keys sorted."""
-    head = [f'"{key}":{_compact(document[key])}' for key in ("openapi", "info")]
+    head = [f'"{key}":{_compact(document[key])}' for key in ("openapi", "info", HIDING)]
     groups = [_group(name, document["components"][name]) for name in COMPONENTS]
     paths = _group("paths", document["paths"])
     return "{\n" + ",\n".join([*head, paths, '"components":{\n' + ",\n".join(groups) + "\n}"]) + "\n}\n"
+
+
+def _hiding(source: dict[str, Any], document: dict[str, Any]) -> Iterator[str]:
+    """What is left out, and whose URLs fit a kept template only because that one's last value may have slashes.
+
+    With as many segments it is the same thing in another spelling: `compare/{base}...{head}`.
+    """
+    routes = Routes(document)
+    for path, item in source["paths"].items():
+        for method in METHODS:
+            kept = method in document["paths"].get(path, {})
+            match = None if kept or method not in item else routes.find(method, re.sub(r"[{}]", "", path))
+            if match and match.operation.name.count("/") < path.count("/"):
+                yield f"{method.upper()} {path}"
 
 
 def _group(name: str, entries: dict[str, Any]) -> str:
@@ -110,9 +128,8 @@ def _parameter(source: dict[str, Any]) -> dict[str, Any]:
 def _response(source: dict[str, Any]) -> dict[str, Any]:
     if "$ref" in source:
         return source
-    kept: dict[str, Any] = {
-        "description": ""
-    }  # OpenAPI requires the key; other tools refuse the file without it
+    # OpenAPI requires the description; other tools refuse the file without it.
+    kept: dict[str, Any] = {"description": ""}
     if "content" in source:
         kept["content"] = _content(source["content"])
     return kept

@@ -12,6 +12,9 @@ ENTERPRISE_PREFIX = "/api/v3"
 # but does not describe it; the id stands in for both names.
 BY_ID = re.compile(r"^/repositories/\d+(?=/|$)")
 
+HIDING = "x-hiding"
+"""The key under which a cut description lists the operations left out that hide a kept one."""
+
 
 @dataclass(frozen=True)
 class Operation:
@@ -41,9 +44,17 @@ class _Route:
 
 
 class Routes:
-    """The operations of a description, most literal template first: `/issues/comments` before `/issues/{n}`."""
+    """The operations of a description, most literal template first: `/issues/comments` before `/issues/{n}`.
+
+    Operations the cut leaves out, but whose URLs would fit a kept template with a slash in its last value, hide
+    that template: `/branches/{branch}/protection` is no branch called `x/protection`.
+    """
 
     def __init__(self, spec: dict[str, Any]) -> None:
+        self._hidden = [
+            (method, re.compile(re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(path))))
+            for method, path in map(str.split, spec.get(HIDING, ()))
+        ]
         routes = [
             _route(spec, method, path, source)
             for path, item in spec["paths"].items()
@@ -56,6 +67,8 @@ class Routes:
         """The operation `method` means on `url` (absolute, or path and query); None when there is none."""
         parts = urlsplit(url)
         path = BY_ID.sub("/repos/by-id/by-id", parts.path.removeprefix(ENTERPRISE_PREFIX)) or "/"
+        if any(hidden == method.upper() and pattern.fullmatch(path) for hidden, pattern in self._hidden):
+            return None
         for route in self._routes:
             if route.method == method.upper() and (found := route.pattern.fullmatch(path)):
                 names = [p["name"] for p in route.operation.parameters if p["in"] == "path"]

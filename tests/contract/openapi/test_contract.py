@@ -10,7 +10,7 @@ import pytest
 from . import samples
 from .contract import RULES, WAIVERS, Contract, Violation, waivers_in
 from .refresh import CUT, OPERATIONS, VanishedError, cut, operations_in
-from .samples import ISSUES
+from .samples import ISSUES, REPO
 
 LABEL = json.loads(json.dumps(samples.label("bug")).replace("{base}", "http://127.0.0.1:1"))
 
@@ -45,6 +45,7 @@ def found(violations: list[Violation]) -> set[tuple[str, str]]:
         ("GET", "/repos/alice/demo/git/ref/heads/cdock/a.b", None),
         ("GET", "/repos/alice/demo/commits/feature/x/status", None),
         ("GET", "/repos/alice/demo/compare/main...alice:feature/x", None),
+        ("GET", "/repos/alice/demo/compare/main...feature", None),
         ("PUT", "/repos/alice/demo/pulls/3/merge", {"merge_method": "squash", "sha": "0" * 40}),
     ],
 )
@@ -66,6 +67,14 @@ def test_what_github_publishes_passes(
         ("GET", "/search/issues?sort=created", None, "missing-query-key", "q"),
         ("GET", f"{ISSUES}/7/label", None, "unknown-operation", f"{ISSUES}/7/label"),
         ("PUT", ISSUES, None, "unknown-operation", ISSUES),
+        (
+            "GET",
+            f"{REPO}/branches/main/protection",
+            None,
+            "unknown-operation",
+            f"{REPO}/branches/main/protection",
+        ),
+        ("GET", f"{REPO}/commits/abc/pulls", None, "unknown-operation", f"{REPO}/commits/abc/pulls"),
         ("POST", ISSUES, {"title": "T", "label": ["bug"]}, "unknown-body-key", "/label"),
         (
             "POST",
