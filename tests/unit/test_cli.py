@@ -1,0 +1,83 @@
+"""The command line without a forge: help, speed of help, wrong words, errors."""
+
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from cdock.cli.main import VERBS, cdock, run
+
+HEAVY = (
+    "github",
+    "gql",
+    "graphql",
+    "docker",
+    "git",
+    "pydantic",
+    "requests",
+    "jinja2",
+    "starlette",
+    "uvicorn",
+    "asyncio",
+    "rich",
+)
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--version"]])
+def test_help_loads_nothing_heavy(words: list[str]) -> None:
+    program = (
+        "import sys; from cdock.cli.main import run; run(sys.argv[1:]);"
+        f"print('LOADED', sorted(set({HEAVY!r}) & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        (sys.executable, "-c", program, *words), capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "LOADED []"
+
+
+def test_status_loads_nothing_that_waits(tmp_path: object) -> None:
+    program = (
+        "import sys; from cdock.cli.main import run; run(['-C', sys.argv[1], 'status']);"
+        "print('LOADED', sorted({'github', 'gql', 'docker', 'git', 'pydantic', 'requests'} & set(sys.modules)))"
+    )
+    subprocess.run(("git", "init", "-q", str(tmp_path)), check=True, timeout=60)
+    done = subprocess.run(
+        (sys.executable, "-c", program, str(tmp_path)), capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "LOADED []"
+
+
+def test_help_names_every_verb() -> None:
+    said = CliRunner().invoke(cdock, ["--help"]).output
+    for verb, (_, line) in VERBS.items():
+        assert verb in said
+        assert line.split(":")[0] in said
+    assert "Exit codes" in said
+
+
+@pytest.mark.parametrize("verb", list(VERBS))
+def test_every_verb_has_its_own_help(verb: str) -> None:
+    done = CliRunner().invoke(cdock, [verb, "--help"])
+    assert done.exit_code == 0
+    assert done.output.startswith(f"Usage: cdock {verb}")
+
+
+def test_a_wrong_verb_is_answered_with_the_right_one(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["statsu"]) == 2
+    assert "Did you mean 'status'?" in capsys.readouterr().err
+
+
+def test_outside_a_repository(tmp_path: object, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["-C", str(tmp_path), "status"]) == 2
+    said = capsys.readouterr().err
+    assert "error[CD415]: this is not a git repository" in said
+    assert "fix:" in said
+
+
+def test_the_versions_agree() -> None:
+    from importlib.metadata import version
+
+    from cdock import __version__
+
+    assert version("cdock") == __version__
