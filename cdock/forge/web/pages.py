@@ -33,6 +33,7 @@ _PAGES: tuple[tuple[str, Handler], ...] = (
     (_REPO + "/pull/{number}/files", pulls.files_page),
     (_REPO + "/pull/{number}/commits", pulls.commits_page),
     (_REPO + "/labels", labels.labels_page),
+    ("/{rest:path}", sessions.nothing),
 )
 
 _ACTIONS: tuple[tuple[str, Handler], ...] = (
@@ -51,7 +52,7 @@ _ACTIONS: tuple[tuple[str, Handler], ...] = (
 
 
 def routes(store: Store) -> list[Route]:
-    """The routes of all pages on this store. They take every address of the form `/OWNER/NAME`: put them last."""
+    """The routes of all pages on this store. They take every address that is read: put them last."""
     return [
         Route("/_static/{name}", asset, methods=["GET"]),
         Route("/_style/labels/{colours}.css", label_sheet, methods=["GET"]),

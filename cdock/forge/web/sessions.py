@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from starlette.responses import Response
 
-from cdock.forge.domain import issuelist, logins, repos
+from cdock.forge.domain import errors, issuelist, logins, repos
 from cdock.forge.web.visits import Visit, cookie_name, local_path, see
 
 
@@ -45,6 +45,11 @@ def login(visit: Visit) -> Response:
         samesite="lax",
     )
     return response
+
+
+def nothing(visit: Visit) -> Response:
+    """GET of any address without a page."""
+    raise errors.NotFound
 
 
 def logout(visit: Visit) -> Response:

@@ -36,6 +36,8 @@ class Writing:
     version: str
     tasks: tuple[int, int]
     may_edit: bool
+    reactions: Mapping[str, int]
+    """How many there are of each kind."""
     comment_id: int | None
     """None for the body."""
 
@@ -84,6 +86,7 @@ def body_of(tx: Tx, place: Place, issue: Issue, *, visitor: User | None, around:
         created=issue.created,
         editor=issue.editor,
         may_edit=issues.may_edit(tx, place.repo, issue, visitor) and not place.repo.settings["archived"],
+        reactions=issue.reactions,
         comment_id=None,
         around=around,
     )
@@ -150,6 +153,7 @@ def _comment(
         created=comment.created,
         editor=comment.editor,
         may_edit=comments.may_edit(tx, place.repo, comment, visitor) and not place.repo.settings["archived"],
+        reactions=comment.reactions,
         comment_id=comment.id,
         around=around,
     )
@@ -163,6 +167,7 @@ def _writing(
     created: datetime,
     editor: User | None,
     may_edit: bool,
+    reactions: Mapping[str, int],
     comment_id: int | None,
     around: Surroundings,
 ) -> Writing:
@@ -177,6 +182,7 @@ def _writing(
         version=markdown.version_of(source),
         tasks=markdown.task_count(source),
         may_edit=may_edit,
+        reactions=reactions,
         comment_id=comment_id,
     )
 

@@ -37,15 +37,25 @@ SAFETY = {
     "Vary": "Cookie",
 }
 
-STATUS: tuple[tuple[type[errors.DomainError], int, str], ...] = (
-    (errors.LoginNeeded, 401, "Please log in"),
-    (errors.NotFound, 404, "Nothing here"),
-    (errors.Forbidden, 403, "Not yours to do"),
-    (errors.NotAllowed, 409, "Not possible now"),
-    (errors.Conflict, 409, "It changed meanwhile"),
-    (errors.Gone, 410, "Gone"),
-    (errors.Invalid, 422, "That cannot be saved"),
+REFUSALS: tuple[tuple[type[errors.DomainError], int, str, str], ...] = (
+    (errors.LoginNeeded, 401, "Please log in", "This needs somebody who is logged in."),
+    (errors.NotFound, 404, "Nothing here", "There is nothing at this address, or you may not see it."),
+    (errors.Forbidden, 403, "Not yours to do", "You may read this, but not do that."),
+    (errors.NotAllowed, 409, "Not possible now", ""),
+    (errors.Conflict, 409, "It changed meanwhile", ""),
+    (errors.Gone, 410, "Gone", ""),
+    (errors.Invalid, 422, "That cannot be saved", ""),
 )
+"""Kind of error, HTTP status, title of the page, and words in place of a message meant for programs."""
+_FOR_PROGRAMS = frozenset(
+    ("Requires authentication", "Not Found", "Must have admin rights to Repository.", "Branch not found")
+)
+_CODES = {
+    "missing_field": "is needed",
+    "missing": "does not exist",
+    "already_exists": "is taken already",
+    "invalid": "is not valid",
+}
 
 
 @dataclass(frozen=True)
@@ -188,14 +198,21 @@ def _moved(visit: Visit, moved: errors.Moved) -> Response:
 
 
 def _refusal(visit: Visit, error: errors.DomainError) -> Response:
-    status, title = next(
-        ((code, words) for kind, code, words in STATUS if isinstance(error, kind)), (500, "Something broke")
-    )
+    unknown = (errors.DomainError, 500, "Something broke", "")
+    _, status, title, words = next((row for row in REFUSALS if isinstance(error, row[0])), unknown)
+    message = words if words and str(error) in _FOR_PROGRAMS else str(error)
+    if isinstance(error, errors.Invalid) and error.errors:
+        message = " ".join(_in_words(problem) for problem in error.errors)
     # What somebody wrote comes back with the refusal: a text typed on a phone is not to be lost.
     written = [(name, text) for name in ("title", "body") if (text := visit.text(name).strip())]
     return visit.page(
-        "error.html", status=status, title=title, status_code=status, message=str(error), written=written
+        "error.html", status=status, title=title, status_code=status, message=message, written=written
     )
+
+
+def _in_words(problem: errors.FieldError) -> str:
+    words = problem.message or f"{problem.field or problem.resource} {_CODES.get(problem.code, problem.code)}"
+    return f"{words[:1].upper()}{words[1:].rstrip('.')}."
 
 
 def _unless_unchanged(request: Request, response: Response) -> Response:

@@ -233,6 +233,12 @@ def test_pictures_are_links_not_loads() -> None:
     assert "a &lt;b&gt; chart</a>" in shown
 
 
+def test_a_picture_in_a_link_is_only_its_words() -> None:
+    assert inspect("[![build](https://ci.example/x.svg)](https://ci.example)").count("<a ") == 1
+    here = Surroundings(relative_to="/o/r/blob/main/")
+    assert 'href="/o/r/blob/main/p.png"' in render("![p](p.png)", here)
+
+
 def test_tables_have_no_style_attribute() -> None:
     shown = inspect("| a | b |\n|--:|---|\n| ~~1~~ | 2 |")
     assert "style=" not in shown
@@ -286,6 +292,7 @@ def test_only_task_boxes_can_be_ticked(line: int) -> None:
         "[",
         "](",
         "https://a)",
+        "![](a)",
         "deadbee ",
         "@a ",
         "`",

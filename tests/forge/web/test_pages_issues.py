@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from cdock.forge.domain import comments, issues, labels, marks, repos, users
+from cdock.forge.domain import comments, issues, labels, marks, reactions, repos, users
 from cdock.forge.domain.issues import Issue
 from tests.forge.web.visiting import Site, words
 
@@ -143,6 +143,15 @@ def test_an_issue_tells_what_happened(site: Site) -> None:
     assert "first" not in text
 
 
+def test_reactions_are_shown(site: Site) -> None:
+    opened(site)
+    comment_id = said(site, "hello")
+    with site.store.write() as tx:
+        bot = users.find(tx, "bot")
+        reactions.ensure(tx, site.repo, "comment", comment_id, actor=bot, content="eyes")
+    assert 'title="eyes"' in site.visitor().get(f"{site.path}/issues/1")
+
+
 def test_commenting_keeps_line_ends(site: Site) -> None:
     opened(site)
     eve = site.visitor("eve")
@@ -154,7 +163,10 @@ def test_commenting_keeps_line_ends(site: Site) -> None:
 
 def test_an_empty_comment_is_refused(site: Site) -> None:
     opened(site)
-    site.visitor("ada").post(f"{site.path}/issues/1/comment", body=" \r\n", action="comment", expect=422)
+    answer = site.visitor("ada").post(
+        f"{site.path}/issues/1/comment", body=" \r\n", action="comment", expect=422
+    )
+    assert "Body is needed." in words(answer.text)
     assert bodies(site) == []
 
 

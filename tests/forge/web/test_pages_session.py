@@ -68,7 +68,7 @@ def test_a_private_repository_is_not_there_for_others(site: Site) -> None:
     with site.store.write() as tx:
         repos.create(tx, "secret", owner=site.repo.owner, private=True)
     for visitor in (site.visitor(), site.visitor("eve")):
-        visitor.get("/ada/secret", expect=404)
+        assert "or you may not see it" in visitor.get("/ada/secret", expect=404)
         assert "secret" not in words(visitor.get("/"))
     assert "private" in words(site.visitor("ada").get("/ada/secret"))
 

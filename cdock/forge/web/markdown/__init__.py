@@ -73,12 +73,7 @@ def _render_link(
     renderer: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType
 ) -> str:
     token = tokens[index]
-    around: Surroundings = env.get("surroundings") or Surroundings()
-    href = str(token.attrGet("href") or "")
-    if not safe_link(href):  # reference links and our own go through here too, so this is the last word
-        token.attrs.pop("href", None)
-    elif around.relative_to and not _SCHEME.match(href) and not href.startswith(("/", "#")):
-        token.attrSet("href", around.relative_to + href)
+    token.attrSet("href", _resolved(str(token.attrGet("href") or ""), env))
     token.attrSet("rel", "noopener nofollow")
     return renderer.renderToken(tokens, index, options, env)
 
@@ -88,11 +83,21 @@ def _render_image(
 ) -> str:
     """A link in place of the picture: loading one would tell its host who reads this, and when."""
     token = tokens[index]
-    source = str(token.attrGet("src") or "")
-    words = renderer.renderInlineAsText(token.children or [], options, env) or "picture"
-    if not safe_link(source):
-        return escapeHtml(words)
-    return f'<a class="picture" rel="noopener nofollow" href="{escapeHtml(source)}">{escapeHtml(words)}</a>'
+    source = escapeHtml(_resolved(str(token.attrGet("src") or ""), env))
+    words = escapeHtml(renderer.renderInlineAsText(token.children or [], options, env) or "picture")
+    # A link does not hold another one; the picture is then only its words.
+    return (
+        words
+        if token.meta.get("in_link")
+        else f'<a class="picture" rel="noopener nofollow" href="{source}">{words}</a>'
+    )
+
+
+def _resolved(link: str, env: EnvType) -> str:
+    """The link, with a relative one starting from where the text stands."""
+    around: Surroundings = env.get("surroundings") or Surroundings()
+    relative = not _SCHEME.match(link) and not link.startswith(("/", "#"))
+    return around.relative_to + link if relative else link
 
 
 def _render_table_open(
@@ -114,7 +119,7 @@ def _parser() -> MarkdownIt:
     tasks.install(parser)
     references.install(parser)
     parser.core.ruler.push("styles", _without_styles)
-    # Not only a check but also the reason why an unsafe link is shown as its source text.
+    # The one gate for links: what does not pass is shown as the text that was written.
     parser.validateLink = safe_link  # type: ignore[method-assign, assignment]
     parser.add_render_rule("link_open", _render_link)
     parser.add_render_rule("image", _render_image)

@@ -50,6 +50,7 @@ def _link_references(state: StateCore) -> None:
         depth = 0
         for child in token.children:
             depth += child.nesting if child.type in ("link_open", "link_close") else 0
+            child.meta["in_link"] = depth > 0
             if child.type == "text" and not depth:
                 children.extend(_pieces(child, around))
             else:
