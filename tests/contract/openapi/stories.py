@@ -23,6 +23,7 @@ def meta(ground: Ground) -> None:
     api.call(200, "GET", "/meta")
     api.call(200, "GET", "/versions")
     api.call(401, "GET", "/user", headers={"Authorization": "Bearer ghp_wrong"})
+    api.call(400, "GET", "/user", headers={"X-GitHub-Api-Version": "1999-12-31"})
 
 
 def repos(ground: Ground) -> None:
@@ -36,7 +37,8 @@ def repos(ground: Ground) -> None:
         201, "POST", "/user/repos", {"name": "made-over-rest", "private": True, "auto_init": False}
     )
     assert made["private"] is True
-    ground.stranger.call(404, "GET", f"/repos/{OWNER}/made-over-rest")
+    for path in ("", "/pulls"):
+        ground.stranger.call(404, "GET", f"/repos/{OWNER}/made-over-rest{path}")
     api.call(422, "POST", "/user/repos", {"name": "made-over-rest"})
     api.call(404, "GET", f"/repos/{OWNER}/missing")
     ground.stranger.call(403, "PATCH", ground.repo, {"description": "mine"})
@@ -82,8 +84,9 @@ def issues(ground: Ground) -> None:
     assert len(first.json()) == 1
     following = first.links["next"]["url"].removeprefix(api.url)
     assert len(api.call(200, "GET", following)) == 1
-    tag = api.send("GET", one).headers["ETag"]
-    assert api.call(304, "GET", one, headers={"If-None-Match": tag}) == ""
+    for path in (one, place):
+        tag = api.send("GET", path).headers["ETag"]
+        assert api.call(304, "GET", path, headers={"If-None-Match": tag}) == ""
     for change in (
         {"title": "Add OAuth", "body": "now"},
         {"state": "closed", "state_reason": "not_planned"},
@@ -160,8 +163,11 @@ def labels(ground: Ground) -> None:
     assert [label["name"] for label in api.call(200, "DELETE", f"{worn}/new")] == ["stuck"]
     assert api.call(404, "DELETE", f"{worn}/new")["message"] == "Label does not exist"
     assert [label["name"] for label in api.call(200, "PUT", worn, {"labels": ["other"]})] == ["other"]
+    assert {label["name"] for label in api.call(200, "POST", worn, ["bare"])} == {"other", "bare"}
+    assert [label["name"] for label in api.call(200, "PUT", worn, ["stuck"])] == ["stuck"]
     api.call(204, "DELETE", worn)
     assert api.call(200, "GET", worn) == []
+    api.call(401, "GET", worn, headers={"Authorization": "Bearer ghp_wrong"})
     ground.stranger.call(403, "POST", place, {"name": "mine"})
     ground.stranger.call(403, "POST", worn, {"labels": ["stuck"]})
     api.call(204, "DELETE", f"{place}/stuck")

@@ -77,6 +77,12 @@ def test_every_operation_is_driven_or_announced_as_missing(told: Told) -> None:
     assert set(operations()) - driven - REFUSED == set(later())
 
 
+def test_every_waiver_is_still_needed(told: Told, contract: Contract) -> None:
+    for name in STORIES:
+        told(name)
+    assert [waiver for waiver in contract.waivers if waiver not in contract.used] == []
+
+
 @pytest.fixture(scope="module")
 def ground(forge: ForgeServer, people: People, tmp_path_factory: pytest.TempPathFactory) -> Ground:
     return make_ground(forge, people, tmp_path_factory.mktemp("later"), name="later", url=forge.url)
