@@ -177,8 +177,9 @@ class Clone:
 
 def new_ground(forge: ForgeServer, people: People, *, private: bool = False) -> Ground:
     """A new repository of the owner, with the others in their roles."""
-    name = f"Olivia/Place-{next(_names)}"
-    forge.admin("repo", name, *(["--private"] if private else []))
-    forge.admin("role", name, "wendy", "write")
-    forge.admin("role", name, "tina", "triage")
-    return Ground(forge, name, people)
+    name = f"Place-{next(_names)}"
+    ground = Ground(forge, f"Olivia/{name}", people)
+    assert ground.owner.post("//user/repos", {"name": name, "private": private}).status_code == 201
+    for login, role in (("wendy", "push"), ("tina", "triage")):
+        assert ground.owner.put(f"/collaborators/{login}", {"permission": role}).status_code == 204
+    return ground

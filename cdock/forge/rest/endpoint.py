@@ -65,6 +65,7 @@ for _module in (
     "milestones",
     "people",
     "pulls",
+    "ratelimit",
     "reactions",
     "repos",
     "statuses",
@@ -101,7 +102,7 @@ class RestApi:
             handles = self._store.read if asked.method == "GET" else self._store.write
             with handles() as tx:
                 login = login_of(tx, request.headers.get("authorization", ""))
-                answer = _answer(tx, asked, login, version, content)
+                answer = _answer(tx, asked, login, version, content, self._spend(login, 0))
         except (DomainError, BadRequest, BadCredentials) as error:
             answer = _refusal(error)
         return self._response(asked, answer, login, version)
@@ -163,7 +164,7 @@ async def _content(request: Request) -> bytes | None:
     return b"".join(parts) if size <= BODY_LIMIT else None
 
 
-def _answer(tx: Tx, asked: _Asked, login: Login | None, version: str, content: bytes) -> Answer:
+def _answer(tx: Tx, asked: _Asked, login: Login | None, version: str, content: bytes, rate: Rate) -> Answer:
     actor = login.user if login else None
     target: Repo | None = None
     path = asked.path
@@ -198,6 +199,7 @@ def _answer(tx: Tx, asked: _Asked, login: Login | None, version: str, content: b
         body=Body(_parsed(content)),
         target=target,
         path=path,
+        rate=rate,
     )
     return handler(call)
 

@@ -30,6 +30,11 @@ class Route:
 
 _routes: list[Route] = []
 
+# GitHub has these and we do not. Without this list a commit or branch of such a name would be looked for.
+_ABSENT: Final = re.compile(
+    r"/commits/.+/(?:comments|pulls|branches-where-head|check-suites)|/branches/.+/(?:protection(?:/.+)?|rename)"
+)
+
 
 def route(method: str, template: str) -> Callable[[Handler], Handler]:
     """Register a handler for a path; `{name}` is one segment, `{name:int}` a number, `{name:path}` may have slashes."""
@@ -43,6 +48,8 @@ def repo_route(method: str, template: str) -> Callable[[Handler], Handler]:
 
 def find(method: str, path: str, *, in_repo: bool) -> tuple[Handler, dict[str, str]] | None:
     """The handler for a path that is still percent-encoded, and the decoded variable parts."""
+    if in_repo and _ABSENT.fullmatch(path):
+        return None
     for one in _routes:
         if one.method == method and one.in_repo == in_repo and (match := one.pattern.fullmatch(path)):
             return one.handler, {key: unquote(value) for key, value in match.groupdict().items()}

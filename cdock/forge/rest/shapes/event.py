@@ -42,8 +42,6 @@ def event(
         body["rename"] = {"from": shown.data["from"], "to": shown.data["to"]}
     elif shown.kind == "locked":
         body["lock_reason"] = shown.data["lock_reason"]
-    elif shown.kind == "closed":
-        body["state_reason"] = shown.data["state_reason"]
     if of is not None:
         body["issue"] = issues.issue(call, repo, of)
     return body
@@ -70,4 +68,9 @@ def item(call: Call, repo: Repo, shown: Item) -> Json:
                 "issue": source | {"repository": repos.standard(call, shown.source_repo)},
             },
         }
-    return event(call, repo, happened, assignee=shown.assignee)
+    body = event(call, repo, happened, assignee=shown.assignee)
+    # What GitHub publishes differs a little between the two lists.
+    body.pop("assigner", None)
+    if happened.kind == "closed":
+        body["state_reason"] = happened.data["state_reason"]
+    return body
