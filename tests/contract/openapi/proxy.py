@@ -2,7 +2,7 @@
 
 It stands between any client and any server, neither of which knows of it:
 
-    with checked_proxy(forge.url, load_contract()) as proxy:
+    with checked_proxy(forge.url) as proxy:
         subprocess.run(["gh", "api", "user"], env={"HTTP_PROXY": proxy.url, "GH_HOST": "github.localhost", …})
     assert proxy.violations == []
 
@@ -20,7 +20,7 @@ from http.client import HTTPConnection, HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
-from .contract import JSON, Contract
+from .contract import JSON, Contract, load_contract
 from .recorder import Recorder
 
 LIMIT = 30.0
@@ -41,10 +41,11 @@ class Proxy(Recorder):
 
 
 @contextmanager
-def checked_proxy(upstream: str, contract: Contract) -> Iterator[Proxy]:
+def checked_proxy(upstream: str, contract: Contract | None = None) -> Iterator[Proxy]:
     """Forward everything sent to the proxy to `upstream` (scheme, host, port) until the block ends.
 
-    Whatever host a request names, it goes to `upstream`: this is no way out to the network.
+    Whatever host a request names, it goes to `upstream`: this is no way out to the network. Without a contract it
+    loads the kept one.
     """
     target = urlsplit(upstream)
 
@@ -93,7 +94,7 @@ def checked_proxy(upstream: str, contract: Contract) -> Iterator[Proxy]:
             """The exchanges are the log."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        proxy = Proxy(contract, url=f"http://127.0.0.1:{server.server_port}")
+        proxy = Proxy(contract or load_contract(), url=f"http://127.0.0.1:{server.server_port}")
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         thread.start()
         try:

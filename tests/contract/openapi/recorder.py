@@ -1,6 +1,6 @@
 """Record HTTP exchanges of Python clients, each judged by GitHub's contract as it happens.
 
-    with recorded_pygithub(load_contract()) as recorder:      # or recorder.watch(session) for a session of requests
+    with recorded_pygithub() as recorder:      # or recorder.watch(session) for a session of requests
         Github(base_url=…).get_repo("alice/demo")
     assert recorder.violations == []
 
@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import requests
 from github.Requester import HTTPRequestsConnectionClass, HTTPSRequestsConnectionClass, Requester
 
-from .contract import Contract, Violation
+from .contract import Contract, Violation, load_contract
 
 GRAPHQL = ("/graphql", "/api/graphql")
 
@@ -87,12 +87,13 @@ class Recorder:
 
 
 @contextmanager
-def recorded_pygithub(contract: Contract) -> Iterator[Recorder]:
+def recorded_pygithub(contract: Contract | None = None) -> Iterator[Recorder]:
     """Record every call of every PyGithub client that connects inside the block.
 
-    It uses the door PyGithub keeps for its own tests; the connections are the usual ones.
+    It uses the door PyGithub keeps for its own tests; the connections are the usual ones. Without a
+    contract it loads the kept one.
     """
-    recorder = Recorder(contract)
+    recorder = Recorder(contract or load_contract())
 
     class Plain(HTTPRequestsConnectionClass):
         def __init__(self, *args: Any, **kwargs: Any) -> None:
