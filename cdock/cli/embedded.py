@@ -73,10 +73,10 @@ def find(data: Path) -> Forge:
 
 
 def last_port(data: Path) -> int:
-    """The port it had when it last ran, so that addresses stay good; 0 when it never did."""
+    """The port it had when it last ran, so that remotes and open pages stay good; 0 when it never did."""
     try:
-        return int(json.loads((data / "forge.json").read_text(encoding="utf-8"))["port"])
-    except (OSError, ValueError, KeyError, TypeError):
+        return int((data / "port").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
         return 0
 
 
@@ -113,6 +113,7 @@ def up(data: Path, *, port: int | None = None) -> Forge:
     while time.monotonic() < limit and process.poll() is None:
         found = find(data)
         if found.pid == process.pid:
+            (data / "port").write_text(found.url.rpartition(":")[2], encoding="utf-8")
             return found
         time.sleep(0.05)
     process.kill()

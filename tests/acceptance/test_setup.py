@@ -1,0 +1,129 @@
+"""Setting up: init, doctor, the forge's own verbs."""
+
+import json
+import subprocess
+from pathlib import Path
+
+from tests.acceptance.workshop import Workshop
+
+FILES = {"hello.py": "print('hello')\n", ".gitignore": "*.log"}
+
+
+def test_init_shows_then_writes_then_finds_everything_there(workshop: Workshop) -> None:
+    workshop.start_repository(FILES)
+    dry = workshop.cdock("init", "--dry-run")
+    assert dry.returncode == 0, dry.stderr
+    for name in ("cdock.toml", "cdock-task.yml", ".gitignore", "agent-ready"):
+        assert name in dry.stdout
+    assert not (workshop.clone / "cdock.toml").exists()
+    unasked = workshop.cdock("init")
+    assert unasked.returncode == 1
+    assert "cdock init --yes" in unasked.stderr
+    assert not (workshop.clone / "cdock.toml").exists()
+
+    done = workshop.cdock("init", "--yes")
+    assert done.returncode == 0, done.stderr
+    ignored = (workshop.clone / ".gitignore").read_text()
+    assert ignored.startswith("*.log\n"), "a last line without newline is not glued to ours"
+    assert "/.cdock/*" in ignored
+    assert "agent-ready" in {label["name"] for label in workshop.api("GET", "/labels?per_page=100")}
+    before = {path: path.read_bytes() for path in workshop.clone.rglob("*") if path.is_file()}
+    again = workshop.cdock("init", "--yes")
+    assert again.returncode == 0
+    assert "everything is there already" in again.stdout
+    assert {path: path.read_bytes() for path in workshop.clone.rglob("*") if path.is_file()} == before
+
+
+def test_init_keeps_what_a_person_wrote(workshop: Workshop) -> None:
+    own = '[acceptance]\ncommands = ["true"]\n'
+    workshop.start_repository({**FILES, "cdock.toml": own})
+    assert workshop.cdock("init", "--yes").returncode == 0
+    assert (workshop.clone / "cdock.toml").read_text() == own
+
+
+def test_doctor_says_what_is_missing_and_how_to_get_it(workshop: Workshop) -> None:
+    workshop.start_repository(
+        {**FILES, "cdock.toml": '[runner]\nkind = "local"\n[agent]\ndefault = "scripted"\n'}
+    )
+    done = workshop.cdock("doctor", "--json")
+    found = {finding["name"]: finding for finding in json.loads(done.stdout)["data"]}
+    assert done.returncode == 0, done.stdout
+    assert found["git"]["verdict"] == "ok"
+    assert found["token"]["said"].startswith("cdock-bot")
+    assert found["repository"]["verdict"] == "warn"
+    assert "agent-ready" in found["repository"]["said"]
+    assert found["repository"]["fix"] == "cdock init"
+    assert found["runner"]["verdict"] == "warn"
+    assert "sandbox" in found["runner"]["said"]
+    assert workshop.tokens["cdock-bot"] not in done.stdout
+
+
+def test_doctor_finds_a_wrong_token(workshop: Workshop) -> None:
+    workshop.start_repository(FILES)
+    workshop.extra_env["CDOCK_TOKEN"] = "ghp_wrong"
+    done = workshop.cdock("doctor")
+    assert done.returncode == 1
+    assert "✗ token" in done.stdout
+
+
+def test_the_forge_goes_up_and_down_and_a_repository_onto_it(workshop: Workshop) -> None:
+    clone = workshop.folder / "mine"
+    clone.mkdir()
+    for words in (("init", "-q", "-b", "trunk"), ("commit", "-q", "--allow-empty", "-m", "Begin")):
+        workshop.git(*words, cwd=clone)
+    workshop.extra_env["CDOCK_TOKEN"] = ""
+    try:
+        done = workshop.cdock("init", "--local", "--yes", cwd=clone)
+        assert done.returncode == 0, done.stderr
+        assert 'remote = "forge"' in (clone / "cdock.toml").read_text()
+        doctor = {
+            f["name"]: f for f in json.loads(workshop.cdock("doctor", "--json", cwd=clone).stdout)["data"]
+        }
+        assert doctor["repository"]["verdict"] == "ok", doctor
+        assert workshop.cdock("init", "--local", "--yes", cwd=clone).returncode == 0
+        up = workshop.cdock("forge", "up", cwd=clone)
+        url = up.stdout.strip()
+        assert url in workshop.cdock("forge", "status", cwd=clone).stdout
+        opened = workshop.cdock("forge", "open", "--print", cwd=clone)
+        assert opened.stdout.startswith(f"{url}/_login?code=")
+        heads = subprocess.run(
+            ("git", "ls-remote", "--symref", "forge", "HEAD"),
+            cwd=clone,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert "refs/heads/trunk" in heads.stdout
+        kept = list((workshop.folder / "cdock-home" / "tokens").iterdir())
+        assert [path.stat().st_mode & 0o777 for path in kept] == [0o600]
+    finally:
+        down = workshop.cdock("forge", "down", cwd=clone)
+    assert down.returncode == 0
+    assert workshop.cdock("forge", "status", cwd=clone).stdout.startswith("down")
+    again = workshop.cdock("forge", "up", cwd=clone)
+    try:
+        assert again.stdout.strip() == url, "it comes back at the same address"
+    finally:
+        workshop.cdock("forge", "down", cwd=clone)
+
+
+def test_status_before_anything_happened(workshop: Workshop) -> None:
+    workshop.start_repository(FILES)
+    done = workshop.cdock("status")
+    assert done.returncode == 0
+    assert "label an issue" in done.stderr
+    wrong = workshop.cdock("status", "--json", "colour")
+    assert wrong.returncode == 2
+    assert "use some of:" in wrong.stderr
+
+
+def test_a_broken_mirror_is_said(workshop: Workshop) -> None:
+    workshop.start_repository(FILES)
+    state = workshop.clone / ".cdock"
+    state.mkdir()
+    for broken in ("", "{", "[]", '{"version": 2, "tasks": []}', '{"version": 1}', "\x00"):
+        Path(state / "state.json").write_text(broken)
+        done = workshop.cdock("status")
+        assert done.returncode == 2, broken
+        assert "CD418" in done.stderr
+        assert "Traceback" not in done.stderr
