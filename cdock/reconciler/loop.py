@@ -166,7 +166,7 @@ def run(house: House, *, once: bool = False) -> int:
         except Unavailable as error:
             if once and house.memory.remote is None:
                 raise
-            log.warning("forge not reachable", extra={"error": error.message, "fix": error.fix})
+            log.warning("cannot look now", extra={"error": error.message, "fix": error.fix})
             steps = ()
         if house.clock.sleep(0):
             break

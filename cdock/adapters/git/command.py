@@ -97,6 +97,9 @@ _AWAY = re.compile(
     r"|remote end hung up|unexpected disconnect|could not read from remote repository|gnutls|ssl|tls connection",
     re.IGNORECASE,
 )
+_FULL = re.compile(
+    r"no space left on device|disk quota exceeded|couldn't write|unable to write", re.IGNORECASE
+)
 _CONTROL = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\))|[^\n\t -~\u00a0-\U0010ffff]"
 )
@@ -272,6 +275,10 @@ def error_of(done: Done) -> CdockError:
     if re.search(r"repository '\S*' not found|repository not found", done.err, re.IGNORECASE):
         return Refused(
             message, tried=done.tried, fix="check the repository's name, and that the token may see it"
+        )
+    if _FULL.search(done.err):
+        return Unavailable(
+            message, tried=done.tried, fix="make room on the disk; cdock then tries again by itself"
         )
     if _AWAY.search(done.err):
         return Unavailable(message, tried=done.tried, fix="nothing: cdock tries again by itself")

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from cdock.reconciler.house import House
 
 
+LEAST_SPACE = 200 * 1024**2
+"""Bytes of free disk without which no work is begun."""
+
+
 @click.command(short_help="The poller.")
 @click.option("--once", is_flag=True, help="End when everything found is finished or waits for a person.")
 @click.option(
@@ -38,6 +42,7 @@ def command(
     console = talk()
     with ExitStack() as stack:
         if not dry_run:
+            require_space(here.clone.root)
             stack.enter_context(only_poller(here.clone.state))
         house = build(here, only=frozenset(issues), max_parallel=max_parallel)
         if dry_run:
@@ -57,6 +62,26 @@ def command(
         console.print(f"{given_up} of the issues could not be worked on, see above")
         return 3
     return 0
+
+
+def require_space(root: Path) -> None:
+    """Refuse to begin work that a full disk would end half-way.
+
+    Raises:
+        Refused: there is too little room.
+    """
+    import shutil
+
+    from cdock.core.errors import Refused
+
+    free = shutil.disk_usage(root / ".cdock" if (root / ".cdock").is_dir() else root).free
+    if free < LEAST_SPACE:
+        raise Refused(
+            f"the disk is full: {free / 1024**2:.0f} MiB are free, {LEAST_SPACE // 1024**2} MiB are needed",
+            code="CD111",
+            tried=f"looking at the disk of {root / '.cdock'}, where repositories, worktrees and logs are kept",
+            fix="make room, then run it again; nothing was begun",
+        )
 
 
 def _dry_run(house: "House") -> int:
