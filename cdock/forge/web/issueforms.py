@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import yaml
 
 NO_RESPONSE = "_No response_"
-_NONE_CHOSEN = "None"
 
 
 class FormError(ValueError):
@@ -63,7 +62,7 @@ class Chooser:
     """What `config.yml` says about the page on which one of several forms is chosen."""
 
     blank_issues: bool = True
-    contacts: tuple[tuple[str, str, str], ...] = field(default=())
+    contacts: tuple[tuple[str, str, str], ...] = ()
     """Name, address, and what it is for."""
 
 
@@ -140,7 +139,7 @@ def _answer(asked: Field, given: Sequence[str]) -> str:
         )
     if asked.kind == "dropdown":
         words = ", ".join(option.label for place, option in enumerate(asked.options) if place in chosen)
-        return words or (NO_RESPONSE if not asked.required else _NONE_CHOSEN)
+        return words or NO_RESPONSE
     text = given[0] if given else ""
     if not text.strip():
         return NO_RESPONSE

@@ -15,6 +15,7 @@ from cdock.forge.web.places import place_of
 from cdock.forge.web.visits import Visit
 
 PAGE = 25
+STATES = ("open", "closed")
 SORTS = {
     "newest": ("created", True),
     "oldest": ("created", False),
@@ -115,9 +116,6 @@ def _list(visit: Visit, *, kind: str, tab: str) -> Response:
         newer=filters.link(before=_written(found.before)) if found.before else "",
         older=filters.link(after=_written(found.after)) if found.after else "",
     )
-
-
-STATES = ("open", "closed")
 
 
 def _written(cursor: Cursor) -> str:

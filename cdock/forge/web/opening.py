@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
 from starlette.responses import Response
 
@@ -159,6 +158,5 @@ def _form_page(
         answers=started if answers is None else answers,
         missing=missing,
         prose=lambda text: markdown.render(text, here),
-        form_address=quote(form.file) if form else "blank",
         **{key: value for key, value in common.items() if key != "offer"},
     )

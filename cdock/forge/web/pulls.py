@@ -19,6 +19,8 @@ from cdock.forge.web.lookups import commit_finder
 from cdock.forge.web.places import Place, place_of, surroundings_of
 from cdock.forge.web.visits import Visit, see
 
+METHODS = {"merge": "allow_merge_commit", "squash": "allow_squash_merge", "rebase": "allow_rebase_merge"}
+"""The ways to merge, and the switch of the repository that offers each."""
 LINES_PER_FILE = 1_500
 LINES_PER_PAGE = 12_000
 """A browser on a phone has to lay them out; what is left out can be seen with git."""
@@ -70,9 +72,6 @@ def pull_page(visit: Visit) -> Response:
             statuses=said,
             combined=statuses.combined_state(said) if said else "",
         )
-
-
-METHODS = {"merge": "allow_merge_commit", "squash": "allow_squash_merge", "rebase": "allow_rebase_merge"}
 
 
 def files_page(visit: Visit) -> Response:
