@@ -5,7 +5,7 @@ backticks in them and cut to size, so that they mention nobody, close nothing an
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cdock.core.attempts import charged, in_round, spent
@@ -27,7 +27,14 @@ from cdock.core.policy import Policy
 ZERO_WIDTH_SPACE = "\u200b"
 TITLE_LIMIT = 250
 EXCERPT_LIMIT = 6_000
+ROWS = 20
+"""Attempts shown in a table; with more, the oldest are only counted, so that the text fits into GitHub's 65,536."""
+COMMAND_LIMIT = 500
 
+# Printable by Unicode's word, but nothing to see: fillers, joiners and the selectors that can carry hidden text.
+_UNSEEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0") | {
+    chr(code) for code in (*range(0xFE00, 0xFE0F), *range(0xE0100, 0xE01F0))
+}
 _MARKER = re.compile(r"<!-- cdock:(?P<kind>[a-z]+)(?P<fields>(?: [a-z]+=[\w.-]+)*) -->")
 
 
@@ -67,10 +74,17 @@ def pull_marker(task: Task) -> Marker:
     return Marker("pull", {"task": str(task.uuid), "id": str(task.id)})
 
 
+def seen(text: str) -> str:
+    """`text` without characters that hide, reorder or control; blanks of all kinds become plain ones."""
+    return "".join(
+        c if c in "\n\t" else " " if c.isspace() else c if c.isprintable() and c not in _UNSEEN else ""
+        for c in text.replace("\r\n", "\n")
+    )
+
+
 def fenced(text: str, *, limit: int = EXCERPT_LIMIT) -> str:
     """`text` as a code block it cannot leave, its end kept when it is too long (`limit` in characters)."""
-    clean = "".join(c for c in text.replace("\r\n", "\n") if c in "\n\t" or c.isprintable())
-    clean = clean.strip("\n")
+    clean = seen(text).strip("\n")
     if len(clean) > limit:
         clean = f"[… {len(clean) - limit} characters left out]\n{clean[-limit:]}"
     longest = max((len(run) for run in re.findall(r"`+", clean)), default=0)
@@ -80,19 +94,25 @@ def fenced(text: str, *, limit: int = EXCERPT_LIMIT) -> str:
 
 def inline(text: str, *, limit: int = 120) -> str:
     """`text` as a single line that mentions nobody, links nothing and breaks no table."""
-    line = " ".join("".join(c for c in text if c.isprintable() or c.isspace()).split())
+    line = " ".join(seen(text).split())
     if len(line) > limit:
         line = line[: limit - 1].rstrip() + "…"
-    line = re.sub(r"([@#])(?=\w)", rf"\1{ZERO_WIDTH_SPACE}", line)
+    line = _unlinked(line)
     line = re.sub(r"([\\`*_~|<>\[\]&])", r"\\\1", line)
     return line.replace("\\<", "&lt;").replace("\\>", "&gt;").replace("\\&", "&amp;")
 
 
 def title_of(text: str) -> str:
-    """`text` fit for the title of an issue or a pull request: one line, no mention, within the limit."""
-    line = " ".join(text.split())
-    line = re.sub(r"([@#])(?=\w)", rf"\1{ZERO_WIDTH_SPACE}", line)
-    return line if len(line) <= TITLE_LIMIT else line[: TITLE_LIMIT - 1].rstrip() + "…"
+    """`text` fit for the title of an issue or a pull request: one line, no mention, within the limit, never empty."""
+    line = _unlinked(" ".join(seen(text).split()))
+    if len(line) > TITLE_LIMIT:
+        line = line[: TITLE_LIMIT - 1].rstrip() + "…"
+    return line or "Untitled"
+
+
+def _unlinked(line: str) -> str:
+    """`line` without mentions, references (`#12`, `GH-12`) and bare addresses, which GitHub would all act upon."""
+    return re.sub(r"(?i)([@#]|\bGH-|://|\bwww\.)(?=\w)", rf"\1{ZERO_WIDTH_SPACE}", line)
 
 
 _HEADLINES: Mapping[Status, str] = {
@@ -128,8 +148,7 @@ def status_comment(case: Case, task: Task, status: Status, policy: Policy) -> st
     ]
     lines.append(f"Task `{task.id}` · branch `{task.id.branch(policy.branch_prefix)}`")
     if task.attempts:
-        lines += ["", "| Attempt | Agent | Outcome | What happened |", "| --- | --- | --- | --- |"]
-        lines += [_row(attempt) for attempt in task.attempts]
+        lines += ["", *_table(task.attempts)]
     cost = sum(attempt.cost for attempt in task.attempts)
     if cost:
         lines += ["", f"Cost so far: ${cost:.2f}"]
@@ -146,6 +165,13 @@ def _what_next(case: Case, status: Status) -> str:
     if status in (Status.IN_REVIEW, Status.DONE) and case.pull:
         return f": #{case.pull.number}"
     return ""
+
+
+def _table(attempts: Sequence[Attempt]) -> list[str]:
+    left_out = len(attempts) - ROWS
+    lines = [f"{left_out} earlier attempts are not shown.", ""] if left_out > 0 else []
+    lines += ["| Attempt | Agent | Outcome | What happened |", "| --- | --- | --- | --- |"]
+    return lines + [_row(attempt) for attempt in attempts[-ROWS:]]
 
 
 def _row(attempt: Attempt) -> str:
@@ -175,9 +201,7 @@ def help_body(task: Task, policy: Policy) -> str:
             lines += ["### The error", "", fenced(last.error or "no error text")]
     tried = in_round(task)
     if tried:
-        lines += ["", "### What was tried", ""]
-        lines += ["| Attempt | Agent | Outcome | What happened |", "| --- | --- | --- | --- |"]
-        lines += [_row(attempt) for attempt in tried]
+        lines += ["", "### What was tried", "", *_table(tried)]
     lines += [
         "",
         "### How to answer",
@@ -230,15 +254,18 @@ def pull_body(task: Task, policy: Policy) -> str:
 
 
 def _code(text: str) -> str:
-    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    line = " ".join(seen(text).split())
+    if len(line) > COMMAND_LIMIT:
+        line = line[: COMMAND_LIMIT - 1] + "…"
+    longest = max((len(run) for run in re.findall(r"`+", line)), default=0)
     ticks = "`" * (longest + 1)
     pad = " " if longest else ""
-    return f"{ticks}{pad}{' '.join(text.split())}{pad}{ticks}"
+    return f"{ticks}{pad}{line}{pad}{ticks}"
 
 
 def answer_of(help_issue: HelpIssue) -> Answer | None:
     """What a person with write access said to a help issue: all their comments, or its closing without any."""
-    said = [c for c in help_issue.comments if c.by_writer and not is_ours(c) and c.body.strip()]
+    said = [c for c in help_issue.comments if c.by_writer and not is_ours(c) and visible(c.body)]
     if said:
         text = "\n\n".join(visible(comment.body) for comment in said)
         return Answer(text=text, author=said[-1].author, ref=f"comment-{said[-1].id}")
@@ -255,8 +282,18 @@ def is_ours(comment: Comment) -> bool:
 
 def visible(text: str) -> str:
     """A text of the forge without what its readers cannot see: comments, and characters that hide or reorder."""
-    text = re.sub(r"<!--.*?(?:-->|\Z)", "", text.replace("\r\n", "\n"), flags=re.DOTALL)
-    return "".join(c for c in text if c in "\n\t" or (c.isprintable() and c != ZERO_WIDTH_SPACE)).strip()
+    for pattern in _HIDDEN:
+        text = pattern.sub("", text)
+    return seen(text).strip()
+
+
+_HIDDEN = (
+    re.compile(r"<!--.*?-->", re.DOTALL),
+    # Left open, a comment hides the rest of the text where it begins a line, and is plain text elsewhere.
+    re.compile(r"^ {0,3}<!--.*\Z", re.DOTALL | re.MULTILINE),
+    # A link definition that leads nowhere, such as `[//]: # (words)`, is used for notes that are not shown.
+    re.compile(r"^ {0,3}\[[^\]\n]{1,99}\]:[ \t]*(?:#|<#?>)(?:[ \t].*)?$", re.MULTILINE),
+)
 
 
 def prompt_values(
