@@ -1,12 +1,13 @@
 """The one door to the Docker Engine: which engine it is, one client per thread, and its faults in our words."""
 
 import shlex
+import socket
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from cdock.core.errors import CdockError, Misconfigured, Missing, Refused, Unavailable
+from cdock.core.errors import CdockError, Misconfigured, Missing, NotPermitted, Refused, Unavailable
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -49,21 +50,29 @@ class Engine:
 
         Raises:
             Missing: there never was an answer from this engine.
+            NotPermitted: this user may not speak to it.
             Unavailable: there was one, but not now.
         """
-        client: APIClient | None = getattr(self._threads, "client", None)
-        if client is None:
-            client = self._new_client(tried)
-            self._threads.client = client
-        return client
+        held: _Held | None = getattr(self._threads, "held", None)
+        if held is None:
+            held = self._threads.held = _Held(self._new_client(tried))
+        return held.client
 
     def _new_client(self, tried: str) -> "APIClient":
         from docker import APIClient
         from docker.errors import DockerException
 
         try:
+            if self.address.startswith("unix://"):
+                _knock(self.address.removeprefix("unix://"))
             client = APIClient(version="auto", timeout=self._timeout, use_ssh_client=True, **self._arguments)
-        except DockerException as error:
+        except PermissionError as error:
+            raise NotPermitted(
+                f"You may not use the Docker Engine at {self.address}.",
+                tried=tried,
+                fix="Add yourself to the group `docker` and log in again, or use a rootless engine.",
+            ) from error
+        except (DockerException, OSError) as error:
             kind = Unavailable if self._met else Missing
             raise kind(
                 f"The Docker Engine at {self.address} does not answer.",
@@ -100,6 +109,23 @@ class Engine:
             ) from error
 
 
+def _knock(path: str) -> None:
+    """Raise what connecting to the socket raises. The library hides the reason, and leaves its socket open."""
+    with socket.socket(socket.AF_UNIX) as knocking:
+        knocking.settimeout(TIMEOUT)
+        knocking.connect(path)
+
+
+class _Held:
+    """A client that is closed when its thread, or the engine's object, is gone."""
+
+    def __init__(self, client: "APIClient") -> None:
+        self.client = client
+
+    def __del__(self) -> None:
+        self.client.close()
+
+
 def _arguments(environment: Mapping[str, str]) -> dict[str, Any]:
     """Arguments for a client, as the docker command would choose them."""
     from docker.context import ContextAPI
@@ -127,8 +153,9 @@ def fault_of(error: Exception, *, tried: str) -> CdockError:
     said = str(getattr(error, "explanation", "") or error).strip()
     if status >= 500 and "space left" not in said:
         return Unavailable(f"The Docker Engine had a fault: {said}", tried=tried)
-    if status == 409:
-        return Unavailable(f"The Docker Engine is busy with that: {said}", tried=tried)
+    if status in (404, 409):
+        # What we looked at a moment ago is gone, or somebody is at it right now.
+        return Unavailable(f"The Docker Engine cannot do that now: {said}", tried=tried)
     return Refused(f"The Docker Engine refused: {said}", tried=tried, fix="See what it says, and try again.")
 
 

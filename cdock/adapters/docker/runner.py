@@ -6,6 +6,8 @@ import logging
 import shlex
 import sys
 import tarfile
+import threading
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -35,6 +37,10 @@ INSTANCE, TASK, ATTEMPT, ROLE, MIRROR = (
 _TOOL = "tool"
 """The role of containers that do something small for us and are gone again."""
 _TOOL_LIMIT = 30
+_START_LIMIT = 60.0
+"""Seconds after which a container that was made but not started counts as one that never will be."""
+_NEVER_STARTED = 125
+"""The exit code that the docker command has for that."""
 _REGULAR = 0x8F280000
 """The bits of a Go file mode that say "not a regular file"."""
 _SIGNALLED = (137, 143)
@@ -61,6 +67,8 @@ class DockerRunner:
         self._image = image
         self._limits = limits or Limits()
         self._model = model
+        # Files must not be laid down again under a run that another thread has just started.
+        self._starting = threading.Lock()
         # What an ended run left does not change, so it is read once: by container id, and by task for forgetting.
         self._signals: dict[str, tuple[str, Signals]] = {}
         self._errors: dict[str, str] = {}
@@ -97,12 +105,12 @@ class DockerRunner:
             workspace=walls.WORKSPACE,
             attempt=rundir.attempt_directory(spec.name),
             objects=f"{walls.MIRROR}/objects",
-            sockets=walls.SOCKETS if self._model else "",
+            sockets=walls.SOCKETS if (model := self._model_of(spec)) else "",
         )
         laid = rundir.files(spec, places)
-        if self._model:
-            modelproxy.ensure(self._model)
-        with self._engine.asking(f"starting the run {spec.name}") as api:
+        if model:
+            modelproxy.ensure(model)
+        with self._engine.asking(f"starting the run {spec.name}") as api, self._starting:
             existing = self._find(api, spec.name)
             if existing is None:
                 self._ensure_volume(api, spec)
@@ -122,8 +130,13 @@ class DockerRunner:
     def stop(self, name: str, *, grace: float) -> None:
         """SIGTERM to all of it, `grace` seconds, SIGKILL."""
         with self._engine.asking(f"stopping the run {name}") as api, _absent_is_fine():
-            if self._find(api, name):
-                api.stop(name, timeout=ceil(grace))
+            if found := self._find(api, name):
+                if found["State"]["Status"] == "created":
+                    api.remove_container(
+                        found["Id"]
+                    )  # there is nothing to stop, and nobody shall start it now
+                    return
+                api.stop(found["Id"], timeout=ceil(grace))
                 if _inspect(api, name)["State"]["Running"]:
                     raise Unavailable(f"The run {name} is still alive.", tried=f"stopping the run {name}")
 
@@ -256,8 +269,8 @@ class DockerRunner:
         from docker.errors import APIError, ImageNotFound
 
         mounts = [walls.volume(self.volume_of(spec.task)), walls.mirror(str(Path(spec.objects).parent))]
-        if self._model:
-            mounts.append(walls.sockets(str(self._model.socket.parent)))
+        if model := self._model_of(spec):
+            mounts.append(walls.sockets(str(model.socket.parent)))
         try:
             made = api.create_container(
                 self._image,
@@ -280,7 +293,7 @@ class DockerRunner:
         except APIError as error:
             if status_of(error) != 409:
                 raise
-            return _inspect(api, spec.name)
+            return _appearing(api, spec.name)
 
     def _environment(self, spec: RunSpec, places: Places) -> dict[str, str]:
         told = {
@@ -289,9 +302,13 @@ class DockerRunner:
             # Asks the engine's init to hand SIGTERM to the agent as well, and not only to the entry script.
             "TINI_KILL_PROCESS_GROUP": "1",
         }
-        if self._model:
+        if self._model_of(spec):
             told |= modelproxy.INSIDE
         return told | rundir.environment(spec, places)
+
+    def _model_of(self, spec: RunSpec) -> ModelProxy | None:
+        """The way to the provider, for those who need it: acceptance commands do not."""
+        return self._model if spec.role == Role.AGENT else None
 
     def _labels(self, spec: RunSpec) -> dict[str, str]:
         return {INSTANCE: self._instance, TASK: spec.task, ATTEMPT: str(spec.attempt), ROLE: str(spec.role)}
@@ -361,7 +378,16 @@ class DockerRunner:
             started_at=_moment(state["StartedAt"]),
         )
         if state["Status"] == "created" and not state.get("Error"):
-            return replace(run, state=RunState.CREATED)
+            made = _moment(found["Created"])
+            if made is None or (datetime.now(UTC) - made).total_seconds() < _START_LIMIT:
+                return replace(run, state=RunState.CREATED)
+            return replace(
+                run,
+                state=RunState.EXITED,
+                exit_code=_NEVER_STARTED,
+                finished_at=made,
+                error="The run was made but never started: cdock was ended at that moment, or the engine refused.",
+            )
         if state["Status"] in ("running", "paused", "restarting"):
             return run
         return replace(
@@ -417,6 +443,20 @@ def _absent_is_fine() -> Iterator[None]:
 def _inspect(api: "APIClient", container: str) -> dict[str, Any]:
     seen: dict[str, Any] = api.inspect_container(container)
     return seen
+
+
+def _appearing(api: "APIClient", container: str) -> dict[str, Any]:
+    """A container whose name is taken; the engine takes the name first and shows the container a little later."""
+    from docker.errors import NotFound
+
+    deadline = time.monotonic() + _TOOL_LIMIT
+    while True:
+        try:
+            return _inspect(api, container)
+        except NotFound:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(0.05)
 
 
 def _refuse_alive(found: Mapping[str, Any], *, tried: str) -> None:
