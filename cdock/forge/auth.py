@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from typing import Final
 
 from cdock.forge.domain import logins
@@ -30,7 +29,7 @@ def token_of(header: str) -> str | None:
     if scheme.lower() == "basic":
         try:
             name, _, password = base64.b64decode(value.strip(), validate=True).decode().partition(":")
-        except (binascii.Error, UnicodeDecodeError) as error:
+        except ValueError as error:
             raise BadCredentials from error
         token = name if password in _NO_PASSWORD else password
         if token:

@@ -78,11 +78,11 @@ def git_coded(
         )
     except subprocess.TimeoutExpired as error:
         raise GitFailed(
-            args[0], git_dir=git_dir, code=-1, output=f"no answer within {LIMIT:g} s, given up"
+            _verb(args), git_dir=git_dir, code=-1, output=f"no answer within {LIMIT:g} s, given up"
         ) from error
     if done.returncode not in accept:
         said = (done.stderr or done.stdout).decode(errors="replace")
-        raise GitFailed(args[0], git_dir=git_dir, code=done.returncode, output=said)
+        raise GitFailed(_verb(args), git_dir=git_dir, code=done.returncode, output=said)
     return done.returncode, done.stdout
 
 
@@ -91,3 +91,7 @@ def git_text(
 ) -> str:
     """As `git`, with the output as text without its last line end."""
     return git(git_dir, *args, stdin=stdin, env=env).decode(errors="replace").rstrip("\n")
+
+
+def _verb(args: tuple[str, ...]) -> str:
+    return next((arg for arg in args if not arg.startswith("-") and "=" not in arg), "")

@@ -3,35 +3,48 @@
 from __future__ import annotations
 
 import logging
+import threading
 from pathlib import Path
+from typing import Final
 
 from cdock.forge.domain import gitdir, pushes, repos, users
 from cdock.forge.domain.refs import RefUpdate
-from cdock.forge.store import Store
+from cdock.forge.domain.repos import Repo
+from cdock.forge.store import Store, Tx
 
 log = logging.getLogger(__name__)
+
+
+# One at a time: what one takes off the spool, another may just be about to read.
+_turn: Final = threading.Lock()
 
 
 def drain(store: Store, repo_id: int) -> None:
     """Work through everything pushed to a repository and not yet seen.
 
-    A push is taken off the spool after its consequences are stored, so after a crash it is looked at once more.
+    A push is taken off the spool after its consequences are stored, so after a crash it is looked at once more. One
+    that cannot be worked through is put aside and logged: the refs have moved, and later pushes must not wait for it.
     """
-    with store.read() as tx:
-        spool = repos.by_id(tx, repo_id).git_dir / gitdir.SPOOL
-    if not any(_waiting(spool)):
-        return
-    with store.write() as tx:
-        repo = repos.by_id(tx, repo_id)
-        # Looked at again: another request may have worked through them while this one waited.
-        files = list(_waiting(spool))
-        for file in files:
-            login, updates = _read(file)
-            log.info("push to %s by %s: %d refs", repo.full_name, login, len(updates))
-            pushes.apply(tx, repo, updates, actor=users.find(tx, login))
-            repo = repos.by_id(tx, repo_id)
-    for file in files:
-        file.unlink(missing_ok=True)
+    with _turn:
+        with store.read() as tx:
+            spool = repos.by_id(tx, repo_id).git_dir / gitdir.SPOOL
+        for file in _waiting(spool):
+            try:
+                with store.write() as tx:
+                    _apply(tx, repos.by_id(tx, repo_id), file)
+            except Exception:
+                log.exception("what follows from the push in %s could not be stored", file)
+                file.rename(file.with_name(f".failed-{file.name}"))
+            else:
+                file.unlink()
+
+
+def _apply(tx: Tx, repo: Repo, file: Path) -> None:
+    login, updates = _read(file)
+    # Who pushes past the server, by path, has no name here and owns the machine.
+    actor = users.find(tx, login) if login else repo.owner
+    log.info("push to %s by %s: %d refs", repo.full_name, actor.login, len(updates))
+    pushes.apply(tx, repo, updates, actor=actor)
 
 
 def start(store: Store) -> None:

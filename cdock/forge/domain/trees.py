@@ -45,7 +45,13 @@ def list_tree(repo: Repo, tree: str, path: str = "", *, recursive: bool = False)
 def entry_at(repo: Repo, commit: str, path: str) -> Entry:
     """The file or folder at a path. Raises NotFound."""
     wanted = path.strip("/")
-    out = git(repo.git_dir, "--literal-pathspecs", "ls-tree", "-z", "-l", commit, "--", wanted)
+    if not wanted:
+        raise NotFound
+    try:
+        out = git(repo.git_dir, "--literal-pathspecs", "ls-tree", "-z", "-l", commit, "--", wanted)
+    except GitFailed as error:
+        # Not a path inside a repository, such as one with `..`.
+        raise NotFound from error
     for line in out.decode(errors="replace").split("\0"):
         if line and (entry := _entry(line, "")).path == wanted:
             return entry

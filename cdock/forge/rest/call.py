@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -50,11 +51,11 @@ class Body:
     def number(self, name: str) -> int | None:
         """A whole number, also as text, or None when it is absent or null."""
         value = self._fields.get(name)
-        if isinstance(value, str) and value.isdigit():
-            return int(value)
-        if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
-            raise _wrong(name, value, "an integer")
-        return value
+        if value is None or (isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63):
+            return value
+        if isinstance(value, str) and (number := parse_number(value)) is not None:
+            return number
+        raise _wrong(name, value, "an integer")
 
     def texts(self, name: str) -> list[str] | None:
         """A list of texts (one text counts as such a list), or None when it is absent or null."""
@@ -142,6 +143,11 @@ class Call:
         if key not in self._associations:
             self._associations[key] = _association(self.tx, repo, user)
         return self._associations[key]
+
+
+def parse_number(text: str) -> int | None:
+    """A number that is not negative and that the store can hold, or None."""
+    return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else None
 
 
 def _association(tx: Tx, repo: Repo, user: User) -> str:

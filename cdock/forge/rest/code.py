@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Sequence
 
 from cdock.forge.domain import contents, diffs, history, refs, trees
@@ -126,7 +125,7 @@ def put_contents(call: Call) -> Answer:
     call.objects()
     try:
         data = base64.b64decode(call.body.needed("content", resource="Contents"))
-    except binascii.Error as error:
+    except ValueError as error:
         raise invalid("Contents", "content", "content is not valid Base64") from error
     written = contents.write(
         call.tx,

@@ -105,6 +105,9 @@ class RestApi:
                 answer = _answer(tx, asked, login, version, content, self._spend(login, 0))
         except (DomainError, BadRequest, BadCredentials) as error:
             answer = _refusal(error)
+        except Exception:
+            log.exception("%s %s failed", asked.method, asked.path)
+            answer = refused(500, "Server Error")
         return self._response(asked, answer, login, version)
 
     def _response(self, asked: _Asked, answer: Answer, login: Login | None, version: str) -> Response:
@@ -166,6 +169,8 @@ async def _content(request: Request) -> bytes | None:
 
 def _answer(tx: Tx, asked: _Asked, login: Login | None, version: str, content: bytes, rate: Rate) -> Answer:
     actor = login.user if login else None
+    if "%00" in asked.path or "%00" in asked.query_text:
+        raise BadRequest("Null characters are not allowed in a request's address")
     target: Repo | None = None
     path = asked.path
     if match := _IN_REPO.fullmatch(path):
@@ -209,7 +214,9 @@ def _parsed(content: bytes) -> object:
         return None
     try:
         value: object = json.loads(content)
-    except ValueError as error:
+        # JSON can spell halves of characters, which are no text.
+        json.dumps(value, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
         raise BadRequest("Problems parsing JSON") from error
     if not isinstance(value, dict | list):
         raise BadRequest("Body should be a JSON object")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from datetime import datetime
 from typing import Any
 
@@ -20,9 +19,13 @@ from cdock.forge.store import moment_of
 @repo_route("GET", "/git/ref/{ref:path}")
 def show_ref(call: Call) -> Answer:
     """One ref by its name without `refs/`."""
-    if refs.is_empty(call.repo):
-        raise Conflict("Git Repository is empty.")
-    return Answer(code.ref(call, call.repo, refs.find_ref(call.repo, _name(call))))
+    try:
+        shown = refs.find_ref(call.repo, _name(call))
+    except NotFound as error:
+        if refs.is_empty(call.repo):
+            raise Conflict("Git Repository is empty.") from error
+        raise
+    return Answer(code.ref(call, call.repo, shown))
 
 
 @repo_route("GET", "/git/matching-refs")
@@ -83,7 +86,7 @@ def create_blob(call: Call) -> Answer:
         raise invalid("Blob", "encoding")
     try:
         data = base64.b64decode(text) if encoding == "base64" else text.encode()
-    except binascii.Error as error:
+    except ValueError as error:
         raise invalid("Blob", "content", "content is not valid Base64") from error
     oid = objects.create_blob(call.tx, call.repo, data, actor=call.actor)
     url = f"{call.urls.repo(call.repo)}/git/blobs/{oid}"

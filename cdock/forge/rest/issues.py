@@ -10,7 +10,7 @@ from cdock.forge.domain.issuelist import Query
 from cdock.forge.domain.issues import Issue
 from cdock.forge.domain.roles import Role
 from cdock.forge.rest.answers import NOTHING, Answer
-from cdock.forge.rest.call import Call
+from cdock.forge.rest.call import Call, parse_number
 from cdock.forge.rest.paging import cursors, per_page, walked
 from cdock.forge.rest.routing import repo_route
 from cdock.forge.rest.shapes import issue as shapes
@@ -166,7 +166,7 @@ def _assignees(call: Call) -> list[str] | None:
 def _query(call: Call) -> Query:
     query = call.query
     milestone = query.get("milestone") or None
-    if milestone not in {None, "none", "*"} and not str(milestone).isdigit():
+    if milestone not in {None, "none", "*"} and parse_number(str(milestone)) is None:
         raise invalid("Issue", "milestone", value=milestone)
     return Query(
         state=call.choice("state", "open", "open", "closed", "all"),

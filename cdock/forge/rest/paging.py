@@ -12,22 +12,23 @@ from urllib.parse import urlencode
 from cdock.forge.domain.errors import Invalid
 from cdock.forge.domain.issuelist import Page, Place
 from cdock.forge.rest.answers import Answer, Json
-from cdock.forge.rest.call import Call
+from cdock.forge.rest.call import Call, parse_number
 
 MOST: Final = 100
 T = TypeVar("T")
+_STRANGE: Final = "The cursor is not one that this server gave out"
 
 
 def per_page(call: Call) -> int:
     """How many on a page: 30 unless asked otherwise, never more than 100."""
-    asked = call.query.get("per_page", "")
-    return min(max(int(asked), 1), MOST) if asked.isdigit() and len(asked) < 9 else 30
+    asked = parse_number(call.query.get("per_page", ""))
+    return 30 if asked is None else min(max(asked, 1), MOST)
 
 
 def page_number(call: Call) -> int:
     """Which page is asked for, from 1."""
-    asked = call.query.get("page", "")
-    return max(int(asked), 1) if asked.isdigit() and len(asked) < 9 else 1
+    asked = parse_number(call.query.get("page", ""))
+    return 1 if asked is None else min(max(asked, 1), 10**9)
 
 
 def skip(call: Call) -> int:
@@ -91,6 +92,12 @@ def _place(cursor: str | None) -> Place | None:
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
         key, issue_id = json.loads(base64.urlsafe_b64decode(padded))
-        return Place(key, int(issue_id))
     except (binascii.Error, ValueError, TypeError) as error:
-        raise Invalid("The cursor is not one that this server gave out") from error
+        raise Invalid(_STRANGE) from error
+    if not isinstance(key, str | int) or not isinstance(issue_id, int) or max(_size(key), issue_id) >= 2**63:
+        raise Invalid(_STRANGE)
+    return Place(key, issue_id)
+
+
+def _size(key: str | int) -> int:
+    return key if isinstance(key, int) else 0
