@@ -2,16 +2,25 @@
 
 import json
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from cdock.core.ids import TaskId
 from cdock.core.model import Attempt, Claim, Outcome, PullRequest, Status, Task
 from cdock.core.policy import Policy
 
 VERSION: Literal[1] = 1
+
+
+def _encodable(value: object) -> object:
+    """Half a character, which JSON can write but nobody may read, becomes a question mark."""
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
+
+
+Words = Annotated[str, BeforeValidator(_encodable)]
+"""What agents and strangers wrote."""
 
 
 class _Stored(BaseModel):
@@ -38,9 +47,9 @@ class AttemptRecord(_Stored):
     session: str = ""
     ended_at: AwareDatetime | None = None
     outcome: Outcome | None = None
-    error: str = ""
+    error: Words = ""
     fingerprint: str = ""
-    summary: str = ""
+    summary: Words = ""
     turns: int = 0
     tokens: int = 0
     cost: float = 0.0
@@ -52,7 +61,7 @@ class AttemptsRecord(_Stored):
 
     current: int = 0
     max: int = 3
-    last_error: str | None = None
+    last_error: Words | None = None
     error_hash: str | None = None
     round: int = 1
     history: tuple[AttemptRecord, ...] = ()
@@ -70,12 +79,12 @@ class TaskRecord(_Stored):
     """A task, as other programs may read it."""
 
     version: Literal[1] = VERSION
-    worktree_id: str
+    worktree_id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,35}$")
     task_uuid: UUID
     short_uuid: str = Field(pattern=r"^[0-9a-f]{7}$")
     branch: str
     base: str = ""
-    title: str = ""
+    title: Words = ""
     created_at: AwareDatetime
     github: GitHubRecord
     parent_worktree: str | None = None
