@@ -7,11 +7,12 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from starlette.applications import Starlette
-from starlette.responses import PlainTextResponse
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import PlainTextResponse, RedirectResponse
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from cdock.forge import avatar, git
+from cdock.forge import git, persons
 from cdock.forge.rest.endpoint import RestApi
 from cdock.forge.store import Store
 
@@ -25,7 +26,7 @@ def build_app(store: Store, *, pages: Sequence[BaseRoute]) -> ASGIApp:
     """The forge on an open store; without `pages` it has none."""
     rest = RestApi(store)
     transport = git.GitTransport(store)
-    site = Starlette(routes=[avatar.route(store), *pages])
+    site = Starlette(routes=[persons.avatar_route(store), *pages])
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -42,6 +43,9 @@ def build_app(store: Store, *, pages: Sequence[BaseRoute]) -> ASGIApp:
             await transport(scope, receive, send)
         elif host.startswith("api.") or _is_rest(path, scope):
             await rest(scope, receive, send)
+        elif path.count("/") == 1 and await run_in_threadpool(persons.is_login, store, path[1:]):
+            # A user has no page of their own; what they own stands on the front page.
+            await RedirectResponse("/", status_code=302)(scope, receive, send)
         else:
             await site(scope, receive, send)
 

@@ -160,3 +160,11 @@ def test_avatars_are_pictures(forge: ForgeServer, ground: Ground) -> None:
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("image/svg+xml")
     assert requests.get(f"{forge.url}/_avatar/1", timeout=30).status_code == 404
+
+
+def test_the_address_of_a_user_leads_to_a_page(forge: ForgeServer, ground: Ground) -> None:
+    address = ground.owner.read("//user")["html_url"]
+    answer = requests.get(address, headers={"Accept": "text/html"}, timeout=30)
+    assert answer.status_code == 200
+    assert "Olivia" in answer.text
+    assert requests.get(f"{forge.url}/Nobody-of-this-name", timeout=30).status_code == 404

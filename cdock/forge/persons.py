@@ -1,4 +1,4 @@
-"""A picture for every user: their first letter on a colour of their own."""
+"""Where the addresses of users lead: to a picture, and to the page that lists repositories by owner."""
 
 from __future__ import annotations
 
@@ -20,8 +20,18 @@ _PICTURE = (
 )
 
 
-def route(store: Store) -> Route:
-    """The route that `avatar_url` of users leads to."""
+def is_login(store: Store, name: str) -> bool:
+    """Whether somebody is called this."""
+    with store.read() as tx:
+        try:
+            users.find(tx, name)
+        except NotFound:
+            return False
+    return True
+
+
+def avatar_route(store: Store) -> Route:
+    """The route that `avatar_url` of users leads to: their first letter on a colour of their own."""
 
     def picture(request: Request) -> Response:
         with store.read() as tx:
