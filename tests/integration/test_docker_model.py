@@ -99,7 +99,6 @@ def proxy(upstream: Upstream) -> Iterator[ModelProxy]:
         yield made
         for each in _processes(made):
             each.kill()
-            each.wait(10)
 
 
 def _processes(proxy: ModelProxy) -> list[psutil.Process]:

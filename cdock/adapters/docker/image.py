@@ -164,16 +164,16 @@ def _context(made_of: Recipe) -> io.BytesIO:
 def _follow(answers: Any, *, log: Callable[[str], None], tried: str) -> None:
     """Log what the engine says while it builds; raise what it ends with."""
     last: list[str] = []
-    for answer in answers:
-        if "error" in answer:
-            tail = "\n".join(last[-15:])
-            raise Refused(
-                f"The image could not be built: {str(answer['error']).strip()}"
-                + (f"\n{tail}" if tail else ""),
-                tried=tried,
-                fix="Correct the Dockerfile; behind a company network, name its certificates as image.ca_bundle.",
-            )
+    failed = ""
+    for answer in answers:  # to the end, also after an error, so that the connection is done with
+        failed = str(answer.get("error") or failed).strip()
         said = str(answer.get("stream") or answer.get("status") or "").strip()
         for line in said.splitlines():
-            last = [*last[-30:], line]
+            last = [*last[-14:], line]
             log(line)
+    if failed:
+        raise Refused(
+            "\n".join([f"The image could not be built: {failed}", *last]),
+            tried=tried,
+            fix="Correct the Dockerfile; behind a company network, name its certificates as image.ca_bundle.",
+        )
