@@ -55,6 +55,8 @@ class Memory:
     pauses: dict[int, Pause] = field(default_factory=dict)
     shown: dict[int, tuple[str, float]] = field(default_factory=dict)
     """What was last shown on an issue and when, so that a reader that lags behind is not written to again."""
+    warned: set[str] = field(default_factory=set)
+    """Warnings already given: one that stays true is not repeated at every look."""
 
 
 @dataclass

@@ -2,10 +2,12 @@
 
 import logging
 from collections import defaultdict
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from cdock.core.actions import Action, ReleaseClaim, ShowStatus
 from cdock.core.errors import CdockError, ClaimLost, Unavailable
+from cdock.core.ids import TaskId
 from cdock.core.model import Status, World
 from cdock.core.plan import cases_of, plan, status_of
 from cdock.core.record import dump_record, record_of
@@ -111,7 +113,7 @@ def _mirror(house: House, world: World) -> None:
         )
         dumped = dump_record(record)
         if case.workspace:
-            house.workspaces.note(dumped, task=task.id)
+            _note(house, dumped, task.id)
         extra = {
             "worktree": case.workspace.path if case.workspace else "",
             "help_number": case.help.number if case.help and case.help.open else None,
@@ -119,7 +121,26 @@ def _mirror(house: House, world: World) -> None:
             "said": _said(house, task.id.run(task.last.number)) if task.last else "",
         }
         tasks.append(dumped | extra)
-    house.mirror.save({"version": 1, "isolation": house.runner.isolation, "tasks": tasks})
+    try:
+        house.mirror.save({"version": 1, "isolation": house.runner.isolation, "tasks": tasks})
+    except CdockError as error:
+        _warn_once(house, "mirror not written", error)
+
+
+def _note(house: House, record: Mapping[str, object], task: TaskId) -> None:
+    """For people and other programs; the claim is what counts, so the work goes on without it."""
+    try:
+        house.workspaces.note(record, task=task)
+    except CdockError as error:
+        # An agent may have committed something of that name, and must not stop anything by it.
+        _warn_once(house, "note not written", error, task=str(task))
+
+
+def _warn_once(house: House, sentence: str, error: CdockError, **fields: str) -> None:
+    told = f"{sentence} {fields} {error.message}"
+    if told not in house.memory.warned:
+        house.memory.warned.add(told)
+        log.warning(sentence, extra={**fields, "error": error.message, "fix": error.fix})
 
 
 def _said(house: House, run: str) -> str:
