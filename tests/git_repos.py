@@ -24,11 +24,17 @@ _ENV = {
 }
 
 
-def git(directory: Path, *args: str, check: bool = True, data: bytes = b"") -> str:
-    """Run git in a directory, and give what it prints."""
+def git(
+    directory: Path,
+    *args: str,
+    check: bool = True,
+    data: bytes = b"",
+    env: Mapping[str, str] | None = None,
+) -> str:
+    """Run git in a directory as a person would, and give what it prints."""
     done = subprocess.run(
         ["git", "-C", str(directory), *args],
-        env=_ENV,
+        env={**_ENV, **(env or {})},
         input=data,
         capture_output=True,
         timeout=LIMIT,

@@ -196,7 +196,8 @@ class Git:
             raise error_of(Done(process.returncode, b"", self._shown(said), tried))
 
     def _tried(self, args: tuple[str, ...]) -> str:
-        verb = next((arg for arg in args if not arg.startswith("-")), "")
+        settings = {number + 1 for number, arg in enumerate(args) if arg == "-c"}
+        verb = next((a for n, a in enumerate(args) if n not in settings and not a.startswith("-")), "")
         return f"git {verb} in {self._tree or self._directory}" if self._directory else f"git {verb}"
 
     def _shown(self, said: bytes | bytearray) -> str:

@@ -1,14 +1,17 @@
 """Take commits from a place nobody vouches for: fetch them into a quarantine repository and judge them there."""
 
+import re
 import shutil
 from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
 
-from cdock.adapters.git.command import Git, error_of
+from cdock.adapters.git.command import Done, Git, error_of
 from cdock.adapters.git.history import commit_at, is_ancestor
 from cdock.adapters.git.place import Place, branch_ref, ensure_bare
-from cdock.core.errors import Refused, Unavailable
+from cdock.core.errors import CdockError, Refused, Unavailable
 from cdock.core.events import Remote
 from cdock.core.ids import TaskId
 
@@ -16,7 +19,11 @@ TASK = "refs/heads/task"
 """The ref inside the quarantine."""
 OURS = b".cdock"
 _GIB = 1024**3
-_NO_REPOSITORY = "does not appear to be a git repository"
+# What upload-pack says before it gives up on a repository; not what our side says when the pipe ends.
+_AT_FAULT = re.compile(
+    r"^fatal: (?!could not read from remote|the remote end hung up|early eof|fetch-pack: invalid index-pack)",
+    re.IGNORECASE | re.MULTILINE,
+)
 
 
 @dataclass(frozen=True)
@@ -33,7 +40,7 @@ class Limits:
 
 
 @contextmanager
-def quarantine(place: Place, task: TaskId) -> Iterator[Git]:
+def quarantine(place: Place, task: TaskId) -> Iterator[Path]:
     """A repository that knows only what is published, for the time of one harvest.
 
     Whatever else the host has, the sender cannot have it taken for its own work by merely naming its hash.
@@ -42,44 +49,56 @@ def quarantine(place: Place, task: TaskId) -> Iterator[Git]:
     shutil.rmtree(path, ignore_errors=True)  # left by a crash
     ensure_bare(path, borrow=place.mirror)
     try:
-        yield Git(path)
+        yield path
     finally:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def fetch(intake: Git, *, branch: str, remote: Remote, base: str, limits: Limits) -> str:
+def fetch(intake: Path, *, branch: str, remote: Remote, base: str, limits: Limits) -> str:
     """Fetch `branch` from `remote`; its commit.
 
     Raises:
         Refused: there is no such branch, or its objects are broken, forbidden or too big.
         Unavailable: no answer in time, or the pipe broke.
     """
-    done = intake.run(
+    git = Git(intake)
+    done = git.run(
         # Always a pack, judged by one program; little memory for each object, however it is compressed.
         *("-c", "fetch.unpackLimit=1", "-c", "core.bigFileThreshold=16m", "-c", "pack.threads=1"),
         *("fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head"),
         # Without a tip of its own the client would tell the sender about every branch of the mirror.
         *(f"--negotiation-tip={base}", f"--upload-pack={remote.upload_pack}"),
         # As an address, because a plain path that is a file is read as a bundle, past the pipe.
-        *(f"file://{remote.path}", f"+{branch_ref(branch)}:{TASK}"),
+        *(f"file://{quote(remote.path)}", f"+{branch_ref(branch)}:{TASK}"),
         env={"GIT_ALLOW_PROTOCOL": "file"},
         timeout=limits.timeout,
         max_file=limits.transfer,
         check=False,
     )
     if done.code != 0:
-        error = error_of(done)
-        # The words are the sender's, so they may never pass for trouble with our own credential.
-        if not isinstance(error, Unavailable) or _NO_REPOSITORY in done.err:
-            raise Refused(
-                f"the commits could not be fetched: {done.err or error.message}",
-                tried=f"fetching {branch} from the workspace",
-            ) from error
-        raise error
-    return commit_at(intake, TASK)
+        # The program that writes is ended by a signal at the limit, and says nothing.
+        largest = max((f.stat().st_size for f in intake.rglob("*pack*") if f.is_file()), default=0)
+        raise _reason(done, branch=branch, limits=limits, largest=largest)
+    return commit_at(git, TASK)
 
 
-def check(intake: Git, new: str, *, base: str, pushed: str, folders: Collection[str], limits: Limits) -> None:
+def _reason(done: Done, *, branch: str, limits: Limits, largest: int) -> CdockError:
+    """Whether the repository is at fault, or only the way to it.
+
+    The words are the sender's, so no more is read in them; they never pass for trouble with our own credential.
+    """
+    tried = f"fetching {branch} from the workspace"
+    if largest >= limits.transfer:
+        return Refused(f"the commits are more than {limits.transfer} bytes", tried=tried)
+    error = error_of(done)
+    if isinstance(error, Unavailable) and not _AT_FAULT.search(done.err):
+        return error
+    return Refused(f"the commits could not be fetched: {done.err or error.message}", tried=tried)
+
+
+def check(
+    intake: Path, new: str, *, base: str, pushed: str, folders: Collection[str], limits: Limits
+) -> None:
     """Judge the commit `new`, which is to follow `base` and what was `pushed`.
 
     `folders` are the trees that `.cdock` may be; an empty one stands for its absence.
@@ -87,13 +106,14 @@ def check(intake: Git, new: str, *, base: str, pushed: str, folders: Collection[
     Raises:
         Refused: with the reason, written for the agent's next attempt as much as for a person.
     """
-    if not is_ancestor(intake, base, of=new):
+    git = Git(intake)
+    if not is_ancestor(git, base, of=new):
         raise Refused(f"the branch does not contain {base[:12]}, the commit the work started from")
-    if pushed and not is_ancestor(intake, pushed, of=new):
+    if pushed and not is_ancestor(git, pushed, of=new):
         raise Refused(f"the branch does not contain {pushed[:12]}, which is already on the forge")
     entries = size = 0
     folder = ""
-    listing = intake.records("ls-tree", "-r", "-t", "-l", "-z", "--full-tree", new, timeout=limits.timeout)
+    listing = git.records("ls-tree", "-r", "-t", "-l", "-z", "--full-tree", new, timeout=limits.timeout)
     with closing(listing):
         for record in listing:
             about, _, path = record.partition(b"\t")

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 from cdock.adapters.git.command import Git
 from cdock.adapters.git.harvest import Limits, check, fetch, folders_of, quarantine
@@ -159,10 +160,10 @@ class GitWorkspaces:
                 new = fetch(intake, branch=branch, remote=remote, base=standing.base, limits=self._limits)
                 if new != standing.head:
                     self._check(intake, new, standing)
-                    self._accept(task.id, new, standing)
+                    self._accept(task.id, new, standing, intake=intake)
             return self._shown(task.id, replace(standing, head=new), head=branch_ref(branch))
 
-    def _check(self, intake: Git, new: str, standing: Standing) -> None:
+    def _check(self, intake: Path, new: str, standing: Standing) -> None:
         published = [commit for commit in (standing.base, standing.pushed, DEFAULT) if commit]
         check(
             intake,
@@ -173,11 +174,11 @@ class GitWorkspaces:
             limits=self._limits,
         )
 
-    def _accept(self, task: TaskId, new: str, standing: Standing) -> None:
+    def _accept(self, task: TaskId, new: str, standing: Standing, *, intake: Path) -> None:
         with self._place.lock("store"):
             self._store.run(
                 *("fetch", "--quiet", "--no-tags", "--no-write-fetch-head"),
-                *(str(self._place.intake(task)), f"+{new}:{standing_ref('head', task)}"),
+                *(str(intake), f"+{new}:{standing_ref('head', task)}"),
                 timeout=self._limits.timeout,
             )
         old = standing.head
