@@ -200,8 +200,9 @@ def _comparison(
     }
     return {
         "url": f"{url}/{base}...{head}",
-        "html_url": f"{page}/{base}...{head}",
-        "permalink_url": f"{page}/{base}...{head}",
+        # There is no page of comparisons; this one shows the commits.
+        "html_url": f"{call.urls.page(call.repo)}/commits/{head}",
+        "permalink_url": f"{call.urls.page(call.repo)}/commits/{head}",
         "diff_url": f"{page}/{base}...{head}.diff",
         "patch_url": f"{page}/{base}...{head}.patch",
         "base_commit": code.commit(call, call.repo, history.find(call.repo, base)),
