@@ -178,12 +178,12 @@ def agent_image(engine: "Engine", *, wanted: str = "") -> str:
 def _model(of: Site) -> "ModelProxy | None":
     """The way from containers to the agent's provider; the key stays with us."""
     from cdock.adapters.docker.modelproxy import ModelProxy
+    from cdock.adapters.docker.sockets import socket_directory
     from cdock.adapters.files.poller import identity
 
     if of.settings.agent.default != "claude":
         return None
-    # A socket's path may hold about 100 bytes, so it is not below the clone.
-    folder = home(of.env) / "run" / identity(of.clone.state)[:8]
+    folder = socket_directory(of.env, instance=identity(of.clone.state))
     return ModelProxy(
         socket=folder / "model" / "llm.sock",
         upstream=of.env.get("ANTHROPIC_BASE_URL", PROVIDER),

@@ -112,7 +112,7 @@ class ForgeServer:
         return answer
 
     def _command(self, verb: str) -> list[str]:
-        return [sys.executable, "-m", "cdock.forge", verb, "--data", str(self.data_dir)]
+        return [sys.executable, "-P", "-m", "cdock.forge", verb, "--data", str(self.data_dir)]
 
     def __enter__(self) -> ForgeServer:
         return self.start()

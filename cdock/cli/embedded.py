@@ -34,7 +34,8 @@ class Forge:
             Refused: it said no.
             Unavailable: it did not answer in time.
         """
-        command = [sys.executable, "-m", "cdock.forge", "admin", "--data", str(self.data), *args]
+        # -P: a directory `cdock` in the person's repository must not be taken for ours.
+        command = [sys.executable, "-P", "-m", "cdock.forge", "admin", "--data", str(self.data), *args]
         try:
             done = subprocess.run(
                 command,
@@ -103,7 +104,7 @@ def up(data: Path, *, port: int | None = None) -> Forge:
     log = data / "server.log"
     with log.open("ab") as out:
         process = subprocess.Popen(
-            [sys.executable, "-m", "cdock.forge", "serve", "--data", str(data), "--port", str(wanted)],
+            [sys.executable, "-P", "-m", "cdock.forge", "serve", "--data", str(data), "--port", str(wanted)],
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,

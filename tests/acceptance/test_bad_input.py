@@ -107,7 +107,7 @@ def test_a_full_disk(workshop: Workshop) -> None:
     number = workshop.open_issue("Write the file")
     state = workshop.clone / ".cdock"
     state.mkdir(exist_ok=True)
-    program = f"mount -t tmpfs -o size=300k tmpfs {state} && exec {sys.executable} -m cdock run --once"
+    program = f"mount -t tmpfs -o size=300k tmpfs {state} && exec {sys.executable} -P -m cdock run --once"
     done = subprocess.run(
         ("unshare", "-m", "sh", "-c", program),
         cwd=workshop.clone,

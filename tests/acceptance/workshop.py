@@ -154,7 +154,7 @@ class Workshop:
     ) -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
         return subprocess.run(
-            (sys.executable, "-m", "cdock", *words),
+            (sys.executable, "-P", "-m", "cdock", *words),
             cwd=cwd or self.clone,
             env=self.env,
             stdin=subprocess.DEVNULL,
@@ -168,7 +168,7 @@ class Workshop:
         """Start `cdock run` in the background; its words go to `poller.log`."""
         with (self.folder / "poller.log").open("ab") as out:
             process = subprocess.Popen(
-                (sys.executable, "-m", "cdock", "run", *words),
+                (sys.executable, "-P", "-m", "cdock", "run", *words),
                 cwd=self.clone,
                 env=self.env,
                 stdin=subprocess.DEVNULL,
