@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -54,6 +55,33 @@ def test_twenty_at_once(setting: GitSetting) -> None:
         assert (Path(workspace.path) / "src/app.py").exists()
         assert status(Path(workspace.path)) == ""
     assert (Path(made[4].path) / "else.txt").exists()
+
+
+def test_git_never_adds_two_worktrees_at_a_time(
+    setting: GitSetting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It fails now and then when it does, so this looks at the cause instead of waiting for the effect."""
+    busy, overlaps, spy = tmp_path / "busy", tmp_path / "overlaps", tmp_path / "bin/git"
+    spy.parent.mkdir()
+    spy.write_text(
+        f"""#!/bin/sh
+case " $* " in *" worktree add "*) ;; *) exec {shutil.which("git")} "$@" ;; esac
+mkdir {busy} || echo "$@" >> {overlaps}
+sleep 0.1
+{shutil.which("git")} "$@"
+code=$?
+rmdir {busy}
+echo done >> {tmp_path}/added
+exit $code
+"""
+    )
+    spy.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{spy.parent}:{os.environ['PATH']}")
+    tasks = [task_of(n) for n in range(1, 6)]
+    with ThreadPoolExecutor(len(tasks)) as pool:
+        list(pool.map(lambda t: setting.workspaces.ensure(t, branch=branch_of(t)), tasks))
+    assert (tmp_path / "added").read_text().count("done") == len(tasks)
+    assert not overlaps.exists()
 
 
 def test_one_task_asked_for_by_many(setting: GitSetting) -> None:
