@@ -4,6 +4,7 @@ No other module reads the environment. Unknown keys are errors with a suggestion
 """
 
 import difflib
+import math
 import os
 import re
 import tomllib
@@ -12,7 +13,15 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from cdock.core.errors import Misconfigured
 from cdock.core.policy import Labels, Policy
@@ -22,15 +31,20 @@ FILE = "cdock.toml"
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 
 
-def parse_duration(value: object) -> object:
-    """`"90s"`, `"30m"`, `"2h"` or a number of seconds; anything else is left for the checks to refuse."""
-    if isinstance(value, str) and (match := re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh])", value.strip())):
-        return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return timedelta(seconds=value)
+def parse_duration(value: object) -> timedelta:
+    """`"90s"`, `"30m"`, `"2h"` or a number of seconds. Raises `ValueError` for anything else."""
+    if isinstance(value, timedelta):
+        return value
+    seconds = math.nan
     if isinstance(value, str):
-        raise ValueError('a duration such as "90s", "30m" or "2h" is wanted')
-    return value
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh])", value.strip(), re.ASCII)
+        seconds = float(match[1]) * _UNITS[match[2]] if match else math.nan
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        seconds = value
+    try:
+        return timedelta(seconds=seconds)
+    except (ValueError, OverflowError):
+        raise ValueError('a duration such as "90s", "30m" or "2h" is wanted') from None
 
 
 Duration = Annotated[timedelta, BeforeValidator(parse_duration), Field(gt=timedelta(0))]
@@ -48,13 +62,39 @@ class RepositoryTable(_Table):
     """The git remote that is the forge."""
 
 
+class ClaudeTable(_Table):
+    """How Claude Code is started."""
+
+    model: str = ""
+    """A full model name; empty means the program's own choice."""
+    max_turns: int = Field(default=0, ge=0)
+    """0 means no limit."""
+
+
+class CommandTable(_Table):
+    """Any program as an agent."""
+
+    argv: tuple[str, ...] = ()
+    """The program and its arguments; `{prompt_file}` and `{model}` are replaced."""
+    ok_codes: tuple[int, ...] = (0,)
+    """Exit codes that mean success."""
+    model: str = ""
+
+
+class ScriptedTable(_Table):
+    """The agent of demonstrations and tests."""
+
+    script: str = ""
+    """Its script, a path in the repository."""
+
+
 class AgentTable(_Table):
-    """Which agent, and how each is started. Every agent's own table is handed to its adapter."""
+    """Which agent, and how each is started. What is set in an agent's own table is handed to its adapter."""
 
     default: str = "claude"
-    claude: Mapping[str, Any] = Field(default_factory=dict)
-    command: Mapping[str, Any] = Field(default_factory=dict)
-    scripted: Mapping[str, Any] = Field(default_factory=dict)
+    claude: ClaudeTable = ClaudeTable()
+    command: CommandTable = CommandTable()
+    scripted: ScriptedTable = ScriptedTable()
 
 
 class RunnerTable(_Table):
@@ -113,11 +153,29 @@ class LabelsTable(_Table):
     failed: str = "failed"
     help_issue: str = "agent-help"
 
+    @field_validator("*")
+    @classmethod
+    def _legal(cls, name: str) -> str:
+        """What GitHub accepts, and what a list of labels can name."""
+        if not 0 < len(name) <= 50 or "," in name or name != name.strip() or not name.isprintable():
+            raise ValueError("a label has 1 to 50 characters on one line, and no comma")
+        return name
+
+    @model_validator(mode="after")
+    def _distinct(self) -> "LabelsTable":
+        """GitHub takes names that differ in case only for one; two states with one label would take turns forever."""
+        names = [str(name).casefold() for name in self.model_dump().values()]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise ValueError(f"every label needs a name of its own, but {min(twice)!r} is used twice")
+        return self
+
 
 class BranchTable(_Table):
     """The names of branches."""
 
-    prefix: str = Field(default="cdock/", pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]*$")
+    prefix: str = Field(
+        default="cdock/", pattern=r"^[A-Za-z0-9_][A-Za-z0-9_-]*(?:[./][A-Za-z0-9_][A-Za-z0-9_-]*)*/?$"
+    )
 
 
 class Settings(_Table):
@@ -184,7 +242,9 @@ def load_settings(repository: Path) -> Settings:
 def _complaint(error: Any) -> str:
     if error["type"] == "extra_forbidden":
         return "no such key"
-    message = str(error["msg"])
+    if error["type"] in ("model_type", "model_attributes_type"):
+        return "a table is wanted"
+    message = str(error["msg"]).removeprefix("Value error, ").replace("valid tuple", "list")
     return message[:1].lower() + message[1:]
 
 

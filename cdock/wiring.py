@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from cdock.adapters.git.clone import Clone, find_clone
@@ -257,7 +257,7 @@ def _agent_settings(of: Site) -> dict[str, dict[str, str]]:
 
     tables: dict[str, dict[str, str]] = {}
     for name in ("claude", "command", "scripted"):
-        table: Mapping[str, Any] = getattr(of.settings.agent, name)
+        table = getattr(of.settings.agent, name).model_dump(mode="json", exclude_unset=True)
         tables[name] = {
             key: value if isinstance(value, str) else json.dumps(value) for key, value in table.items()
         }
