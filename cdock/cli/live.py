@@ -8,6 +8,7 @@ from cdock.cli.console import clean
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.text import Text
 
 # The loop's fixed sentences, how they look, and which field of the record follows.
 _LINES: dict[str, tuple[str, str, str]] = {
@@ -41,19 +42,15 @@ class LiveHandler(logging.Handler):
 
         line = Text()
         line.append(datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S "), "dim")
-        task = str(getattr(record, "task", "")).removeprefix("cdock.")
-        self._say(record, line, task)
+        if issue := getattr(record, "issue", None):
+            line.append(f"#{issue:<4} ", "bold")
+        self._say(record, line)
         self._console.print(line, soft_wrap=True)
         if record.exc_info and self._verbose:
             self._console.print(logging.Formatter().formatException(record.exc_info), markup=False)
 
-    def _say(self, record: logging.LogRecord, line: "object", task: str) -> None:
-        from rich.text import Text
-
-        assert isinstance(line, Text)  # noqa: S101 - for the type checker
+    def _say(self, record: logging.LogRecord, line: "Text") -> None:
         sentence = record.getMessage()
-        if task:
-            line.append(f"{task}  ", "bold")
         if sentence == "agent":
             kind = str(getattr(record, "kind", "text"))
             glyph = {"tool": "$", "error": "✗", "result": "=", "note": "·"}.get(kind, "“")

@@ -116,26 +116,26 @@ def _unlinked(line: str) -> str:
 
 
 _HEADLINES: Mapping[Status, str] = {
-    Status.READY: "⏳ **Waiting to start**",
-    Status.CLAIMED: "⏳ **Claimed**, the next attempt is about to start",
-    Status.IN_PROGRESS: "▶️ **In progress**",
-    Status.NEEDS_HELP: "❓ **Needs your help**",
-    Status.FAILED: "✖️ **Stuck**, a help issue is about to open",
-    Status.IN_REVIEW: "👀 **In review**",
-    Status.DONE: "✅ **Done**",
-    Status.CANCELLED: "⏹️ **Ended without a merge**",
-    Status.WAITING: "⏸️ **Stopped by a person**",
+    Status.READY: "○ **Waiting to start**",
+    Status.CLAIMED: "◔ **Claimed**, the next attempt is about to start",
+    Status.IN_PROGRESS: "▶ **In progress**",
+    Status.NEEDS_HELP: "**?** **Needs your help**",
+    Status.FAILED: "✗ **Stuck**, a help issue is about to open",
+    Status.IN_REVIEW: "◉ **In review**",
+    Status.DONE: "✓ **Done**",
+    Status.CANCELLED: "■ **Ended without a merge**",
+    Status.WAITING: "■ **Stopped by a person**",
 }
 
 _OUTCOMES: Mapping[Outcome, str] = {
-    Outcome.SUCCEEDED: "✅ succeeded",
-    Outcome.FAILED: "✖️ failed",
-    Outcome.TIMED_OUT: "⏱️ timed out",
-    Outcome.STALLED: "⏱️ stalled",
-    Outcome.NEEDS_HELP: "❓ asked for help",
-    Outcome.HANDOFF: "↪️ handed over",
-    Outcome.CANCELLED: "⏹️ stopped",
-    Outcome.LOST: "⚠️ lost (not counted)",
+    Outcome.SUCCEEDED: "✓ succeeded",
+    Outcome.FAILED: "✗ failed",
+    Outcome.TIMED_OUT: "✗ timed out",
+    Outcome.STALLED: "✗ stalled",
+    Outcome.NEEDS_HELP: "? asked for help",
+    Outcome.HANDOFF: "→ handed over",
+    Outcome.CANCELLED: "■ stopped",
+    Outcome.LOST: "! lost (not counted)",
 }
 
 
@@ -175,7 +175,7 @@ def _table(attempts: Sequence[Attempt]) -> list[str]:
 
 
 def _row(attempt: Attempt) -> str:
-    outcome = _OUTCOMES[attempt.outcome] if attempt.outcome else "▶️ running"
+    outcome = _OUTCOMES[attempt.outcome] if attempt.outcome else "▶ running"
     said = attempt.error or attempt.summary
     # The last line of a failure is the one that names it, the first of a summary the one that sums up.
     lines = [line for line in said.splitlines() if line.strip()] or [""]

@@ -188,9 +188,7 @@ def steps_for(
         # A stale claim on a settled issue is taken over too: somebody has to clear up after its holder.
         wanted = not world.only or case.issue.number in world.only
         return (TakeClaim(case),) if wanted and slots.claim() else ()
-    last = claim.task.last
-    opening = status is Status.CLAIMED and last is not None and last.outcome is Outcome.SUCCEEDED
-    show = None if opening else _show(case, claim.task, status, policy)
+    show = None if _passing(claim.task, status) else _show(case, claim.task, status, policy)
     step = _next(case, claim, status, world, policy=policy, slots=slots)
     if isinstance(step, _FLEETING):
         return (step,)
@@ -199,9 +197,15 @@ def steps_for(
     return tuple(found for found in (step, show) if found)
 
 
-# After these the status is another one, so showing the present one would only be noise on the issue. The same holds
-# between a success and its pull request.
+# After these the status is another one, so showing the present one would only be noise on the issue.
 _FLEETING = (StartAttempt, RecordOutcome, AskForHelp, OpenPullRequest)
+
+
+def _passing(task: Task, status: Status) -> bool:
+    """Whether the status lasts only until the next step: a failure until its help issue, a success until its pull."""
+    last = task.last
+    done = status is Status.CLAIMED and last is not None and last.outcome is Outcome.SUCCEEDED
+    return done or status is Status.FAILED
 
 
 def _runs(case: Case) -> tuple[Run, ...]:

@@ -64,14 +64,14 @@ def _perform_all(steps: list[Action], house: House) -> None:
             perform(step, house)
         except ClaimLost as error:
             house.memory.stale = True
-            log.info("claim lost", extra={"step": str(step), "error": error.message})
+            log.info("claim lost", extra={"issue": step.issue, "step": str(step), "error": error.message})
             return
         except CdockError as error:
             _pause(house, step, error)
             return
         except Exception:
             # A fault of ours in one case must not stop the others; it is logged whole and tried again later.
-            log.exception("step failed", extra={"step": str(step)})
+            log.exception("step failed", extra={"issue": step.issue, "step": str(step)})
             _pause(house, step, CdockError("internal error, see the log"))
             return
         if isinstance(step, ShowStatus):
@@ -92,7 +92,13 @@ def _pause(house: House, step: Action, error: CdockError) -> None:
     log.log(
         level,
         "will look again" if isinstance(error, Unavailable) else "step refused",
-        extra={"step": str(step), "error": error.message, "fix": error.fix, "pause": round(pause, 1)},
+        extra={
+            "issue": step.issue,
+            "step": str(step),
+            "error": error.message,
+            "fix": error.fix,
+            "pause": round(pause, 1),
+        },
     )
 
 

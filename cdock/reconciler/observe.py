@@ -119,7 +119,10 @@ def _read(house: House, run: Run, task: Task) -> Reading:
     for line in fresh[:whole].splitlines():
         reading, events = agent.read(reading, line[:LINE_LIMIT].decode("utf-8", "replace"))
         for event in events:
-            log.info("agent", extra={"task": str(run.task), "kind": event.kind, "text": event.text})
+            log.info(
+                "agent",
+                extra={"task": str(task.id), "issue": task.issue, "kind": event.kind, "text": event.text},
+            )
     house.memory.readings[run.name] = (done + whole, reading)
     return reading
 

@@ -88,6 +88,11 @@ def perform(step: Action, house: House) -> None:
             _release(house, case)
 
 
+def _about(task: Task, **more: object) -> dict[str, object]:
+    """The fields of a log record about a task."""
+    return {"task": str(task.id), "issue": task.issue, **more}
+
+
 def _seconds(span: timedelta) -> float:
     return span.total_seconds()
 
@@ -135,9 +140,7 @@ def _remember(house: House, claim: Claim) -> Claim:
 def _take(house: House, case: Case) -> None:
     if case.claim is not None:
         _swap(house, case, _task(case))
-        log.info(
-            "took over an expired claim", extra={"task": str(_task(case).id), "issue": case.issue.number}
-        )
+        log.info("took over an expired claim", extra=_about(_task(case)))
     else:
         label = house.policy.labels.ready
         if not house.forge.may_start(case.issue.number, label=label):
@@ -160,7 +163,7 @@ def _take(house: House, case: Case) -> None:
         )
         oid = house.claims.swap(claim.issue, expected="", claim=claim)
         _remember(house, replace(claim, oid=oid))
-        log.info("claimed", extra={"task": str(task.id), "issue": claim.issue, "text": task.title})
+        log.info("claimed", extra=_about(task, text=task.title))
     house.memory.stale = True
 
 
@@ -187,7 +190,7 @@ def _prepare(house: House, case: Case) -> None:
     workspace = house.workspaces.ensure(task, branch=_branch(house, task.id))
     if task.base != workspace.base:
         _swap(house, case, replace(task, base=workspace.base))
-    log.info("workspace ready", extra={"task": str(task.id), "text": workspace.path})
+    log.info("workspace ready", extra=_about(task, text=workspace.path))
 
 
 def _start(house: House, step: StartAttempt) -> None:
@@ -226,11 +229,11 @@ def _start(house: House, step: StartAttempt) -> None:
     # Written down before the start: a crash in between leaves an attempt that is seen as lost, never a second run.
     claim = _swap(house, case, replace(task.with_attempt(attempt), stopped=False))
     if not answer:
-        log.info("attempt starts", extra={"task": str(task.id), "attempt": attempt.number})
+        log.info("attempt starts", extra=_about(task, attempt=attempt.number))
     else:
         log.info(
             "answered by a person",
-            extra={"task": str(task.id), "attempt": attempt.number, "text": answer.author},
+            extra=_about(task, attempt=attempt.number, text=answer.author),
         )
     spec = RunSpec(
         name=task.id.run(attempt.number),
@@ -256,7 +259,7 @@ def _stop(house: House, case: Case, role: Role, why: str) -> None:
     every = (case.run, case.check, *case.strays)
     for run in every:
         if run and run.role is role and run.state is not RunState.EXITED:
-            log.info("stopping", extra={"task": str(run.task), "text": why})
+            log.info("stopping", extra=_about(_task(case), text=why))
             house.runner.stop(run.name, grace=_seconds(house.policy.stop_grace))
 
 
@@ -270,12 +273,12 @@ def _harvest(house: House, case: Case, *, final: bool) -> None:
             task, branch=_branch(house, task.id), remote=house.runner.remote(task.id)
         )
         if after.head != before:
-            log.info("new commits", extra={"task": str(task.id), "text": after.head[:7]})
+            log.info("new commits", extra=_about(task, text=after.head[:7]))
     except NotPermitted:
         raise
     except Refused as error:
         refused = error.message
-        log.warning("commits refused", extra={"task": str(task.id), "error": refused})
+        log.warning("commits refused", extra=_about(task, error=refused))
     house.memory.harvests[task.id] = Harvest(
         run=run.name, at=house.clock.elapsed(), final=final, refused=refused
     )
@@ -285,7 +288,7 @@ def _check(house: House, case: Case) -> None:
     task, workspace = _task(case), _workspace(case)
     attempt = task.running
     assert attempt is not None, "planned only for a running attempt"  # noqa: S101 - for the type checker
-    log.info("acceptance starts", extra={"task": str(task.id), "attempt": attempt.number})
+    log.info("acceptance starts", extra=_about(task, attempt=attempt.number))
     house.runner.start(
         RunSpec(
             name=task.id.check(attempt.number),
@@ -327,12 +330,7 @@ def _record(house: House, step: RecordOutcome) -> None:
         house.wishes.granted(task.id)
     log.info(
         "attempt ended",
-        extra={
-            "task": str(task.id),
-            "attempt": attempt.number,
-            "outcome": step.outcome.value,
-            "error": step.error,
-        },
+        extra=_about(task, attempt=attempt.number, outcome=step.outcome.value, error=step.error),
     )
 
 
@@ -344,7 +342,7 @@ def _publish(house: House, case: Case) -> None:
     )
     held = _remember(house, replace(after, oid=oid))
     house.memory.pushes[task.id] = held.seen_at
-    log.info("pushed", extra={"task": str(task.id), "text": workspace.head[:7]})
+    log.info("pushed", extra=_about(task, text=workspace.head[:7]))
 
 
 def _open_pull(house: House, case: Case) -> None:
@@ -355,7 +353,7 @@ def _open_pull(house: House, case: Case) -> None:
         body=messages.pull_body(task, house.policy),
     )
     house.memory.stale = True
-    log.info("pull request open", extra={"task": str(task.id), "text": pull.url})
+    log.info("pull request open", extra=_about(task, text=pull.url))
 
 
 def _ask(house: House, case: Case) -> None:
@@ -368,7 +366,7 @@ def _ask(house: House, case: Case) -> None:
         label=house.policy.labels.help_issue,
     )
     house.memory.stale = True
-    log.info("asked for help", extra={"task": str(task.id), "text": found.url})
+    log.info("asked for help", extra=_about(task, text=found.url))
 
 
 def _close_help(house: House, case: Case) -> None:
@@ -392,7 +390,7 @@ def _clear(house: House, case: Case) -> None:
     house.runner.clear(task.id)
     house.memory.harvests.pop(task.id, None)
     house.memory.pushes.pop(task.id, None)
-    log.info("workspace removed", extra={"task": str(task.id)})
+    log.info("workspace removed", extra=_about(task))
 
 
 def _release(house: House, case: Case) -> None:
@@ -402,4 +400,4 @@ def _release(house: House, case: Case) -> None:
     house.memory.stale = True
     if case.stop_wished:
         house.wishes.granted(claim.task.id)
-    log.info("released", extra={"task": str(claim.task.id), "issue": claim.issue})
+    log.info("released", extra=_about(claim.task))
