@@ -20,6 +20,9 @@ from cdock.forge.web.pages import routes
 
 STOP_LIMIT: Final = 5
 """Seconds that requests under way have when the server is asked to end."""
+IDLE_LIMIT: Final = 120
+"""Seconds that a connection without requests is kept: longer than clients pause between two looks, for a request that
+meets a connection just being closed fails, and must not be sent again when it was a POST."""
 
 
 class CannotServe(ValueError):
@@ -35,6 +38,7 @@ def serve(data_dir: Path, *, host: str, port: int) -> None:
         )
     data_dir.mkdir(parents=True, exist_ok=True)
     with presence.alone(data_dir), _listening(host, port) as listener, Store(data_dir) as store:
+        store.back_up()
         hooks.start(store)
         url = _url(host, listener.getsockname()[1])
         config = uvicorn.Config(
@@ -44,6 +48,7 @@ def serve(data_dir: Path, *, host: str, port: int) -> None:
             access_log=False,
             log_config=None,
             server_header=False,
+            timeout_keep_alive=IDLE_LIMIT,
             timeout_graceful_shutdown=STOP_LIMIT,
         )
         server = uvicorn.Server(config)

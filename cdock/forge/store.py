@@ -6,7 +6,7 @@ import queue
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Self
@@ -119,6 +119,13 @@ class Store:
                 connection.execute("ROLLBACK")
                 raise
             connection.execute("COMMIT")
+
+    def back_up(self) -> None:
+        """Copy the database beside itself, over the copy of the last time."""
+        fresh = self._path.with_name(".forge.db.backup")
+        with self._connection() as connection, closing(sqlite3.connect(fresh)) as copy:
+            connection.backup(copy)
+        fresh.replace(self.data_dir / "forge.db.backup")
 
     def close(self) -> None:
         """Close the idle connections; call it when no transaction is open any more."""

@@ -78,3 +78,15 @@ def test_times_are_utc_with_whole_seconds() -> None:
     assert moment_of("2026-01-02") == datetime(2026, 1, 2, tzinfo=UTC)
     with pytest.raises(ValueError):
         moment_of("yesterday")
+
+
+def test_a_backup_is_a_store(tmp_path: Path) -> None:
+    with Store(tmp_path / "one") as store:
+        for login in ("alice", "bob"):
+            with store.write() as tx:
+                users.ensure(tx, login)
+            store.back_up()
+    (tmp_path / "two").mkdir()
+    (tmp_path / "one" / "forge.db.backup").rename(tmp_path / "two" / "forge.db")
+    with Store(tmp_path / "two") as store, store.read() as tx:
+        assert users.find(tx, "bob").login == "bob"

@@ -64,7 +64,7 @@ def patch_text(repo: Repo, base: str, head: str) -> bytes:
 
 
 # Commits never change, so neither does the difference between two.
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
 def _changes(git_dir: Path, old: str, new: str) -> tuple[FileChange, ...]:
     listed = git(git_dir, "diff", *_PLAIN, "--raw", "--numstat", "--abbrev=40", "-z", old, new)
     patches = _sections(git(git_dir, "diff", *_PLAIN, "-p", old, new).decode(errors="replace"))

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Final
 
 from cdock.forge.command import git
 from cdock.forge.domain.errors import NotFound
 from cdock.forge.domain.repos import Repo
 
-_FIELDS: Final = ("%H", "%T", "%P", "%an", "%ae", "%aI", "%cn", "%ce", "%cI", "%B")
-_FORMAT: Final = "%x1f".join(_FIELDS)
+# Fields end with a null character, the only one that cannot be in them: names and messages come from strangers.
+_FIELDS: Final = ("%H", "%T", "%P", "%an", "%ae", "%ad", "%cn", "%ce", "%cd", "%B")
+_FORMAT: Final = "%x00".join(_FIELDS)
 
 
 @dataclass(frozen=True)
@@ -100,17 +101,39 @@ def merge_base(repo: Repo, one: str, other: str) -> str | None:
 
 def _log(repo: Repo, *args: str, paths: Sequence[str] = ()) -> list[Commit]:
     # Paths are names of files, never patterns.
-    out = git(repo.git_dir, "--literal-pathspecs", "log", "-z", f"--format={_FORMAT}", *args, "--", *paths)
-    return [_commit(part) for part in out.decode(errors="replace").split("\0") if part]
+    out = git(
+        repo.git_dir,
+        "--literal-pathspecs",
+        "log",
+        "-z",
+        "--date=raw",
+        f"--format={_FORMAT}",
+        *args,
+        "--",
+        *paths,
+    )
+    fields = out.decode(errors="replace").split("\0")
+    count = len(_FIELDS)
+    return [_commit(fields[start : start + count]) for start in range(0, len(fields) - count + 1, count)]
 
 
-def _commit(text: str) -> Commit:
-    oid, tree, parents, an, ae, ad, cn, ce, cd, message = text.split("\x1f", 9)
+def _commit(fields: Sequence[str]) -> Commit:
+    oid, tree, parents, an, ae, ad, cn, ce, cd, message = fields
     return Commit(
         oid=oid,
         tree=tree,
         parents=tuple(parents.split()),
-        author=Signature(an, ae, datetime.fromisoformat(ad)),
-        committer=Signature(cn, ce, datetime.fromisoformat(cd)),
+        author=Signature(an, ae, _moment(ad)),
+        committer=Signature(cn, ce, _moment(cd)),
         message=message.rstrip("\n"),
     )
+
+
+def _moment(raw: str) -> datetime:
+    """Seconds since 1970 and a zone; a date that no calendar has, which git does not mind, becomes 1970."""
+    seconds, _, zone = raw.partition(" ")
+    try:
+        offset = timedelta(hours=int(zone[1:3]), minutes=int(zone[3:5])) * (-1 if zone[0] == "-" else 1)
+        return datetime.fromtimestamp(int(seconds), timezone(offset))
+    except (ValueError, OverflowError, OSError, IndexError):
+        return datetime.fromtimestamp(0, UTC)

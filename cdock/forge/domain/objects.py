@@ -36,7 +36,7 @@ def create_tree(
     lines = []
     for entry in entries:
         path, mode, oid = entry.get("path"), entry.get("mode"), entry.get("sha")
-        if not isinstance(path, str) or not path.strip("/") or "\n" in path:
+        if not isinstance(path, str) or not path.strip("/") or "\0" in path:
             raise Invalid("Must supply a valid tree.path")
         if mode not in _MODES:
             raise Invalid("Must supply a valid tree.mode")
