@@ -9,19 +9,33 @@ from uuid import uuid4
 from cdock.adapters.files.atomic import write_atomic
 from cdock.core.errors import Refused
 
+LOOK = 1.0
+"""Seconds for which somebody may hold a lock only to look at it."""
+
 
 def identity(root: Path) -> str:
     """The id of this clone's poller, made at the first call and kept in `poller.json`."""
+    from filelock import FileLock
+
     path = root / "poller.json"
-    try:
-        known = json.loads(path.read_text(encoding="utf-8")).get("id")
-        if isinstance(known, str) and known:
+    if known := _known(path):
+        return known
+    root.mkdir(parents=True, exist_ok=True)
+    # Two commands may be the first at the same time, and both must go on with the same id.
+    with FileLock(root / "poller.json.lock", timeout=LOOK):
+        if known := _known(path):
             return known
-    except (FileNotFoundError, ValueError, AttributeError):
-        pass
-    fresh = str(uuid4())
-    write_atomic(path, json.dumps({"version": 1, "id": fresh}) + "\n")
-    return fresh
+        fresh = str(uuid4())
+        write_atomic(path, json.dumps({"version": 1, "id": fresh}) + "\n")
+        return fresh
+
+
+def _known(path: Path) -> str:
+    try:
+        known = json.loads(path.read_text(encoding="utf-8"))["id"]
+    except (FileNotFoundError, ValueError, TypeError, LookupError):
+        return ""
+    return known if isinstance(known, str) else ""
 
 
 @contextmanager
@@ -34,7 +48,7 @@ def only_poller(root: Path) -> Iterator[None]:
     from filelock import FileLock, Timeout
 
     root.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(root / "poller.lock", blocking=False)
+    lock = FileLock(root / "poller.lock", timeout=LOOK)
     try:
         lock.acquire()
     except Timeout as error:
