@@ -311,6 +311,25 @@ def test_a_run_that_rewrites_pushed_work_is_refused(setting: GitSetting, tree: P
     assert setting.workspaces.list()[0].head == first
 
 
+def test_packing_drops_nothing(setting: GitSetting, tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cdock.adapters.git.upkeep.PACKS", 1)
+    first = setting.agent_commits_and_harvest(TASK)
+    loose = git_repos.write(setting.place.mirror, {"x": "y"}, branch="soon-gone")
+    git_repos.git(setting.place.mirror, "update-ref", "-d", "refs/heads/soon-gone")
+    for number in (2, 3):
+        other = task_of(number)
+        setting.advance_main()
+        setting.workspaces.ensure(other, branch=branch_of(other))
+        for repository in (setting.place.mirror, setting.place.store):
+            git_repos.git(repository, "repack", "-q", "-d")  # one more pack each time
+        setting.workspaces.remove(other.id, branch=branch_of(other))
+    assert len(list((setting.place.mirror / "objects/pack").glob("*.pack"))) == 1
+    assert git_repos.git(setting.place.mirror, "cat-file", "-t", loose) == "commit"
+    assert git_repos.git(setting.place.store, "cat-file", "-t", first) == "commit"
+    assert harvest(setting).head == first
+    assert status(tree) == ""
+
+
 def test_a_clone_may_be_moved(setting: GitSetting, tree: Path) -> None:
     setting.agent_commits_and_harvest(TASK)
     (setting.root / "clone").rename(setting.root / "new-home")

@@ -15,7 +15,7 @@ from cdock.core.errors import Misconfigured, Unavailable
 from cdock.core.ids import TaskId
 
 LOCK_TIMEOUT = 300.0
-"""Seconds to wait for another thread or process; longer than the slowest thing done under a lock."""
+"""Seconds to wait for another thread or process. Only the first fetch of a large repository may take longer."""
 
 # The settings that make plain git commands of a person safe inside a worktree, whatever a commit brings along.
 _CONFIG = """\

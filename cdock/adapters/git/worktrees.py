@@ -21,6 +21,7 @@ from cdock.adapters.git.note import write_note
 from cdock.adapters.git.place import Place, branch_ref
 from cdock.adapters.git.published import DEFAULT, Published, branch_in_mirror
 from cdock.adapters.git.showing import clear, edits, make, show
+from cdock.adapters.git.upkeep import tidy
 from cdock.core.errors import Refused, Unavailable
 from cdock.core.events import Remote
 from cdock.core.ids import TaskId, parse_task_id
@@ -214,6 +215,10 @@ class GitWorkspaces:
                 kinds = ("base", "head", "pushed", "shown", "aside")
                 drop_refs(self._store, head, *(standing_ref(kind, task) for kind in kinds))
                 drop_refs(self._mirror, standing_ref("base", task), standing_ref("pushed", task))
+                with self._place.lock("mirror"):
+                    tidy(self._mirror)
+                with self._place.lock("store"):
+                    tidy(self._store)
             # Under the lock; whoever waits for it sees that the file is gone and makes a new one.
             lock.unlink(missing_ok=True)
 
