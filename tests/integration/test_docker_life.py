@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from cdock.adapters.docker import engine as engine_module
-from cdock.adapters.docker import runner as runner_module
+from cdock.adapters.docker import seen as seen_module
 from cdock.adapters.docker.engine import Engine
 from cdock.adapters.docker.runner import DockerRunner
 from cdock.core.errors import Misconfigured, Missing, Refused
@@ -199,7 +199,7 @@ def test_a_start_that_nobody_finishes_has_ended(prison: Prison, monkeypatch: pyt
     )
     runner = prison.place.runner()
     assert [run.state for run in runner.list()] == [RunState.CREATED]
-    monkeypatch.setattr(runner_module, "_START_LIMIT", 0.0)
+    monkeypatch.setattr(seen_module, "_START_LIMIT", 0.0)
     run = prison.seen(runner, spec.name)
     assert (run.state, run.exit_code) == (RunState.EXITED, 125)
     assert "never started" in run.error

@@ -1,49 +1,36 @@
 """Runs as containers of a Docker Engine: behind walls, started detached, found again by their labels."""
 
 import contextlib
-import io
 import logging
 import shlex
 import sys
-import tarfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
-from datetime import UTC, datetime
 from math import ceil
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from cdock.adapters import rundir
 from cdock.adapters.docker import modelproxy, walls
+from cdock.adapters.docker.archives import packed
 from cdock.adapters.docker.engine import Engine, status_of
 from cdock.adapters.docker.modelproxy import ModelProxy
+from cdock.adapters.docker.seen import ATTEMPT, INSTANCE, MIRROR, ROLE, TASK, TOOL, Seen
 from cdock.adapters.docker.walls import Limits
 from cdock.adapters.rundir import Places
 from cdock.core.errors import Refused, Unavailable
 from cdock.core.events import Remote, RunSpec
-from cdock.core.ids import TaskId, parse_task_id
-from cdock.core.model import Role, Run, RunState, Signals
+from cdock.core.ids import TaskId
+from cdock.core.model import Role, Run
 
 if TYPE_CHECKING:
     from docker import APIClient
 
 log = logging.getLogger(__name__)
 
-INSTANCE, TASK, ATTEMPT, ROLE, MIRROR = (
-    f"io.cdock.{name}" for name in ("instance", "task", "attempt", "role", "mirror")
-)
-_TOOL = "tool"
-"""The role of containers that do something small for us and are gone again."""
 _TOOL_LIMIT = 30
-_START_LIMIT = 60.0
-"""Seconds after which a container that was made but not started counts as one that never will be."""
-_NEVER_STARTED = 125
-"""The exit code that the docker command has for that."""
-_REGULAR = 0x8F280000
-"""The bits of a Go file mode that say "not a regular file"."""
-_SIGNALLED = (137, 143)
+"""Seconds a small step of ours in a workspace may take."""
 
 
 class DockerRunner:
@@ -69,10 +56,8 @@ class DockerRunner:
         self._model = model
         # Files must not be laid down again under a run that another thread has just started.
         self._starting = threading.Lock()
-        # What an ended run left does not change, so it is read once: by container id, and by task for forgetting.
-        self._signals: dict[str, tuple[str, Signals]] = {}
-        self._errors: dict[str, str] = {}
-        self._lengths: dict[str, int] = {}
+        self._seen = Seen()
+        self._lengths: dict[str, int] = {}  # of the whole output of ended runs, by container id
 
     @property
     def isolation(self) -> str:
@@ -88,10 +73,10 @@ class DockerRunner:
         with self._engine.asking("listing runs") as api:
             runs = []
             for found in api.containers(all=True, filters={"label": [f"{INSTANCE}={self._instance}"]}):
-                if (found.get("Labels") or {}).get(ROLE) == _TOOL:
+                if (found.get("Labels") or {}).get(ROLE) == TOOL:
                     continue
                 with _absent_is_fine():
-                    if run := self._run(api, _inspect(api, str(found["Id"]))):
+                    if run := self._seen.run(_inspect(api, str(found["Id"])), api=api):
                         runs.append(run)
         return tuple(sorted(runs, key=lambda run: run.name))
 
@@ -118,9 +103,9 @@ class DockerRunner:
             self._compare(existing, spec)
             if existing["State"]["Status"] == "created" and not existing["State"].get("Error"):
                 # Ours and never started: new, or whoever made it died before this line.
-                api.put_archive(existing["Id"], walls.WORKSPACE, _packed(laid))
+                api.put_archive(existing["Id"], walls.WORKSPACE, packed(laid))
                 self._begin(api, existing["Id"])
-            run = self._run(api, _inspect(api, existing["Id"]))
+            run = self._seen.run(_inspect(api, existing["Id"]), api=api)
         if run is None:
             raise Unavailable(
                 f"The run {spec.name} is just being removed.", tried=f"starting the run {spec.name}"
@@ -150,8 +135,7 @@ class DockerRunner:
             if found := self._find(api, name):
                 _refuse_alive(found, tried=f"removing the run {name}")
                 api.remove_container(found["Id"])
-                for kept in (self._signals, self._errors, self._lengths):
-                    kept.pop(found["Id"], None)
+                self._forget(str(found["Id"]))
 
     def output(self, name: str, *, offset: int) -> bytes:
         """What the run printed from byte `offset` on, as the engine kept it; empty for a run that is not there.
@@ -213,15 +197,14 @@ class DockerRunner:
                 with _absent_is_fine():
                     containers.append(_inspect(api, str(each["Id"])))
             for found in containers:
-                if found["Config"]["Labels"][ROLE] != _TOOL:
+                if found["Config"]["Labels"][ROLE] != TOOL:
                     _refuse_alive(found, tried=tried)
             for found in containers:
                 with _absent_is_fine():
                     api.remove_container(found["Id"], force=True)
                 with _absent_is_fine():  # a volume can go only after the last container that had it
                     api.wait(found["Id"], timeout=_TOOL_LIMIT, condition="removed")
-                for kept in (self._signals, self._errors, self._lengths):
-                    kept.pop(found["Id"], None)
+                self._forget(str(found["Id"]))
             if volume := self._volume(api, str(task)):
                 with _absent_is_fine():
                     api.remove_volume(volume["Name"])
@@ -235,14 +218,16 @@ class DockerRunner:
                     for path, last in ((path, _last(path)) for path in rundir.SIGNALS.values())
                 ]
                 self._tool(api, str(task), str(volume["Name"]), script=" && ".join(moves))
-        for container, (owner, _) in self._signals.items():
-            if owner == str(task):
-                self._signals[container] = (owner, Signals())
+        self._seen.forget_signals(task)
 
     def volume_of(self, task: str) -> str:
         """The name of a task's volume. Two pollers on one engine may come to hold the same task one after the other,
         and then each has a workspace of its own."""
         return f"{task}.{self._instance[:12]}"
+
+    def _forget(self, container: str) -> None:
+        self._seen.forget(container)
+        self._lengths.pop(container, None)
 
     def _volume(self, api: "APIClient", task: str) -> dict[str, Any] | None:
         """The task's volume, if it is there and ours."""
@@ -314,7 +299,7 @@ class DockerRunner:
         return {INSTANCE: self._instance, TASK: spec.task, ATTEMPT: str(spec.attempt), ROLE: str(spec.role)}
 
     def _tool_labels(self, task: str) -> dict[str, str]:
-        return {INSTANCE: self._instance, TASK: task, ROLE: _TOOL}
+        return {INSTANCE: self._instance, TASK: task, ROLE: TOOL}
 
     def _compare(self, found: Mapping[str, Any], spec: RunSpec) -> None:
         labels = found["Config"]["Labels"] or {}
@@ -363,68 +348,6 @@ class DockerRunner:
         finally:
             api.remove_container(made["Id"], force=True)
 
-    def _run(self, api: "APIClient", found: Mapping[str, Any]) -> Run | None:
-        """The run that a container is; None when it is on its way out."""
-        state, labels = found["State"], found["Config"]["Labels"]
-        task, role = parse_task_id(labels.get(TASK, "")), labels.get(ROLE)
-        if state["Status"] == "removing" or task is None or role not in tuple(Role):
-            return None
-        run = Run(
-            name=str(found["Name"]).removeprefix("/"),
-            task=task,
-            attempt=int(labels.get(ATTEMPT, "0")),
-            role=Role(role),
-            state=RunState.RUNNING,
-            started_at=_moment(state["StartedAt"]),
-        )
-        if state["Status"] == "created" and not state.get("Error"):
-            made = _moment(found["Created"])
-            if made is None or (datetime.now(UTC) - made).total_seconds() < _START_LIMIT:
-                return replace(run, state=RunState.CREATED)
-            return replace(
-                run,
-                state=RunState.EXITED,
-                exit_code=_NEVER_STARTED,
-                finished_at=made,
-                error="The run was made but never started: cdock was ended at that moment, or the engine refused.",
-            )
-        if state["Status"] in ("running", "paused", "restarting"):
-            return run
-        return replace(
-            run,
-            state=RunState.EXITED,
-            exit_code=int(state["ExitCode"]),
-            finished_at=_moment(state["FinishedAt"]),
-            oom=bool(state["OOMKilled"]),
-            error=self._error(api, run.name, found),
-            signals=self._left(api, found, str(task)) if run.role is Role.AGENT else Signals(),
-        )
-
-    def _error(self, api: "APIClient", name: str, found: Mapping[str, Any]) -> str:
-        """What ended a run, if it was neither its agent nor a lack of memory."""
-        state, container = found["State"], str(found["Id"])
-        if state.get("Error"):
-            return f"The engine could not run it: {state['Error']}"
-        code = int(state["ExitCode"])
-        if code not in _SIGNALLED or state["OOMKilled"]:
-            return ""
-        if container not in self._errors:
-            path = f"{walls.WORKSPACE}/{rundir.attempt_directory(name)}/exit"
-            ended = rundir.ended_by(_file_of(api, container, path))
-            by_itself = ended is not None and not ended[1]
-            self._errors[container] = "" if by_itself else rundir.ended_from_outside(code)
-        return self._errors[container]
-
-    def _left(self, api: "APIClient", found: Mapping[str, Any], task: str) -> Signals:
-        container = str(found["Id"])
-        if container not in self._signals:
-            read = {
-                kind: _file_of(api, container, f"{walls.WORKSPACE}/{path}")
-                for kind, path in rundir.SIGNALS.items()
-            }
-            self._signals[container] = (task, Signals(**read))
-        return self._signals[container][1]
-
 
 @contextlib.contextmanager
 def _absent_is_fine() -> Iterator[None]:
@@ -468,81 +391,3 @@ def _refuse_alive(found: Mapping[str, Any], *, tried: str) -> None:
 def _last(path: str) -> str:
     pure = PurePosixPath(path)
     return str(pure.with_name(f"last-{pure.name}"))
-
-
-def _packed(laid: Mapping[str, tuple[str, int]]) -> bytes:
-    """Files as a tar archive, they and their directories owned by the agent."""
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w") as archive:
-        directories = {
-            str(parent): None for path in sorted(laid) for parent in reversed(PurePosixPath(path).parents)
-        }
-        for directory in list(directories)[1:]:
-            entry = tarfile.TarInfo(directory)
-            entry.type = tarfile.DIRTYPE
-            _own(entry, mode=0o755)
-            archive.addfile(entry)
-        for path, (text, mode) in laid.items():
-            content = text.encode()
-            entry = tarfile.TarInfo(path)
-            entry.size = len(content)
-            _own(entry, mode=mode)
-            archive.addfile(entry, io.BytesIO(content))
-    return packed.getvalue()
-
-
-def _own(entry: tarfile.TarInfo, *, mode: int) -> None:
-    entry.uid = entry.gid = int(walls.USER.partition(":")[0])
-    entry.mode = mode
-    entry.mtime = int(datetime.now(UTC).timestamp())
-
-
-def _file_of(api: "APIClient", container: str, path: str) -> str:
-    """The first part of a regular file of a container; empty for anything else."""
-    from docker.errors import NotFound
-
-    try:
-        stream, seen = api.get_archive(container, path)
-    except NotFound:
-        return ""
-    chunks = iter(stream)
-    try:
-        if seen["mode"] & _REGULAR:
-            return ""
-        with tarfile.open(fileobj=_Chunks(chunks), mode="r|") as archive:
-            entry = archive.next()
-            content = archive.extractfile(entry) if entry and entry.isreg() else None
-            return content.read(rundir.SIGNAL_LIMIT).decode(errors="replace") if content else ""
-    except tarfile.TarError:
-        return ""
-    finally:
-        stream.close()
-
-
-class _Chunks(io.RawIOBase):
-    """A stream of chunks as a file, read no further than asked for."""
-
-    def __init__(self, chunks: Iterator[bytes]) -> None:
-        self._chunks = chunks
-        self._rest = b""
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        while not self._rest:
-            chunk = next(self._chunks, None)
-            if chunk is None:
-                return b""
-            self._rest = chunk
-        taken = self._rest if size < 0 else self._rest[:size]
-        self._rest = self._rest[len(taken) :]
-        return taken
-
-
-def _moment(text: str) -> datetime | None:
-    """A time as the engine writes it, in UTC; None for its zero. Digits below a microsecond are dropped."""
-    if not text or text.startswith("0001-"):
-        return None
-    seconds, _, fraction = text.removesuffix("Z").partition(".")
-    return datetime.fromisoformat(f"{seconds}.{fraction[:6]:0<6}+00:00")
