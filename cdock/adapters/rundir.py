@@ -5,8 +5,9 @@ A workspace is `src` (the repository), `state` (what the agent keeps over attemp
 """
 
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
+from cdock.adapters.prompts import template_file
 from cdock.core.errors import Misconfigured, Refused
 from cdock.core.events import RunSpec
 from cdock.core.model import Role
@@ -128,20 +129,7 @@ def _inside(path: str, places: Places) -> str:
 
 def entry_script() -> str:
     """The text of `entry.sh`."""
-    return template("entry.sh").read_text(encoding="utf-8")
-
-
-def template(name: str) -> Path:
-    """Where a file of `templates/` is: in the installed package, or else in the source tree."""
-    package = Path(__file__).resolve().parents[1]
-    for directory in (package / "_templates", package.parent / "templates"):
-        if (directory / name).is_file():
-            return directory / name
-    raise Misconfigured(
-        f"The file {name} is missing from this installation of cdock.",
-        tried=f"reading the template {name}",
-        fix="Install cdock again.",
-    )
+    return template_file("entry.sh").read_text(encoding="utf-8")
 
 
 def ended_by(text: str) -> tuple[int, bool] | None:

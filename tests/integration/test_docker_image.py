@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from cdock.adapters import rundir
 from cdock.adapters.docker import image
 from cdock.adapters.docker.engine import Engine
 from cdock.adapters.docker.image import Recipe
+from cdock.adapters.prompts import template_file
 from cdock.core.errors import Misconfigured, Refused
 from tests.docker_engine import Place, place
 
@@ -109,7 +109,7 @@ def test_the_agent_image_has_what_a_run_needs(at: Place) -> None:
         said = client.logs(made["Id"]).decode()
     finally:
         client.remove_container(made["Id"], force=True)
-    pinned = re.search(r"^ARG CLAUDE_VERSION=(\S+)$", rundir.template("Dockerfile").read_text(), re.MULTILINE)
+    pinned = re.search(r"^ARG CLAUDE_VERSION=(\S+)$", template_file("Dockerfile").read_text(), re.MULTILINE)
     assert pinned
     assert f"{pinned[1]} (Claude Code)" in said
     assert "uid=1000(agent)" in said
