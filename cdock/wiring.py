@@ -1,5 +1,6 @@
 """The one place where adapters are chosen and put together."""
 
+import os
 import shutil
 import socket
 import subprocess
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from cdock.adapters.git.clone import Clone, find_clone
-from cdock.core.errors import Misconfigured, Missing
+from cdock.core.errors import Misconfigured, Missing, NotPermitted
 from cdock.settings import Settings, environment, home, load_settings
 
 if TYPE_CHECKING:
@@ -191,14 +192,38 @@ def _model(of: Site) -> "ModelProxy | None":
     )
 
 
+CREDENTIALS = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN")
+"""Where Claude Code's credential may be."""
+
+
+def require_credential(of: Site) -> str:
+    """The variable with the agent's credential; empty for agents that need none.
+
+    Raises:
+        NotPermitted: there is none, or the agent would refuse to run as this user.
+    """
+    if of.settings.agent.default != "claude":
+        return ""
+    found = next((name for name in CREDENTIALS if of.env.get(name)), "")
+    if not found:
+        raise NotPermitted(
+            "claude has no credential",
+            code="CD421",
+            tried=f"looking at {', '.join(CREDENTIALS)}",
+            fix="set one of them, for instance CLAUDE_CODE_OAUTH_TOKEN from `claude setup-token`",
+        )
+    if of.settings.runner.kind == "local" and os.geteuid() == 0 and not of.env.get("IS_SANDBOX"):
+        raise NotPermitted(
+            "claude refuses to work without asking as root",
+            code="CD422",
+            tried="looking at the user who would run it",
+            fix="run cdock as another user, or in containers; in a throw-away machine set IS_SANDBOX=1",
+        )
+    return found
+
+
 # What an agent's own provider needs; a plain process has nobody else to give it to it.
-_AGENT_VARIABLES = (
-    "ANTHROPIC_API_KEY",
-    "ANTHROPIC_AUTH_TOKEN",
-    "ANTHROPIC_BASE_URL",
-    "CLAUDE_CODE_OAUTH_TOKEN",
-    "IS_SANDBOX",
-)
+_AGENT_VARIABLES = (*CREDENTIALS, "ANTHROPIC_BASE_URL", "IS_SANDBOX")
 
 
 def build(of: Site, *, only: frozenset[int] = frozenset(), max_parallel: int | None = None) -> "House":
@@ -222,6 +247,7 @@ def build(of: Site, *, only: frozenset[int] = frozenset(), max_parallel: int | N
         poll = settings.poll.model_copy(update={"max_parallel": max_parallel})
         settings = settings.model_copy(update={"poll": poll})
     policy = settings.policy()
+    require_credential(of)
     tables = _agent_settings(of)
     remote, secret = repository(of), token(of).value
     place = Place(of.clone.state)

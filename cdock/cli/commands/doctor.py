@@ -160,11 +160,9 @@ def _agent(here: "Site") -> tuple[str, str, str]:
         return "ok", name, ""
     if here.settings.runner.kind == "local" and not shutil.which("claude"):
         return "fail", "claude is not installed", "npm install -g @anthropic-ai/claude-code"
-    keys = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN")
-    key = next((key for key in keys if here.env.get(key)), "")
-    if not key:
-        return "fail", "claude has no credential", f"set one of {', '.join(keys)} for `cdock run`"
-    return "ok", f"claude, with {key}", ""
+    from cdock.wiring import require_credential
+
+    return "ok", f"claude, with {require_credential(here)}", ""
 
 
 def _poller(here: "Site") -> tuple[str, str, str]:
