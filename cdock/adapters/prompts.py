@@ -44,12 +44,10 @@ class TemplatePrompts:
 
     def fill(self, name: str, values: Mapping[str, object]) -> str:
         """See `Prompts`."""
-        from jinja2 import TemplateError
-
         path = template_file(f"prompts/{name}.md", repository=self._repository)
         try:
             return _environment().from_string(path.read_text(encoding="utf-8")).render(values)
-        except TemplateError as error:
+        except Exception as error:  # a template is a program and fails in as many ways
             raise Misconfigured(
                 f"the template {path} is broken: {error}",
                 code="CD413",

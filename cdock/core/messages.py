@@ -305,7 +305,7 @@ def prompt_values(
     return {
         "task": {
             "id": str(task.id),
-            "title": visible(issue.title),
+            "title": " ".join(visible(issue.title).split()),
             "description": visible(issue.body),
             "branch": task.id.branch(policy.branch_prefix),
             "issue": issue.number,
