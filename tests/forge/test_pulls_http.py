@@ -482,6 +482,16 @@ def test_branches(ground: Ground, clone: Clone) -> None:
     assert ground.owner.get("/branches/a").status_code == 404
 
 
+def test_tags(ground: Ground, clone: Clone) -> None:
+    assert ground.owner.read("/tags") == []
+    oid = clone.git("rev-parse", "main")
+    clone.git("tag", "light")
+    clone.git("tag", "-a", "heavy", "-m", "annotated")
+    clone.git("push", "-q", "--tags", "origin")
+    tags = ground.owner.read("/tags")
+    assert [(tag["name"], tag["commit"]["sha"]) for tag in tags] == [("heavy", oid), ("light", oid)]
+
+
 def test_contents(ground: Ground, clone: Clone) -> None:
     assert clone.git("rev-parse", "main")
     shown = ground.owner.read("/contents/src/app.py")

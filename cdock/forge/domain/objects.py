@@ -69,7 +69,7 @@ def create_commit(
     if tree_oid(repo, tree) != tree:
         raise invalid("Commit", "tree", "Tree SHA does not exist")
     known = list(parents)
-    for oid, found in zip(known, refs.resolved(repo, known) if known else [], strict=True):
+    for oid, found in zip(known, refs.resolved(repo, known), strict=True):
         if oid != found:
             raise invalid("Commit", "parents", f"Parent SHA does not exist or is not a commit object: {oid}")
     own = Signature(person.name or person.login, person.email, tx.now)

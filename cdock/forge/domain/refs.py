@@ -104,6 +104,8 @@ def resolve(repo: Repo, name: str) -> str:
 
 def resolved(repo: Repo, names: list[str]) -> list[str | None]:
     """The commits that names mean to git, None where it knows none. One process however many there are."""
+    if not names:
+        return []
     # What git does not take literally stands for nothing; the question keeps its place.
     asked = "".join(f"{name if safe(name) else ZERO}^{{commit}}\n" for name in names)
     lines = git_text(repo.git_dir, "cat-file", "--batch-check=%(objectname)", stdin=asked).split("\n")
