@@ -1,0 +1,200 @@
+"""What is done on this machine for a claimed issue: worktree, runs, commits, outcomes."""
+
+import logging
+from dataclasses import replace
+
+from cdock.core import messages
+from cdock.core.actions import (
+    RecordOutcome,
+    StartAttempt,
+)
+from cdock.core.errors import CdockError, NotPermitted, Refused
+from cdock.core.events import Job, RunSpec
+from cdock.core.model import Attempt, Case, Harvest, Outcome, Role, RunState, Workspace
+from cdock.core.plan import earlier_answer
+from cdock.reconciler.claiming import about, branch_of, claim_of, remember, seconds, swap, task_of
+from cdock.reconciler.house import House
+
+log = logging.getLogger("cdock")
+
+
+def _workspace(case: Case) -> Workspace:
+    assert case.workspace is not None, "planned only with a workspace"  # noqa: S101 - for the type checker
+    return case.workspace
+
+
+def prepare(house: House, case: Case) -> None:
+    """Make the worktree, and write the commit it starts from into the claim."""
+    task = task_of(case)
+    workspace = house.workspaces.ensure(task, branch=branch_of(house, task.id))
+    if task.base != workspace.base:
+        swap(house, case, replace(task, base=workspace.base))
+    log.info("workspace ready", extra=about(task, text=workspace.path))
+
+
+def start(house: House, step: StartAttempt) -> None:
+    """Write the next attempt down, then start its agent."""
+    case, answer = step.case, step.answer
+    task, workspace = task_of(case), _workspace(case)
+    last = task.last
+    name = house.policy.agent
+    agent = house.agents[name]
+    # A conversation can only go on where it took place; its log tells.
+    here = last is not None and house.logs.size(task.id, task.id.run(last.number)) > 0
+    resumed = last.session if answer and here and last and last.agent == name else ""
+    attempt = Attempt(
+        number=(last.number if last else 0) + 1,
+        round=task.round + (1 if answer else 0),
+        agent=name,
+        started_at=house.clock.now(),
+        session=resumed or str(house.ids.uuid()),
+        answer=answer.ref if answer else "",
+    )
+    said = answer or earlier_answer(case, task)
+    values = messages.prompt_values(case.issue, task, workspace, house.policy, answer=said)
+    settings = dict(house.agent_settings.get(name, {}))
+    settings |= {
+        "task": task.id.worktree,
+        "attempt": str(values["attempt"]),
+        "answer": answer.text if answer else "",
+    }
+    job = Job(
+        prompt=house.prompts.fill("answer" if resumed else "task", values),
+        session=attempt.session,
+        model=settings.get("model", ""),
+        max_turns=int(settings.get("max_turns", "0")),
+        settings=settings,
+    )
+    house.runner.forget_signals(task.id)
+    # Written down before the start: a crash in between leaves an attempt that is seen as lost, never a second run.
+    claim = swap(house, case, replace(task.with_attempt(attempt), stopped=False))
+    if not answer:
+        log.info("attempt starts", extra=about(task, attempt=attempt.number))
+    else:
+        log.info(
+            "answered by a person",
+            extra=about(task, attempt=attempt.number, text=answer.author),
+        )
+    spec = RunSpec(
+        name=task.id.run(attempt.number),
+        task=str(task.id),
+        attempt=attempt.number,
+        role=Role.AGENT,
+        base=workspace.head,
+        branch=branch_of(house, task.id),
+        objects=house.workspaces.objects,
+        launch=agent.resume(job) if resumed else agent.start(job),
+    )
+    try:
+        house.runner.start(spec)
+    except CdockError as error:
+        lost = replace(
+            attempt, outcome=Outcome.LOST, error=error.message, ended_at=house.clock.now(), answer=""
+        )
+        swap(house, replace(case, claim=claim), claim.task.with_attempt(lost))
+        raise
+
+
+def stop(house: House, case: Case, role: Role, why: str) -> None:
+    """End the living runs of a case that have this role."""
+    every = (case.run, case.check, *case.strays)
+    for run in every:
+        if run and run.role is role and run.state is not RunState.EXITED:
+            log.info("stopping", extra=about(task_of(case), text=why))
+            house.runner.stop(run.name, grace=seconds(house.policy.stop_grace))
+
+
+def harvest(house: House, case: Case, *, final: bool) -> None:
+    """Take in the commits of a run."""
+    task, run = task_of(case), case.run
+    assert run is not None, "planned only with a run"  # noqa: S101 - for the type checker
+    refused = ""
+    before = _workspace(case).head
+    try:
+        after = house.workspaces.harvest(
+            task, branch=branch_of(house, task.id), remote=house.runner.remote(task.id)
+        )
+        if after.head != before:
+            log.info("new commits", extra=about(task, text=after.head[:7]))
+    except NotPermitted:
+        raise
+    except Refused as error:
+        refused = error.message
+        log.warning("commits refused", extra=about(task, error=refused))
+    house.memory.harvests[task.id] = Harvest(
+        run=run.name, at=house.clock.elapsed(), final=final, refused=refused
+    )
+
+
+def check(house: House, case: Case) -> None:
+    """Start the acceptance commands."""
+    task, workspace = task_of(case), _workspace(case)
+    attempt = task.running
+    assert attempt is not None, "planned only for a running attempt"  # noqa: S101 - for the type checker
+    log.info("acceptance starts", extra=about(task, attempt=attempt.number))
+    house.runner.start(
+        RunSpec(
+            name=task.id.check(attempt.number),
+            task=str(task.id),
+            attempt=attempt.number,
+            role=Role.CHECK,
+            base=workspace.head,
+            branch=branch_of(house, task.id),
+            objects=house.workspaces.objects,
+            commands=house.policy.acceptance,
+        )
+    )
+
+
+def record(house: House, step: RecordOutcome) -> None:
+    """Write down how the attempt ended."""
+    task = task_of(step.case)
+    attempt = task.running
+    assert attempt is not None, "planned only for a running attempt"  # noqa: S101 - for the type checker
+    verdict = step.case.verdict
+    ended = replace(
+        attempt,
+        outcome=step.outcome,
+        error=step.error[-4_000:],
+        fingerprint=step.fingerprint,
+        ended_at=house.clock.now(),
+    )
+    if verdict:
+        ended = replace(
+            ended,
+            session=verdict.session or attempt.session,
+            turns=verdict.turns,
+            tokens=verdict.tokens,
+            cost=verdict.cost,
+            summary=messages.summary_of(verdict.kind, verdict.text),
+        )
+    cancelled = step.outcome is Outcome.CANCELLED and step.case.stop_wished
+    swap(house, step.case, replace(task.with_attempt(ended), stopped=cancelled))
+    if step.case.stop_wished:
+        house.wishes.granted(task.id)
+    log.info(
+        "attempt ended",
+        extra=about(task, attempt=attempt.number, outcome=step.outcome.value, error=step.error),
+    )
+
+
+def publish(house: House, case: Case) -> None:
+    """Push branch and claim together."""
+    task, workspace, before = task_of(case), _workspace(case), claim_of(case)
+    after = replace(before, seq=before.seq + 1, holder=house.me, process=house.process)
+    oid = house.claims.publish(
+        expected=before.oid, claim=after, branch=branch_of(house, task.id), commit=workspace.head
+    )
+    held = remember(house, replace(after, oid=oid))
+    house.memory.pushes[task.id] = held.seen_at
+    log.info("pushed", extra=about(task, text=workspace.head[:7]))
+
+
+def clear(house: House, case: Case) -> None:
+    """Remove worktree and volume."""
+    task = task_of(case)
+    house.workspaces.remove(task.id, branch=branch_of(house, task.id))
+    house.runner.clear(task.id)
+    house.memory.harvests.pop(task.id, None)
+    house.memory.pushes.pop(task.id, None)
+    log.info("workspace removed", extra=about(task))
