@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from cdock.core.errors import ClaimLost, Misconfigured, Refused, Unavailable
+from cdock.core.errors import ClaimLost, Misconfigured, NotPermitted, Refused, Unavailable
 from cdock.core.events import Ending, Event, Job, Launch, Reading, Remote, RunSpec
 from cdock.core.ids import TaskId, parse_task_id
 from cdock.core.messages import parse_marker
@@ -149,6 +149,10 @@ class MemoryHub:
         self._edit(number, labels=self.issues[number].labels | {label})
         self.labelled_by[number, label] = by
 
+    def unlabel(self, number: int, label: str) -> None:
+        """Somebody takes a label off."""
+        self._edit(number, labels=self.issues[number].labels - {label})
+
     def comment(self, number: int, body: str, *, by: str = "maria") -> int:
         """Somebody comments; the comment's id."""
         comment = Comment(
@@ -168,6 +172,11 @@ class MemoryHub:
             self._edit(number, open=False)
             self.closed_by[number] = by
 
+    def reopen(self, number: int) -> None:
+        """Somebody opens a closed issue again."""
+        self._edit(number, open=True)
+        self.closed_by.pop(number, None)
+
     def merge(self, pull: int) -> None:
         """Somebody merges a pull request; the issue it closes closes."""
         found = self.pulls[pull]
@@ -179,6 +188,11 @@ class MemoryHub:
     def close_pull(self, pull: int) -> None:
         """Somebody closes a pull request without merging it."""
         self.pulls[pull] = replace(self.pulls[pull], open=False)
+
+    def push(self, branch: str) -> str:
+        """Somebody pushes a commit of their own to a branch, new or old; the commit."""
+        self.branches[branch] = self.commit(self.branches.get(branch, self.branches["main"]))
+        return self.branches[branch]
 
     def commit(self, parent: str) -> str:
         """A new commit on `parent`."""
@@ -251,6 +265,10 @@ class MemoryForge:
         self.faults.before("forge")
         return self.hub.labelled_by.get((issue, label), "") in self.hub.writers
 
+    def _permit(self, what: str) -> None:
+        if self.hub.bot not in self.hub.writers:
+            raise NotPermitted(f"{self.hub.bot} may not {what}", fix="give the account write access")
+
     def ensure_repository_labels(self, labels: Labels) -> tuple[str, ...]:
         """See `Forge`; labels need no creation here."""
         self.faults.before("forge")
@@ -259,9 +277,11 @@ class MemoryForge:
     def ensure_labels(self, issue: int, *, add: Collection[str], remove: Collection[str]) -> None:
         """See `Forge`."""
         self.faults.before("forge")
-        for label in add:
+        self._permit("label issues")
+        for label in set(add) - self.hub.issues[issue].labels:
             self.hub.label(issue, label, by=self.hub.bot)
-        self.hub._edit(issue, labels=self.hub.issues[issue].labels - set(remove))
+        for label in remove:
+            self.hub.unlabel(issue, label)
         self.faults.after()
 
     def ensure_comment(self, issue: int, *, marker: str, body: str) -> None:
@@ -281,6 +301,7 @@ class MemoryForge:
     ) -> HelpIssue:
         """See `Forge`."""
         self.faults.before("forge")
+        self._permit("label a help issue")
         issues = self.hub.issues.values()
         found = next((i for i in issues if i.author == self.hub.bot and i.body.startswith(marker)), None)
         if found is None:
@@ -297,6 +318,7 @@ class MemoryForge:
     def ensure_pull(self, *, head: str, title: str, body: str) -> PullRequest:
         """See `Forge`."""
         self.faults.before("forge")
+        self._permit("open pull requests")
         if head not in self.hub.branches:
             raise Refused(f"no branch {head}", fix="push it first")
         there = [pull for pull in self.hub.pulls.values() if pull.head == head]
@@ -314,6 +336,7 @@ class MemoryForge:
     def ensure_closed(self, issue: int) -> None:
         """See `Forge`."""
         self.faults.before("forge")
+        self._permit("close issues")
         self.hub.close(issue, by=self.hub.bot)
         self.faults.after()
 
@@ -328,7 +351,7 @@ class MemoryClaims:
     def list(self) -> tuple[Claim, ...]:
         """See `Claims`."""
         self.faults.before("claims")
-        return tuple(self.hub.refs.values())
+        return tuple(self.hub.refs[issue] for issue in sorted(self.hub.refs))
 
     def swap(self, issue: int, *, expected: str, claim: Claim | None) -> str:
         """See `Claims`."""
@@ -360,7 +383,8 @@ class MemoryClaims:
             self.hub.refs.pop(issue, None)
             return ""
         oid = f"claim-{self.hub._next()}"
-        self.hub.refs[issue] = replace(claim, oid=oid)
+        # What only means something in one process is not written down.
+        self.hub.refs[issue] = replace(claim, oid=oid, seen_at=0.0)
         return oid
 
 
@@ -383,6 +407,8 @@ class MemoryMachine:
     signals: dict[TaskId, Signals] = field(default_factory=dict)
     notes: dict[TaskId, Mapping[str, object]] = field(default_factory=dict)
     started: list[RunSpec] = field(default_factory=list)
+    deaf: set[str] = field(default_factory=set)
+    """Names of runs that do not listen when they are asked to end."""
 
     def commit(self, task: TaskId) -> str:
         """The agent commits in its workspace."""
@@ -541,12 +567,14 @@ class MemoryRunner:
         """See `Runner`."""
         self.faults.before("runner")
         if name in self.machine.alive:
-            self.machine.exit(name, 143)
+            self.machine.exit(name, 137 if name in self.machine.deaf else 143)
         self.faults.after()
 
     def remove(self, name: str) -> None:
         """See `Runner`."""
         self.faults.before("runner")
+        if name in self.machine.alive:
+            raise Refused(f"{name} is still alive", fix="stop it first")
         self.machine.runs.pop(name, None)
         self.faults.after()
 
@@ -561,6 +589,11 @@ class MemoryRunner:
     def clear(self, task: TaskId) -> None:
         """See `Runner`."""
         self.faults.before("runner")
+        own = [name for name, found in self.machine.runs.items() if found.run.task == task]
+        if in_use := set(own) & set(self.machine.alive):
+            raise Refused(f"the workspace of {task} is in use by {min(in_use)}", fix="stop it first")
+        for name in own:
+            del self.machine.runs[name]
         self.machine.heads.pop(task, None)
         self.machine.signals.pop(task, None)
         self.faults.after()
@@ -587,13 +620,23 @@ class MemoryAgent:
 
     def read(self, reading: Reading, line: str) -> tuple[Reading, Sequence[Event]]:
         """See `Agent`."""
-        return replace(reading, text=line, turns=reading.turns + 1), (Event("text", line),)
+        said = "".join(c if c.isprintable() else " " for c in line[:200]).strip()
+        if not said:
+            return reading, ()
+        return replace(reading, text=said, turns=reading.turns + 1), (Event("text", said),)
 
     def end(self, reading: Reading, *, exit_code: int, tail: str) -> Verdict:
         """See `Agent`."""
-        done = exit_code == 0 and reading.text.startswith("done")
-        kind = Ending.DONE if done else Ending.STOPPED if exit_code == 143 else Ending.FAILED
-        return Verdict(kind=kind, text=reading.text, turns=reading.turns)
+        text = reading.text or tail.strip().rpartition("\n")[2] or f"exit code {exit_code}"
+        if exit_code == 0 and reading.text.startswith("done"):
+            kind = Ending.DONE
+        else:
+            kind = Ending.STOPPED if exit_code in _STOPPED else Ending.FAILED
+        return Verdict(kind=kind, text=text, turns=reading.turns)
+
+
+_STOPPED = frozenset(code for signal in (1, 2, 9, 15) for code in (-signal, 128 + signal))
+"""Exit codes of what was ended from outside."""
 
 
 @dataclass

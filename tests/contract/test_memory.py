@@ -1,0 +1,237 @@
+"""The in-memory ports keep the promises of the real ones, so that tests of the loop can be believed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import pytest
+
+from cdock.core.events import Launch, Remote, RunSpec
+from cdock.core.ids import TaskId
+from cdock.core.model import Run, Signals, Task
+from cdock.ports import Agent, Claims, Runner, Workspaces
+from cdock.testing import (
+    ROOT,
+    MemoryAgent,
+    MemoryClaims,
+    MemoryForge,
+    MemoryHub,
+    MemoryMachine,
+    MemoryRunner,
+    MemoryWorkspaces,
+)
+from tests.contract.agent_contract import AgentContract
+from tests.contract.claims_contract import ClaimsContract, ClaimsSetting
+from tests.contract.forge_contract import ForgeContract, Hub
+from tests.contract.runner_contract import Program, RunnerContract
+from tests.contract.workspaces_contract import WorkspacesContract, WorkspacesSetting, branch_of
+
+
+class MemoryClaimsSetting(ClaimsSetting):
+    def __init__(self) -> None:
+        self.hub = MemoryHub()
+        self.here: Claims = MemoryClaims(self.hub)
+        self.there: Claims = MemoryClaims(self.hub)
+
+    def accepted(self, task: Task, *, on: str = "") -> str:
+        return self.hub.commit(on or self.hub.branches["main"])
+
+    def branch(self, name: str) -> str:
+        return self.hub.branches.get(name, "")
+
+    def push_by_person(self, branch: str) -> str:
+        return self.hub.push(branch)
+
+
+class TestMemoryClaims(ClaimsContract):
+    @pytest.fixture
+    def setting(self) -> ClaimsSetting:
+        return MemoryClaimsSetting()
+
+
+class MemoryWorkspacesSetting(WorkspacesSetting):
+    def __init__(self) -> None:
+        self.hub = MemoryHub()
+        self.machine = MemoryMachine(self.hub)
+        self.workspaces = self.restarted()
+
+    def restarted(self) -> Workspaces:
+        return MemoryWorkspaces(self.machine)
+
+    def main(self) -> str:
+        return self.hub.branches["main"]
+
+    def advance_main(self) -> str:
+        return self.hub.push("main")
+
+    def push_elsewhere(self, branch: str) -> str:
+        return self.hub.push(branch)
+
+    def publish(self, task: Task, commit: str) -> None:
+        self.hub.branches[branch_of(task)] = commit
+
+    def agent_commits(self, task: Task) -> str:
+        self.machine.heads.setdefault(task.id, self.machine.trees[task.id].head)
+        return self.machine.commit(task.id)
+
+    def agent_starts_over(self, task: Task) -> None:
+        self.machine.heads[task.id] = self.hub.commit("")
+
+    def remote(self, task: Task) -> Remote:
+        return MemoryRunner(self.machine).remote(task.id)
+
+    def noted(self, task: Task) -> Mapping[str, object] | None:
+        return self.machine.notes.get(task.id)
+
+
+class TestMemoryWorkspaces(WorkspacesContract):
+    @pytest.fixture
+    def setting(self) -> WorkspacesSetting:
+        return MemoryWorkspacesSetting()
+
+
+class Actors:
+    """What the agents of one test do as soon as their run has started."""
+
+    def __init__(self) -> None:
+        self.machine = MemoryMachine(MemoryHub())
+        self.programs: dict[str, Program] = {}
+        self.subjects = {ROOT: "base"}
+
+    def launch(self, program: Program) -> Launch:
+        self.programs[repr(program)] = program
+        return Launch(argv=("agent",), stdin=repr(program))
+
+    def act(self, run: Run, program: Program) -> None:
+        machine = self.machine
+        for message in program.commits:
+            self.subjects[machine.commit(run.task)] = message
+        machine.print(run.name, program.says)
+        if program.help or program.handoff:
+            machine.signals[run.task] = Signals(help=program.help, handoff=program.handoff)
+        if program.deaf:
+            machine.deaf.add(run.name)
+        if program.ends is not None:
+            machine.exit(run.name, program.ends)
+
+
+class ActingRunner(MemoryRunner):
+    def __init__(self, actors: Actors) -> None:
+        super().__init__(actors.machine)
+        self.actors = actors
+
+    def start(self, spec: RunSpec) -> Run:
+        fresh = spec.name not in self.machine.runs
+        run = super().start(spec)
+        if fresh and spec.launch:
+            self.actors.act(run, self.actors.programs[spec.launch.stdin])
+        return run
+
+
+class TestMemoryRunner(RunnerContract):
+    actors: Actors
+
+    @pytest.fixture(autouse=True)
+    def _actors(self) -> None:
+        self.actors = Actors()
+
+    def runner(self) -> Runner:
+        return ActingRunner(self.actors)
+
+    def launch(self, program: Program) -> Launch:
+        return self.actors.launch(program)
+
+    def base(self) -> tuple[str, str]:
+        return "memory://objects", ROOT
+
+    def subjects(self, remote: Remote, *, branch: str) -> tuple[str, ...]:
+        commits = self.actors.machine.hub.commits
+        commit = next(head for task, head in self.actors.machine.heads.items() if str(task) == remote.path)
+        found = []
+        while commit:
+            found.append(self.actors.subjects[commit])
+            commit = commits[commit]
+        return tuple(found)
+
+    def alive_of(self, task: TaskId) -> int:
+        runs = self.actors.machine.runs
+        return sum(runs[name].run.task == task for name in self.actors.machine.alive)
+
+
+class MemoryPeople:
+    """See `Hub`."""
+
+    bot, writer, stranger = "cdock-bot", "maria", "mallory"
+
+    def __init__(self) -> None:
+        self._hub = MemoryHub()
+        self.forge = MemoryForge(self._hub)
+
+    def open_issue(self, title: str, *, body: str = "", by: str, labels: Sequence[str] = ()) -> int:
+        return self._hub.open_issue(title, body=body, by=by, labels=labels)
+
+    def label(self, number: int, name: str, *, by: str) -> None:
+        # Pull requests have no labels here: they are never among the issues.
+        if number not in self._hub.pulls:
+            self._hub.label(number, name, by=by)
+
+    def unlabel(self, number: int, name: str, *, by: str) -> None:
+        self._hub.unlabel(number, name)
+
+    def comment(self, number: int, body: str, *, by: str) -> None:
+        self._hub.comment(number, body, by=by)
+
+    def close(self, number: int, *, by: str) -> None:
+        self._hub.close(number, by=by)
+
+    def reopen(self, number: int, *, by: str) -> None:
+        self._hub.reopen(number)
+
+    def push(self, branch: str) -> None:
+        self._hub.push(branch)
+
+    def merge(self, pull: int) -> None:
+        self._hub.merge(pull)
+
+    def close_pull(self, pull: int) -> None:
+        self._hub.close_pull(pull)
+
+    def demote_bot(self) -> None:
+        self._hub.writers.discard(self.bot)
+
+    def labels_on(self, number: int) -> frozenset[str]:
+        return self._hub.issues[number].labels
+
+    def comments_on(self, number: int) -> list[tuple[str, str]]:
+        return [(comment.author, comment.body) for comment in self._hub.issues[number].comments]
+
+    def is_open(self, number: int) -> bool:
+        return self._hub.issues[number].open
+
+    def issues(self) -> list[int]:
+        return sorted(self._hub.issues)
+
+    def pulls(self) -> list[int]:
+        return sorted(self._hub.pulls)
+
+
+class TestMemoryForge(ForgeContract):
+    @pytest.fixture
+    def hub(self) -> Hub:
+        return MemoryPeople()
+
+
+class TestMemoryAgent(AgentContract):
+    good = ("looking around", "writing", "done: added login")
+
+    @pytest.fixture
+    def agent(self) -> Agent:
+        return MemoryAgent()
+
+
+def test_a_claim_is_listed_without_the_writers_clock() -> None:
+    """A fake that kept `seen_at` would hide a loop that forgets to look at its own clock."""
+    setting = MemoryClaimsSetting()
+    from tests.contract.claims_contract import claim_of
+
+    setting.here.swap(42, expected="", claim=replace(claim_of(), seen_at=99.0))
+    assert [claim.seen_at for claim in setting.there.list()] == [0.0]
