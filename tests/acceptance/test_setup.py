@@ -95,7 +95,14 @@ def test_the_forge_goes_up_and_down_and_a_repository_onto_it(workshop: Workshop)
         )
         assert "refs/heads/trunk" in heads.stdout
         kept = list((workshop.folder / "cdock-home" / "tokens").iterdir())
-        assert [path.stat().st_mode & 0o777 for path in kept] == [0o600]
+        assert [path.stat().st_mode & 0o777 for path in kept] == [0o600, 0o600]
+        # The person's own git pushes without being asked for anything, and their token stands in no configuration.
+        plain = {"PATH": workshop.env["PATH"], "HOME": workshop.env["HOME"], "GIT_TERMINAL_PROMPT": "0"}
+        subprocess.run(
+            ("git", "push", "-q", "forge", "HEAD:again"), cwd=clone, env=plain, check=True, timeout=60
+        )
+        config = (clone / ".git" / "config").read_text()
+        assert not [path for path in kept if path.read_text().strip() in config]
     finally:
         down = workshop.cdock("forge", "down", cwd=clone)
     assert down.returncode == 0

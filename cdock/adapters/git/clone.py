@@ -9,9 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from cdock.core.errors import Misconfigured, Missing
+from cdock.core.errors import Misconfigured, Missing, Refused
 
 STATE = ".cdock"
+PUSH_LIMIT = 600
+"""Seconds the first push of a whole repository may take."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,36 @@ def find_clone(start: Path) -> Clone:
             code="CD415",
             tried=f"looking for one in {start} and above",
             fix="go into your clone, or name it with -C DIR",
+        ) from error
+
+
+def push_first(clone: Clone, *, url: str, remote: str, host: str, helper: str) -> None:
+    """Push the checked-out branch to an empty repository at `url` and make it the remote `remote`.
+
+    `helper` becomes the credential helper for `host` in this clone. The remote is added last, so that a failure
+    leaves nothing that looks finished.
+
+    Raises:
+        Refused: git said no.
+    """
+    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+    from git import GitCommandError, Repo
+
+    key = f"credential.{host}.helper"
+    branch = clone.branch or "main"
+    try:
+        with Repo(clone.root) as repo:
+            # An empty one first: it ends the list of the person's other helpers, which need not know of this token.
+            repo.git.config("--replace-all", key, "")
+            repo.git.config("--add", key, helper)
+            repo.git.push("--quiet", url, f"HEAD:refs/heads/{branch}", kill_after_timeout=PUSH_LIMIT)
+            repo.create_remote(remote, url)
+    except GitCommandError as error:
+        raise Refused(
+            f"git refused: {str(error.stderr).strip()[-500:]}",
+            code="CD408",
+            tried=f"pushing {branch} of {clone.root} to {url}",
+            fix="mend it and run the same command again; a repository without a commit needs one first",
         ) from error
 
 

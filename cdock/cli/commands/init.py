@@ -1,15 +1,10 @@
 """`cdock init`: prepare a repository."""
 
-import subprocess
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
-
-if TYPE_CHECKING:
-    from cdock.wiring import Site
 
 IGNORED = "/.cdock/*\n!/.cdock/templates/\n"
 
@@ -35,13 +30,14 @@ def command(start: Path, yes: bool, dry_run: bool, local: bool) -> int:
 
     Running it again changes nothing that is already there.
     """
+    from cdock.cli.adopt import adopt
     from cdock.cli.console import data, talk
     from cdock.core.errors import Refused
     from cdock.wiring import forge, repository, site
 
     here = site(start)
     if local and not dry_run:
-        _adopt(here)
+        adopt(here)
         here = site(start)
     if local:
         remote = here.settings.repository.model_copy(update={"remote": "forge"})
@@ -106,55 +102,3 @@ def _show(change: Change, root: Path) -> None:
     for line in list(difflib.unified_diff(before, change.new.splitlines(), lineterm="", n=0))[2:]:
         if not line.startswith("@@"):
             data().print(f"           {line}", style="dim", markup=False)
-
-
-def _adopt(here: "Site") -> None:
-    """Put the clone's repository on the embedded forge, and name it `forge` among its remotes."""
-    from cdock.adapters.files.atomic import write_atomic
-    from cdock.cli import embedded
-    from cdock.cli.commands.forge import default_data
-    from cdock.cli.console import talk
-    from cdock.core.errors import Refused
-    from cdock.wiring import token_file
-
-    if "forge" in here.clone.remotes:
-        return
-    forge = embedded.up(default_data())
-    login = embedded.person()
-    name = f"{login}/{here.clone.root.name}"
-    forge.admin("user", login)
-    forge.admin("user", embedded.BOT, "--bot")
-    forge.admin("repo", name)
-    forge.admin("role", name, embedded.BOT, "write")
-    host = forge.url.removeprefix("http://")
-    secret = forge.admin("token", embedded.BOT, "--note", "cdock")["token"]
-    write_atomic(token_file(here.env, host), f"{secret}\n", mode=0o600)
-    url = f"{forge.url}/{name}.git"
-    own = forge.admin("token", login, "--note", "first push")["token"]
-    # The person's own git, with their settings, pushes their branch once; the token goes by the environment.
-    commands = (
-        ["git", "remote", "add", "forge", url],
-        ["git", "push", "--quiet", "forge", f"HEAD:refs/heads/{here.clone.branch or 'main'}"],
-    )
-    import base64
-
-    basic = base64.b64encode(f"{login}:{own}".encode()).decode()
-    env = {
-        **here.env,
-        "GIT_CONFIG_COUNT": "1",
-        "GIT_CONFIG_KEY_0": f"http.{forge.url}/.extraHeader",
-        "GIT_CONFIG_VALUE_0": f"Authorization: Basic {basic}",
-        "GIT_TERMINAL_PROMPT": "0",
-    }
-    for line in commands:
-        done = subprocess.run(
-            line, cwd=here.clone.root, env=env, capture_output=True, text=True, timeout=600, check=False
-        )
-        if done.returncode != 0:
-            raise Refused(
-                f"git refused: {done.stderr.strip()[-500:]}",
-                code="CD408",
-                tried=" ".join(line),
-                fix="mend it and run `cdock init --local` again",
-            )
-    talk().print(f"the repository is at {forge.url}/{name}; `cdock forge open` logs you in")
