@@ -113,6 +113,8 @@ class MemoryHub:
     writers: set[str] = field(default_factory=lambda: {"cdock-bot", "maria"})
     issues: dict[int, Issue] = field(default_factory=dict)
     labelled_by: dict[tuple[int, str], str] = field(default_factory=dict)
+    spelled: dict[str, str] = field(default_factory=dict)
+    """Labels as they were first written: their case makes no difference."""
     closed_by: dict[int, str] = field(default_factory=dict)
     pulls: dict[int, PullRequest] = field(default_factory=dict)
     closes: dict[int, int] = field(default_factory=dict)
@@ -146,12 +148,14 @@ class MemoryHub:
 
     def label(self, number: int, label: str, *, by: str = "maria") -> None:
         """Somebody puts a label on."""
-        self._edit(number, labels=self.issues[number].labels | {label})
-        self.labelled_by[number, label] = by
+        known = self.spelled.setdefault(label.casefold(), label)
+        self._edit(number, labels=self.issues[number].labels | {known})
+        self.labelled_by[number, label.casefold()] = by
 
     def unlabel(self, number: int, label: str) -> None:
         """Somebody takes a label off."""
-        self._edit(number, labels=self.issues[number].labels - {label})
+        known = self.spelled.get(label.casefold(), label)
+        self._edit(number, labels=self.issues[number].labels - {known})
 
     def comment(self, number: int, body: str, *, by: str = "maria") -> int:
         """Somebody comments; the comment's id."""
@@ -225,7 +229,7 @@ class MemoryForge:
         return tuple(
             issue if issue.number in held else replace(issue, comments=())
             for issue in self.hub.issues.values()
-            if issue.number in held or (issue.open and ready in issue.labels)
+            if issue.number in held or (issue.open and issue.wears(ready))
         )
 
     def list_helps(self, *, label: str, held: Collection[int]) -> tuple[HelpIssue, ...]:
@@ -234,7 +238,7 @@ class MemoryForge:
         return tuple(
             found
             for issue in self.hub.issues.values()
-            if label in issue.labels and issue.author == self.hub.bot
+            if issue.wears(label) and issue.author == self.hub.bot
             if (found := self._help(issue, held))
         )
 
@@ -263,7 +267,7 @@ class MemoryForge:
     def may_start(self, issue: int, *, label: str) -> bool:
         """See `Forge`."""
         self.faults.before("forge")
-        return self.hub.labelled_by.get((issue, label), "") in self.hub.writers
+        return self.hub.labelled_by.get((issue, label.casefold()), "") in self.hub.writers
 
     def _permit(self, what: str) -> None:
         if self.hub.bot not in self.hub.writers:
@@ -278,8 +282,9 @@ class MemoryForge:
         """See `Forge`."""
         self.faults.before("forge")
         self._permit("label issues")
-        for label in set(add) - self.hub.issues[issue].labels:
-            self.hub.label(issue, label, by=self.hub.bot)
+        for label in add:
+            if not self.hub.issues[issue].wears(label):
+                self.hub.label(issue, label, by=self.hub.bot)
         for label in remove:
             self.hub.unlabel(issue, label)
         self.faults.after()
@@ -407,6 +412,8 @@ class MemoryMachine:
     signals: dict[TaskId, Signals] = field(default_factory=dict)
     notes: dict[TaskId, Mapping[str, object]] = field(default_factory=dict)
     started: list[RunSpec] = field(default_factory=list)
+    unreadable: bool = False
+    """Whether agents left repositories that cannot be fetched from."""
     deaf: set[str] = field(default_factory=set)
     """Names of runs that do not listen when they are asked to end."""
 
@@ -484,6 +491,8 @@ class MemoryWorkspaces:
     def harvest(self, task: Task, *, branch: str, remote: Remote) -> Workspace:
         """See `Workspaces`."""
         self.faults.before("workspaces")
+        if self.machine.unreadable:
+            raise Unavailable("the run's repository cannot be read", fix="look at the workspace")
         tree = self.machine.trees[task.id]
         head = self.machine.heads.get(task.id, tree.head)
         if not self.machine.hub.contains(head, tree.base):

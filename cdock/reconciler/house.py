@@ -33,10 +33,14 @@ class Remote:
 
 @dataclass(frozen=True)
 class Pause:
-    """No step of this issue before `until` (monotonic), after `failures` in a row."""
+    """No step of this issue before `until` (monotonic), after `failures` in a row, the last one of a `step`.
+
+    The heartbeat goes on meanwhile, unless it is what failed.
+    """
 
     until: float
     failures: int
+    step: str
 
 
 @dataclass
@@ -51,6 +55,8 @@ class Memory:
     readings: dict[str, tuple[int, Reading]] = field(default_factory=dict)
     """What agents said, by run, with the number of bytes it was made from."""
     harvests: dict[TaskId, Harvest] = field(default_factory=dict)
+    unread: dict[str, int] = field(default_factory=dict)
+    """How often in a row the commits of an ended run could not be fetched."""
     pushes: dict[TaskId, float] = field(default_factory=dict)
     pauses: dict[int, Pause] = field(default_factory=dict)
     shown: dict[int, tuple[str, float]] = field(default_factory=dict)

@@ -4,7 +4,7 @@ import logging
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 
-from cdock.core.actions import Action, ReleaseClaim, ShowStatus
+from cdock.core.actions import Action, ReleaseClaim, RenewClaim, ShowStatus
 from cdock.core.errors import CdockError, ClaimLost, Unavailable
 from cdock.core.model import Status, World
 from cdock.core.plan import cases_of, plan, status_of
@@ -37,13 +37,17 @@ def tick(house: House) -> tuple[Action, ...]:
 
 
 def _ready(steps: tuple[Action, ...], house: House, world: World) -> tuple[Action, ...]:
-    """The steps whose issue does not pause after a failure, and that were not done just now."""
+    """The steps that were not done just now."""
     return tuple(
-        step
-        for step in steps
-        if not (pause := house.memory.pauses.get(step.issue)) or pause.until <= world.elapsed
-        if not (isinstance(step, ShowStatus) and _just_shown(step, house, world))
+        step for step in steps if not (isinstance(step, ShowStatus) and _just_shown(step, house, world))
     )
+
+
+def _paused(step: Action, house: House, world: World) -> bool:
+    pause = house.memory.pauses.get(step.issue)
+    if pause is None or pause.until <= world.elapsed:
+        return False
+    return not isinstance(step, RenewClaim) or pause.step == RenewClaim.__name__
 
 
 def _just_shown(step: ShowStatus, house: House, world: World) -> bool:
@@ -76,15 +80,27 @@ def _perform_all(steps: list[Action], house: House) -> None:
             house.memory.shown[step.issue] = (_picture(step), house.clock.elapsed())
         if isinstance(step, ReleaseClaim):
             house.memory.shown.pop(step.issue, None)
-        house.memory.pauses.pop(step.issue, None)
+        _went_well(step, house)
+
+
+def _went_well(step: Action, house: House) -> None:
+    """End the pause of an issue, but not because its heartbeat or its comment worked while something else does not."""
+    pause = house.memory.pauses.get(step.issue)
+    aside = isinstance(step, RenewClaim | ShowStatus)
+    if pause and (not aside or pause.step == type(step).__name__):
+        del house.memory.pauses[step.issue]
 
 
 def _pause(house: House, step: Action, error: CdockError) -> None:
     before = house.memory.pauses.get(step.issue)
     failures = (before.failures if before else 0) + 1
     policy = house.policy
-    pause = min(policy.backoff * (1 << min(failures - 1, 16)), policy.backoff_limit).total_seconds()
-    house.memory.pauses[step.issue] = Pause(until=house.clock.elapsed() + pause, failures=failures)
+    # The heartbeat pauses too, so a pause must end well before the lease does.
+    limit = min(policy.backoff_limit, policy.lease / 3)
+    pause = min(policy.backoff * (1 << min(failures - 1, 16)), limit).total_seconds()
+    house.memory.pauses[step.issue] = Pause(
+        until=house.clock.elapsed() + pause, failures=failures, step=type(step).__name__
+    )
     house.memory.stale = True
     level = logging.INFO if isinstance(error, Unavailable) else logging.WARNING
     log.log(
@@ -115,6 +131,8 @@ def settled(house: House) -> bool:
     world = observe(house)
     hopeless = given_up(house)
     if any(step.issue not in hopeless for step in plan(world, house.policy)):
+        return False
+    if any(issue.number in world.paused - hopeless for issue in world.issues):
         return False
     waiting = (Status.CLAIMED, Status.IN_PROGRESS, Status.FAILED)
     return not any(

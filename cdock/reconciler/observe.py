@@ -48,9 +48,10 @@ def observe(house: House, *, keep_logs: bool = True) -> World:
                 verdicts.append((run.name, verdict))
         elif run.role is Role.CHECK and run.state is RunState.EXITED and run.exit_code is not None:
             checks.append((run.name, CheckResult(run.exit_code, _tail(house, run))))
+    now = house.clock.elapsed()
     return World(
         now=house.clock.now(),
-        elapsed=house.clock.elapsed(),
+        elapsed=now,
         me=house.me,
         process=house.process,
         issues=remote.issues,
@@ -65,6 +66,7 @@ def observe(house: House, *, keep_logs: bool = True) -> World:
         pushes=tuple(house.memory.pushes.items()),
         stops=house.wishes.stops(),
         only=house.only,
+        paused=frozenset(n for n, pause in house.memory.pauses.items() if pause.until > now),
     )
 
 

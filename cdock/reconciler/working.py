@@ -8,7 +8,7 @@ from cdock.core.actions import (
     RecordOutcome,
     StartAttempt,
 )
-from cdock.core.errors import CdockError, NotPermitted, Refused
+from cdock.core.errors import CdockError, NotPermitted, Refused, Unavailable
 from cdock.core.events import Job, RunSpec
 from cdock.core.model import Attempt, Case, Harvest, Outcome, Role, RunState, Workspace
 from cdock.core.plan import earlier_answer
@@ -16,6 +16,10 @@ from cdock.reconciler.claiming import about, branch_of, claim_of, remember, seco
 from cdock.reconciler.house import House
 
 log = logging.getLogger("cdock")
+
+
+UNREAD_LIMIT = 6
+"""Failed fetches of an ended run's commits, over about five minutes, after which they count as refused."""
 
 
 def _workspace(case: Case) -> Workspace:
@@ -121,6 +125,13 @@ def harvest(house: House, case: Case, *, final: bool) -> None:
     except Refused as error:
         refused = error.message
         log.warning("commits refused", extra=about(task, error=refused))
+    except Unavailable as error:
+        # An agent can leave a repository that nobody can read; such a one must not hold its slot for ever.
+        tries = house.memory.unread[run.name] = house.memory.unread.get(run.name, 0) + 1
+        if not final or tries < UNREAD_LIMIT:
+            raise
+        refused = f"they could not be fetched {tries} times: {error.message}"
+    house.memory.unread.pop(run.name, None)
     house.memory.harvests[task.id] = Harvest(
         run=run.name, at=house.clock.elapsed(), final=final, refused=refused
     )

@@ -415,3 +415,49 @@ def test_the_status_comment_forges_nothing(hub: MemoryHub, place: Place) -> None
     assert "@maria" not in body
     assert "#12" not in body
     assert body.count("<!--") == 1
+
+
+def test_a_repository_nobody_can_read_does_not_hold_its_slot_for_ever(hub: MemoryHub, place: Place) -> None:
+    number = ready(hub)
+    place.settle()
+    place.machine.commit(hub.refs[number].task.id)
+    place.machine.exit(place.run, said="done")
+    place.machine.unreadable = True
+    for _ in range(12):
+        place.settle()
+        hub.clock.advance(200)
+    (first, *_) = hub.refs[number].task.attempts
+    assert first.outcome is Outcome.FAILED
+    assert "could not be fetched" in first.error
+
+
+def test_the_heartbeat_goes_on_while_an_issue_pauses(hub: MemoryHub, place: Place) -> None:
+    number = ready(hub)
+    place.settle()
+    place.machine.exit(place.run, said="done")
+    place.machine.unreadable = True
+    for _ in range(6):
+        place.settle()
+        hub.clock.advance(60)
+    before = hub.refs[number].seq
+    for _ in range(10):
+        hub.clock.advance(60)
+        place.settle()
+    assert hub.refs[number].seq > before
+    assert hub.clock.elapsed() - place.house.memory.claims[number].seen_at < 360
+
+
+def test_a_later_attempt_of_an_answered_round_knows_the_answer(hub: MemoryHub, place: Place) -> None:
+    number = ready(hub)
+    place.settle()
+    place.machine.exit(place.run, asks="Which port?")
+    place.settle()
+    (asked,) = [issue for issue in hub.issues.values() if "agent-help" in issue.labels]
+    hub.comment(asked.number, "Use port 8080.")
+    place.settle()
+    fail(place, "KeyError: 'x'")
+    assert len(hub.refs[number].task.attempts) == 3
+    spec = place.machine.started[-1]
+    assert spec.launch is not None
+    assert spec.launch.argv[1] != "--resume"
+    assert "Use port 8080." in spec.launch.stdin
