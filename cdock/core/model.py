@@ -82,6 +82,10 @@ class Issue:
     labels: frozenset[str] = frozenset()
     comments: tuple[Comment, ...] = ()
 
+    def wears(self, label: str) -> bool:
+        """Whether it has the label; the forge ignores case, and shows the spelling it knew first."""
+        return label.casefold() in {worn.casefold() for worn in self.labels}
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -319,3 +323,5 @@ class World:
     stops: frozenset[TaskId] = frozenset()
     only: frozenset[int] = frozenset()
     """When not empty, no other issue is newly claimed."""
+    paused: frozenset[int] = frozenset()
+    """Issues whose last step failed lately: but for the heartbeat they wait, and take no room from the others."""

@@ -111,7 +111,7 @@ def status_of(case: Case, world: World, policy: Policy) -> Status:
     task = claim.task
     if task.running:
         return Status.IN_PROGRESS
-    if task.stopped and policy.labels.ready not in case.issue.labels:
+    if task.stopped and not case.issue.wears(policy.labels.ready):
         return Status.WAITING
     if answer(case, task):
         return Status.CLAIMED
@@ -172,8 +172,20 @@ def plan(world: World, policy: Policy) -> tuple[Action, ...]:
     alive = sum(run.alive for run in world.runs)
     slots = Slots(claims=policy.max_parallel - busy, runs=policy.max_parallel - alive)
     return tuple(
-        step for case, status in cases for step in steps_for(case, status, world, policy=policy, slots=slots)
+        step
+        for case, status in cases
+        for step in (
+            _heartbeat(case, world)
+            if case.issue.number in world.paused
+            else steps_for(case, status, world, policy=policy, slots=slots)
+        )
     )
+
+
+def _heartbeat(case: Case, world: World) -> tuple[Action, ...]:
+    claim = case.claim
+    due = claim and not foreign(claim, world) and world.elapsed - claim.seen_at >= claim.ttl / 3
+    return (RenewClaim(case),) if due else ()
 
 
 def steps_for(
@@ -216,7 +228,7 @@ def _next(
     case: Case, claim: Claim, status: Status, world: World, *, policy: Policy, slots: Slots
 ) -> Action | None:
     task = claim.task
-    if claim.process != world.process or world.elapsed - claim.seen_at >= claim.ttl / 3:
+    if claim.process != world.process or _heartbeat(case, world):
         return RenewClaim(case)
     if status in (Status.DONE, Status.CANCELLED):
         return _wind_up(case, task, status, world, policy)
@@ -340,8 +352,9 @@ def state_label(status: Status, labels: Labels) -> str:
 def _show(case: Case, task: Task, status: Status, policy: Policy) -> ShowStatus | None:
     """The update that brings labels and comment to `status`, or None when they are right."""
     wanted = {label for label in (state_label(status, policy.labels), task.id.label) if label}
-    add = frozenset(wanted - case.issue.labels)
-    remove = frozenset((policy.labels.states & case.issue.labels) - wanted)
+    add = frozenset(label for label in wanted if not case.issue.wears(label))
+    wrong = {label.casefold() for label in policy.labels.states} - {label.casefold() for label in wanted}
+    remove = frozenset(label for label in case.issue.labels if label.casefold() in wrong)
     comment = messages.status_comment(case, task, status, policy)
     marker = str(messages.status_marker(task))
     there = next((c.body for c in case.issue.comments if c.mine and c.body.startswith(marker)), None)

@@ -37,17 +37,18 @@ def tick(house: House) -> tuple[Action, ...]:
 
 
 def _ready(steps: tuple[Action, ...], house: House, world: World) -> tuple[Action, ...]:
-    """The steps that were not done just now."""
+    """The steps that were not done just now, and no heartbeat that failed just now."""
     return tuple(
-        step for step in steps if not (isinstance(step, ShowStatus) and _just_shown(step, house, world))
+        step
+        for step in steps
+        if not (isinstance(step, ShowStatus) and _just_shown(step, house, world))
+        if not (isinstance(step, RenewClaim) and _just_failed(step, house, world))
     )
 
 
-def _paused(step: Action, house: House, world: World) -> bool:
+def _just_failed(step: Action, house: House, world: World) -> bool:
     pause = house.memory.pauses.get(step.issue)
-    if pause is None or pause.until <= world.elapsed:
-        return False
-    return not isinstance(step, RenewClaim) or pause.step == RenewClaim.__name__
+    return pause is not None and pause.until > world.elapsed and pause.step == type(step).__name__
 
 
 def _just_shown(step: ShowStatus, house: House, world: World) -> bool:
@@ -95,7 +96,7 @@ def _pause(house: House, step: Action, error: CdockError) -> None:
     before = house.memory.pauses.get(step.issue)
     failures = (before.failures if before else 0) + 1
     policy = house.policy
-    # The heartbeat pauses too, so a pause must end well before the lease does.
+    # A heartbeat that failed pauses too, so a pause must end well before the lease does.
     limit = min(policy.backoff_limit, policy.lease / 3)
     pause = min(policy.backoff * (1 << min(failures - 1, 16)), limit).total_seconds()
     house.memory.pauses[step.issue] = Pause(

@@ -1,14 +1,17 @@
 """The loop goes on, whatever one part of the world does."""
 
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from cdock.core.errors import Refused, Unavailable
 from cdock.core.ids import TaskId
+from cdock.core.model import Claim, Outcome, Task, Workspace
 from cdock.reconciler.loop import run
-from cdock.testing import MemoryClock, MemoryHub, MemoryMirror, MemoryWorkspaces
-from tests.unit.houses import Place
+from cdock.testing import MemoryClaims, MemoryClock, MemoryHub, MemoryMirror, MemoryWorkspaces
+from tests.unit.houses import POLICY, Place
 
 
 @pytest.fixture
@@ -99,3 +102,91 @@ def test_an_outage_is_waited_out(port: str) -> None:
     here.faults.down.add(port)
     run(here.house)
     assert hub.refs[number].task.running
+
+
+def test_issues_that_cannot_be_claimed_take_no_room_from_others(hub: MemoryHub, place: Place) -> None:
+    """A form can set the label for anybody who opens an issue, so there may be many of these, and the oldest."""
+    for n in range(5):
+        hub.open_issue(f"Buy my coins {n}", by="mallory", labels=["agent-ready"])
+    wanted = [hub.open_issue(f"Add login {n}", labels=["agent-ready"]) for n in range(2)]
+    for _ in range(10):
+        place.house.memory.stale = True
+        place.tick()
+    assert sorted(hub.refs) == wanted
+    assert len(place.machine.alive) == 2
+
+
+def test_a_pause_after_failures_does_not_cost_the_claim() -> None:
+    class NoRoom(MemoryWorkspaces):
+        def ensure(self, task: Task, *, branch: str) -> Workspace:
+            raise Refused("no space left for a worktree", fix="make room")
+
+    policy = replace(POLICY, lease=timedelta(minutes=3))
+    hub = MemoryHub()
+    here, there = Place(hub, policy=policy), Place(hub, name="there", seed=2, policy=policy)
+    here.house.workspaces = NoRoom(here.machine)
+    number = hub.open_issue("Add login", labels=["agent-ready"])
+    for _ in range(200):
+        for place in (here, there):
+            place.house.memory.stale = True
+            place.tick()
+        hub.clock.advance(15)
+        assert hub.refs[number].holder == "here"
+    assert here.house.memory.pauses[number].failures > 5
+
+
+def test_once_waits_for_what_only_pauses(hub: MemoryHub, place: Place) -> None:
+    """A claim that could not be taken this time is no reason to call it a day."""
+    number = hub.open_issue("Add login", labels=["agent-ready"])
+    calls = iter(range(2))
+
+    class Flaky(MemoryClaims):
+        def swap(self, issue: int, *, expected: str, claim: Claim | None) -> str:
+            if next(calls, None) is not None:
+                raise Unavailable("the line is bad")
+            return super().swap(issue, expected=expected, claim=claim)
+
+    class Working(MemoryClock):
+        """Agents finish as soon as somebody waits for them."""
+
+        def sleep(self, seconds: float) -> bool:
+            self.advance(seconds)
+            for name in place.machine.alive:
+                place.machine.commit(place.machine.runs[name].run.task)
+                place.machine.exit(name, said="done")
+            return False
+
+    place.house.claims = Flaky(hub)
+    place.house.clock = hub.clock = Working()
+    assert run(place.house, once=True) == 0
+    assert [pull.open for pull in hub.pulls.values()] == [True]
+    assert hub.refs[number].task.attempts[-1].outcome is Outcome.SUCCEEDED
+
+
+def test_labels_that_the_repository_spells_otherwise(hub: MemoryHub, place: Place) -> None:
+    """Many repositories have `Done` or `In-Progress`; the forge takes them for the same, and shows its own spelling."""
+    number = hub.open_issue("Old", labels=["Agent-Ready", "In-Progress", "DONE", "Bug"])
+    for label in ("In-Progress", "DONE"):
+        hub.unlabel(number, label)
+    trail = place.settle()
+    task = hub.refs[number].task
+    assert hub.issues[number].labels == {"In-Progress", "Bug", task.id.label}
+    assert trail[-1] != trail[-2], "it does not write the same thing again and again"
+    place.machine.commit(task.id)
+    place.machine.exit(place.run, said="done")
+    place.settle()
+    hub.merge(next(iter(hub.pulls)))
+    place.settle()
+    assert hub.issues[number].labels == {"DONE", "Bug", task.id.label}
+
+
+def test_a_stopped_task_goes_on_with_a_label_of_any_spelling(hub: MemoryHub, place: Place) -> None:
+    number = hub.open_issue("Add login", labels=["Agent-Ready"])
+    place.settle()
+    place.wishes.wanted.add(hub.refs[number].task.id)
+    place.settle()
+    assert not place.machine.alive
+    hub.label(number, "agent-ready")
+    hub.clock.advance(60)
+    place.settle()
+    assert place.machine.alive
