@@ -76,8 +76,8 @@ one that is set. Containers never see it, plain processes get it. |
 | `ANTHROPIC_BASE_URL` | The model's provider, when it is not Anthropic's own address. |
 | `DOCKER_HOST`, `DOCKER_CONTEXT` and the others of the `docker` command | Which Docker Engine. |
 | `HTTPS_PROXY`, `NO_PROXY` | The way out of a company network. |
-| `REQUESTS_CA_BUNDLE`, `GIT_SSL_CAINFO`, `SSL_CERT_FILE` | Certificate authorities to trust (PEM): for the forge's API, \
-for git, for the model's provider. |
+| `REQUESTS_CA_BUNDLE`, `GIT_SSL_CAINFO`, `SSL_CERT_FILE` | Certificate authorities to trust (PEM): for the \
+forge's API, for git, for the model's provider. |
 | `CDOCK_HOME` | Where cdock keeps what belongs to you rather than to a clone (the embedded forge and its tokens). \
 By default the user data directory of your system. |
 | `XDG_RUNTIME_DIR` | Where the socket to the model's provider is made; without it, in the temporary directory. |

@@ -31,6 +31,7 @@ HOSTS = {
     "docs.astral.sh",
     "127.0.0.1",
     "localhost",
+    "proxy.example",
     "api.anthropic.com",
     "host",
 }
