@@ -138,5 +138,9 @@ def _verdict(house: House, run: Run, task: Task, reading: Reading) -> Verdict | 
 
 
 def _tail(house: House, run: Run) -> str:
-    size = house.logs.size(run.task, run.name)
-    return house.logs.read(run.task, run.name, offset=max(0, size - TAIL)).decode("utf-8", "replace")
+    start = max(0, house.logs.size(run.task, run.name) - TAIL)
+    tail = house.logs.read(run.task, run.name, offset=start)
+    if start:
+        # Half a line is cut elsewhere in each run, and would make the same error look like another one.
+        tail = tail.partition(b"\n")[2] or tail
+    return tail.decode("utf-8", "replace")

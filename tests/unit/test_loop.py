@@ -190,3 +190,22 @@ def test_a_stopped_task_goes_on_with_a_label_of_any_spelling(hub: MemoryHub, pla
     hub.clock.advance(60)
     place.settle()
     assert place.machine.alive
+
+
+def test_a_long_output_that_fails_alike_is_the_same_error(hub: MemoryHub) -> None:
+    """Only its end is kept, and where that begins must not matter."""
+    place = Place(hub, policy=replace(POLICY, acceptance=("make test",), tries=2))
+    number = hub.open_issue("Add login", labels=["agent-ready"])
+    place.settle()
+    for seconds in ("9.5", "1234.56"):
+        place.machine.commit(hub.refs[number].task.id)
+        place.machine.exit(place.run, said="done")
+        place.settle()
+        output = "error: cannot reach the database of the tests\n" * 1000 + f"after {seconds} s\n"
+        place.machine.exit(place.run, 1, said=output)
+        place.settle()
+        hub.clock.advance(60)
+        place.settle()
+    first, second = hub.refs[number].task.attempts[:2]
+    assert first.fingerprint == second.fingerprint != ""
+    assert any("agent-help" in issue.labels for issue in hub.issues.values())
