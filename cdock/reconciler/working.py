@@ -12,6 +12,7 @@ from cdock.core.errors import CdockError, NotPermitted, Refused, Unavailable
 from cdock.core.events import Job, RunSpec
 from cdock.core.model import Attempt, Case, Harvest, Outcome, Role, RunState, Workspace
 from cdock.core.plan import earlier_answer
+from cdock.core.secrets import redacted
 from cdock.reconciler.claiming import about, branch_of, claim_of, remember, seconds, swap, task_of
 from cdock.reconciler.house import House
 
@@ -163,10 +164,12 @@ def record(house: House, step: RecordOutcome) -> None:
     attempt = task.running
     assert attempt is not None, "planned only for a running attempt"  # noqa: S101 - for the type checker
     verdict = step.case.verdict
+    # The record is pushed with the claim, and texts on the forge are made from it.
+    error = redacted(step.error)
     ended = replace(
         attempt,
         outcome=step.outcome,
-        error=step.error[-4_000:],
+        error=error[-4_000:],
         fingerprint=step.fingerprint,
         ended_at=house.clock.now(),
     )
@@ -177,7 +180,7 @@ def record(house: House, step: RecordOutcome) -> None:
             turns=verdict.turns,
             tokens=verdict.tokens,
             cost=verdict.cost,
-            summary=messages.summary_of(verdict.kind, verdict.text),
+            summary=messages.summary_of(verdict.kind, redacted(verdict.text)),
         )
     cancelled = step.outcome is Outcome.CANCELLED and step.case.stop_wished
     swap(house, step.case, replace(task.with_attempt(ended), stopped=cancelled))
@@ -185,7 +188,7 @@ def record(house: House, step: RecordOutcome) -> None:
         house.wishes.granted(task.id)
     log.info(
         "attempt ended",
-        extra=about(task, attempt=attempt.number, outcome=step.outcome.value, error=step.error),
+        extra=about(task, attempt=attempt.number, outcome=step.outcome.value, error=error),
     )
 
 
