@@ -8,6 +8,8 @@ from cdock.core.policy import Policy
 
 LOST_LIMIT = 5
 """Attempts in a row that something outside ended, before a person is asked."""
+HANDOFF_LIMIT = 10
+"""Attempts in a row that only handed over: no failure each, but a person should see where all the money goes."""
 MAX_DOUBLINGS = 16
 """A budget may be large; a pause must stay a number that a timedelta can hold."""
 
@@ -84,14 +86,16 @@ def spent(task: Task, policy: Policy) -> bool:
     return (
         any(prints.count(p) >= policy.tries for p in set(prints))
         or len(prints) >= policy.max_attempts
-        or _lost_in_a_row(task) >= LOST_LIMIT
+        or in_a_row(task, Outcome.LOST) >= LOST_LIMIT
+        or in_a_row(task, Outcome.HANDOFF) >= HANDOFF_LIMIT
     )
 
 
-def _lost_in_a_row(task: Task) -> int:
+def in_a_row(task: Task, outcome: Outcome) -> int:
+    """How many of the newest attempts of this round ended so, one after another."""
     count = 0
     for attempt in reversed(in_round(task)):
-        if attempt.outcome is not Outcome.LOST:
+        if attempt.outcome is not outcome:
             break
         count += 1
     return count
@@ -104,7 +108,7 @@ def not_before(task: Task, policy: Policy) -> datetime | None:
         return None
     if last.outcome in (Outcome.SUCCEEDED, Outcome.HANDOFF, Outcome.NEEDS_HELP):
         return None
-    failures = len(charged(task)) + _lost_in_a_row(task)
+    failures = len(charged(task)) + in_a_row(task, Outcome.LOST)
     doublings = min(max(failures - 1, 0), MAX_DOUBLINGS)
     pause = min(policy.backoff * (1 << doublings), policy.backoff_limit)
     return last.ended_at + pause

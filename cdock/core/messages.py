@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from cdock.core.attempts import charged, in_round, spent
+from cdock.core.attempts import HANDOFF_LIMIT, charged, in_a_row, in_round, spent
 from cdock.core.events import Ending
 from cdock.core.model import (
     Answer,
@@ -219,6 +219,8 @@ def help_body(task: Task, policy: Policy) -> str:
 
 def _why_stuck(task: Task, policy: Policy) -> str:
     prints = [attempt.fingerprint for attempt in charged(task)]
+    if (handed_over := in_a_row(task, Outcome.HANDOFF)) >= HANDOFF_LIMIT:
+        return f": its last {handed_over} attempts only handed over to the next"
     if any(prints.count(p) >= policy.tries for p in prints):
         return f": the same error came back {policy.tries} times"
     if spent(task, policy) and prints:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from cdock.core.attempts import LOST_LIMIT, charged, in_round, not_before, outcome_of, spent
+from cdock.core.attempts import HANDOFF_LIMIT, LOST_LIMIT, charged, in_round, not_before, outcome_of, spent
 from cdock.core.events import Ending
 from cdock.core.ids import TaskId
 from cdock.core.model import Attempt, CheckResult, Outcome, Role, Run, RunState, Signals, Task, Verdict
@@ -156,7 +156,9 @@ FAIL, LOST, SLOW = Outcome.FAILED, Outcome.LOST, Outcome.TIMED_OUT
         ([(LOST, "")] * (LOST_LIMIT - 1), False),
         ([(LOST, "")] * LOST_LIMIT, True),
         ([(LOST, "")] * 4 + [(FAIL, "a")] + [(LOST, "")] * 4, False),
-        ([(Outcome.HANDOFF, "")] * 20, False),
+        ([(Outcome.HANDOFF, "")] * (HANDOFF_LIMIT - 1), False),
+        ([(Outcome.HANDOFF, "")] * HANDOFF_LIMIT, True),
+        ([(Outcome.HANDOFF, "")] * 9 + [(LOST, "")] + [(Outcome.HANDOFF, "")] * 9, False),
         ([(Outcome.CANCELLED, "")] * 20, False),
         ([(Outcome.NEEDS_HELP, "")] * 9, False),
     ],

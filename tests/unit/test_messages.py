@@ -310,6 +310,8 @@ def test_the_help_issue_says_why() -> None:
     assert "9 attempts failed" in messages.help_body(task_of(*various), POLICY)
     lost = [attempt(n, outcome=Outcome.LOST, error="engine restarted") for n in range(1, 6)]
     assert "something outside the agent" in messages.help_body(task_of(*lost), POLICY)
+    handed = [attempt(n, outcome=Outcome.HANDOFF, error="") for n in range(1, 11)]
+    assert "only handed over" in messages.help_body(task_of(*handed), POLICY)
     asked = attempt(outcome=Outcome.NEEDS_HELP, error="Which port?")
     assert "asks:\n\n```text\nWhich port?\n```" in messages.help_body(task_of(asked), POLICY)
 
