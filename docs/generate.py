@@ -161,7 +161,7 @@ def settings_page() -> str:
         "`cdock.toml` at the top of the clone. Every table and every key may be left out. An unknown key is an error "
         "that names the one you probably meant. The file of your working directory counts, committed or not; "
         "`cdock run` reads it once, when it starts.\n",
-        '```toml\n[acceptance]\ncommands = ["make test"]\n\n[budget]\ntime_box = "45m"\n```\n',
+        '```toml\n[acceptance]\ncommands = ["./test.sh"]\n\n[budget]\ntime_box = "45m"\n```\n',
         'A duration is written `"90s"`, `"30m"` or `"2h"`, or as a number of seconds.\n',
     ]
     for name, field in settings.Settings.model_fields.items():

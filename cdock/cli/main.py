@@ -65,7 +65,7 @@ EXIT_CODES = """
 Exit codes:
   0 ok         2 usage, or a wrong setting     5 forge or network away    130 interrupted
   1 failed     3 some of many failed           6 a program is missing
-               4 token or permission           9 a person is needed
+               4 token or permission
 """
 
 

@@ -353,7 +353,8 @@ def _show(case: Case, task: Task, status: Status, policy: Policy) -> ShowStatus 
     """The update that brings labels and comment to `status`, or None when they are right."""
     wanted = {label for label in (state_label(status, policy.labels), task.id.label) if label}
     add = frozenset(label for label in wanted if not case.issue.wears(label))
-    wrong = {label.casefold() for label in policy.labels.states} - {label.casefold() for label in wanted}
+    kept = wanted | ({policy.labels.ready} if task.stopped else set())  # a person's "go on", not acted on yet
+    wrong = {label.casefold() for label in policy.labels.states} - {label.casefold() for label in kept}
     remove = frozenset(label for label in case.issue.labels if label.casefold() in wrong)
     comment = messages.status_comment(case, task, status, policy)
     marker = str(messages.status_marker(task))

@@ -72,6 +72,10 @@ def test_the_forge_goes_up_and_down_and_a_repository_onto_it(workshop: Workshop)
     for words in (("init", "-q", "-b", "trunk"), ("commit", "-q", "--allow-empty", "-m", "Begin")):
         workshop.git(*words, cwd=clone)
     workshop.extra_env["CDOCK_TOKEN"] = ""
+    dry = workshop.cdock("init", "--local", "--dry-run", cwd=clone)
+    assert dry.returncode == 0, dry.stderr
+    assert "as the remote 'forge'" in dry.stdout
+    assert workshop.git("remote", cwd=clone) == ""
     try:
         done = workshop.cdock("init", "--local", "--yes", cwd=clone)
         assert done.returncode == 0, done.stderr

@@ -461,3 +461,22 @@ def test_a_later_attempt_of_an_answered_round_knows_the_answer(hub: MemoryHub, p
     assert spec.launch is not None
     assert spec.launch.argv[1] != "--resume"
     assert "Use port 8080." in spec.launch.stdin
+
+
+def test_a_label_on_a_stopped_task_waits_for_the_pause(hub: MemoryHub) -> None:
+    """The label says "go on": it stays until that is done, however long a pause or a full machine takes."""
+    place = Place(hub, policy=replace(POLICY, backoff=timedelta(minutes=5)))
+    number = ready(hub)
+    place.settle()
+    place.machine.exit(place.run, 1, said="KeyError: 'x'")
+    place.settle()
+    place.wishes.wanted.add(hub.refs[number].task.id)
+    place.settle()
+    hub.label(number, "agent-ready")
+    place.settle()
+    assert not place.machine.alive
+    assert "agent-ready" in hub.issues[number].labels
+    hub.clock.advance(301)
+    place.settle()
+    assert place.run.endswith(".2")
+    assert "agent-ready" not in hub.issues[number].labels

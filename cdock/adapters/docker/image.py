@@ -175,5 +175,5 @@ def _follow(answers: Any, *, log: Callable[[str], None], tried: str) -> None:
         raise Refused(
             "\n".join([f"The image could not be built: {failed}", *last]),
             tried=tried,
-            fix="Correct the Dockerfile; behind a company network, name its certificates as image.ca_bundle.",
+            fix="Correct the Dockerfile; behind a network that opens TLS, give its certificates with --ca-bundle.",
         )

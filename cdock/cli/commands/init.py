@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from cdock.core.errors import Refused
+
 IGNORED = "/.cdock/*\n!/.cdock/templates/\n"
 
 
@@ -30,21 +32,26 @@ def command(start: Path, yes: bool, dry_run: bool, local: bool) -> int:
 
     Running it again changes nothing that is already there.
     """
-    from cdock.cli.adopt import adopt
+    from cdock.cli.adopt import REMOTE, adopt
     from cdock.cli.console import data, talk
-    from cdock.core.errors import Refused
     from cdock.wiring import forge, repository, site
 
     here = site(start)
-    if local and not dry_run:
+    console = data()
+    if local and REMOTE not in here.clone.remotes:
+        console.print(f"  forge  + this repository, as the remote {REMOTE!r}", style="green", markup=False)
+        if dry_run:
+            for change in _changes(here.clone.root, remote=REMOTE):
+                _show(change, here.clone.root)
+            return 0
+        _confirm(yes)
         adopt(here)
         here = site(start)
     if local:
-        remote = here.settings.repository.model_copy(update={"remote": "forge"})
+        remote = here.settings.repository.model_copy(update={"remote": REMOTE})
         here = replace(here, settings=here.settings.model_copy(update={"repository": remote}))
-    console = data()
     where = repository(here)
-    changes = _changes(here.clone.root, remote="forge" if local else "origin")
+    changes = _changes(here.clone.root, remote=REMOTE if local else "origin")
     labels = forge(here).missing_labels(here.settings.policy().labels)
     console.print(f"{where} in {here.clone.root}", style="bold", markup=False)
     for change in changes:
@@ -56,10 +63,7 @@ def command(start: Path, yes: bool, dry_run: bool, local: bool) -> int:
         return 0
     if dry_run:
         return 0
-    if not yes:
-        if not sys.stdin.isatty():
-            raise Refused("nobody is here to confirm", code="CD407", fix="cdock init --yes")
-        click.confirm("Write this?", abort=True, default=True, err=True)
+    _confirm(yes)
     from cdock.adapters.files.atomic import write_atomic
 
     for change in changes:
@@ -68,6 +72,14 @@ def command(start: Path, yes: bool, dry_run: bool, local: bool) -> int:
         forge(here).ensure_repository_labels(here.settings.policy().labels)
     talk().print("done; commit the files, then `cdock doctor` and `cdock run`")
     return 0
+
+
+def _confirm(yes: bool) -> None:
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise Refused("nobody is here to confirm", code="CD407", fix="cdock init --yes")
+    click.confirm("Write this?", abort=True, default=True, err=True)
 
 
 def _changes(root: Path, *, remote: str) -> tuple[Change, ...]:
