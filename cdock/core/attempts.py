@@ -29,7 +29,7 @@ def outcome_of(
     if run.signals.help:
         return Outcome.NEEDS_HELP, run.signals.help.strip()
     if run.signals.handoff:
-        return Outcome.HANDOFF, ""
+        return Outcome.HANDOFF, run.signals.handoff.strip()
     ended = run.finished_at or now
     if ended - attempt.started_at >= policy.time_box and run.exit_code != 0:
         return Outcome.TIMED_OUT, f"no end after {_minutes(policy.time_box)}"

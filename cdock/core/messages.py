@@ -315,6 +315,7 @@ def prompt_values(
         "attempt": len(earlier) + 1,
         "tries": policy.tries,
         "lesson": last.error if last and last.round == task.round and last.outcome in _TEACHING else "",
+        "handoff": last.error if last and last.outcome is Outcome.HANDOFF else "",
         "has_work": workspace.has_work,
         "answer": answer.text if answer else "",
         "acceptance": list(policy.acceptance),

@@ -133,6 +133,7 @@ class Attempt:
     ended_at: datetime | None = None
     outcome: Outcome | None = None
     error: str = ""
+    """What went wrong; for a question the question, for a handoff its notes."""
     fingerprint: str = ""
     summary: str = ""
     turns: int = 0

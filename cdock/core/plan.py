@@ -303,7 +303,7 @@ def _attend(case: Case, attempt: Attempt, world: World, *, policy: Policy, slots
     return RecordOutcome(case, outcome, error, print_)
 
 
-_UNPRINTED = (Outcome.NEEDS_HELP, Outcome.LOST, Outcome.CANCELLED)
+_UNPRINTED = (Outcome.NEEDS_HELP, Outcome.HANDOFF, Outcome.LOST, Outcome.CANCELLED)
 
 
 def _wind_up(case: Case, task: Task, status: Status, world: World, policy: Policy) -> Action | None:

@@ -5,9 +5,10 @@ from datetime import timedelta
 
 import pytest
 
+from cdock.core.attempts import charged
 from cdock.core.errors import ClaimLost
 from cdock.core.messages import parse_marker
-from cdock.core.model import Outcome, Status
+from cdock.core.model import Outcome, Signals, Status
 from cdock.core.plan import cases_of, plan, status_of
 from cdock.core.policy import Policy
 from cdock.reconciler.observe import observe
@@ -480,3 +481,18 @@ def test_a_label_on_a_stopped_task_waits_for_the_pause(hub: MemoryHub) -> None:
     place.settle()
     assert place.run.endswith(".2")
     assert "agent-ready" not in hub.issues[number].labels
+
+
+def test_notes_of_a_handoff_reach_the_next_agent_and_cost_nothing(hub: MemoryHub, place: Place) -> None:
+    number = ready(hub)
+    place.settle()
+    task = hub.refs[number].task.id
+    place.machine.commit(task)
+    place.machine.signals[task] = Signals(handoff="Left: the tests in a.py:10")
+    place.machine.exit(place.run, said="done")
+    place.settle()
+    assert [attempt.outcome for attempt in hub.refs[number].task.attempts] == [Outcome.HANDOFF, None]
+    spec = place.machine.started[-1]
+    assert spec.launch is not None
+    assert "Left: the tests in a.py:10" in spec.launch.stdin
+    assert charged(hub.refs[number].task) == ()
