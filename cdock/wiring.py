@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from cdock.adapters.git.clone import Clone, find_clone
 from cdock.core.errors import Misconfigured, Missing, NotPermitted
+from cdock.core.secrets import secrets_in
 from cdock.settings import Settings, environment, home, load_settings
 
 if TYPE_CHECKING:
@@ -274,6 +275,7 @@ def build(of: Site, *, only: frozenset[int] = frozenset(), max_parallel: int | N
         poll_every=settings.poll.interval.total_seconds(),
         only=only,
         agent_settings=tables,
+        secrets=secrets_in(of.env) | {secret},
     )
 
 

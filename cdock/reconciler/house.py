@@ -7,6 +7,7 @@ from cdock.core.events import Reading
 from cdock.core.ids import TaskId
 from cdock.core.model import Claim, Harvest, HelpIssue, Issue, PullRequest
 from cdock.core.policy import Policy
+from cdock.core.secrets import redacted
 from cdock.ports import (
     Agent,
     Claims,
@@ -96,4 +97,10 @@ class House:
     only: frozenset[int] = frozenset()
     agent_settings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """The configuration tables of the agents, by name."""
+    secrets: frozenset[str] = field(default=frozenset(), repr=False)
+    """What must not be shown to anybody, wherever it turns up."""
     memory: Memory = field(default_factory=Memory)
+
+    def fit(self, text: str) -> str:
+        """Words of an agent or a program, fit to leave this process: without secrets. To be called before cutting."""
+        return redacted(text, secrets=self.secrets)

@@ -62,4 +62,4 @@ def _warn_once(house: House, sentence: str, error: CdockError, **fields: str) ->
 
 def _said(house: House, run: str) -> str:
     found = house.memory.readings.get(run)
-    return " ".join(found[1].text.split())[:200] if found else ""
+    return " ".join(house.fit(found[1].text).split())[:200] if found else ""

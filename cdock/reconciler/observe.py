@@ -121,9 +121,9 @@ def _read(house: House, run: Run, task: Task) -> Reading:
     for line in fresh[:whole].splitlines():
         reading, events = agent.read(reading, line[:LINE_LIMIT].decode("utf-8", "replace"))
         for event in events:
+            text = house.fit(event.text)
             log.info(
-                "agent",
-                extra={"task": str(task.id), "issue": task.issue, "kind": event.kind, "text": event.text},
+                "agent", extra={"task": str(task.id), "issue": task.issue, "kind": event.kind, "text": text}
             )
     house.memory.readings[run.name] = (done + whole, reading)
     return reading

@@ -12,7 +12,6 @@ from cdock.core.errors import CdockError, NotPermitted, Refused, Unavailable
 from cdock.core.events import Job, RunSpec
 from cdock.core.model import Attempt, Case, Harvest, Outcome, Role, RunState, Workspace
 from cdock.core.plan import earlier_answer
-from cdock.core.secrets import redacted
 from cdock.reconciler.claiming import about, branch_of, claim_of, remember, seconds, swap, task_of
 from cdock.reconciler.house import House
 
@@ -94,7 +93,11 @@ def start(house: House, step: StartAttempt) -> None:
         house.runner.start(spec)
     except CdockError as error:
         lost = replace(
-            attempt, outcome=Outcome.LOST, error=error.message, ended_at=house.clock.now(), answer=""
+            attempt,
+            outcome=Outcome.LOST,
+            error=house.fit(error.message)[-4_000:],
+            ended_at=house.clock.now(),
+            answer="",
         )
         swap(house, replace(case, claim=claim), claim.task.with_attempt(lost))
         raise
@@ -165,7 +168,7 @@ def record(house: House, step: RecordOutcome) -> None:
     assert attempt is not None, "planned only for a running attempt"  # noqa: S101 - for the type checker
     verdict = step.case.verdict
     # The record is pushed with the claim, and texts on the forge are made from it.
-    error = redacted(step.error)
+    error = house.fit(step.error)
     ended = replace(
         attempt,
         outcome=step.outcome,
@@ -180,7 +183,7 @@ def record(house: House, step: RecordOutcome) -> None:
             turns=verdict.turns,
             tokens=verdict.tokens,
             cost=verdict.cost,
-            summary=messages.summary_of(verdict.kind, redacted(verdict.text)),
+            summary=messages.summary_of(verdict.kind, house.fit(verdict.text)),
         )
     cancelled = step.outcome is Outcome.CANCELLED and step.case.stop_wished
     swap(house, step.case, replace(task.with_attempt(ended), stopped=cancelled))

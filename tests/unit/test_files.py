@@ -138,6 +138,13 @@ def test_logs_are_kept_byte_by_byte(tmp_path: Path) -> None:
         assert again.read(TASK, name, offset=offset) == whole[offset:]
 
 
+def test_logs_are_for_this_user_alone(tmp_path: Path) -> None:
+    """An agent prints what it finds, and a plain process finds its provider's key in its environment."""
+    logs = FileLogs(tmp_path)
+    logs.append(TASK, TASK.run(1), b"ANTHROPIC_API_KEY=...")
+    assert logs.path(TASK, TASK.run(1)).stat().st_mode & 0o077 == 0
+
+
 def test_logs_of_runs_and_tasks_do_not_mix(tmp_path: Path) -> None:
     logs = FileLogs(tmp_path)
     for task, run in (

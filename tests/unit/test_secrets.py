@@ -1,15 +1,18 @@
 """Credentials in an agent's output do not reach the forge; everything else does."""
 
 import json
+from base64 import b64encode
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cdock.core.record import dump_record, record_of
-from cdock.core.secrets import MASK, redacted
-from cdock.testing import MemoryHub
+from cdock.core.model import Claim, Outcome, PullRequest
+from cdock.core.record import dump_claim, dump_record, record_of
+from cdock.core.secrets import MASK, redacted, secrets_in
+from cdock.testing import MemoryClaims, MemoryForge, MemoryHub
 from tests.unit.houses import POLICY, Place
 
 # Put together here, so that no scanner takes this file for a leak.
@@ -120,3 +123,108 @@ def test_nothing_an_agent_prints_by_mistake_becomes_public(how: str) -> None:
     told = "\n".join(everything_public(hub))
     assert secret not in told
     assert MASK in told
+
+
+# By value
+
+CANARY = "canary-" + "0123456789abcdef" * 2
+
+
+def test_a_secret_we_hold_is_taken_out_in_every_spelling_programs_use() -> None:
+    basic = b64encode(f"x-access-token:{CANARY}".encode()).decode()
+    bare = b64encode(CANARY.encode()).decode()
+    text = f"env: {CANARY}\nAuthorization: Basic {basic}\nbare {bare}\nhttps://x:{CANARY}@host/"
+    clean = redacted(text, secrets={CANARY})
+    for spelling in (CANARY, basic, bare, basic.rstrip("="), bare.rstrip("=")):
+        assert spelling not in clean
+    assert "host/" in clean, "what is no secret stays"
+
+
+def test_a_secret_with_signs_is_found_percent_encoded() -> None:
+    assert "p%40ss%2Fword" not in redacted("?key=p%40ss%2Fword%21", secrets={"p@ss/word!"})
+
+
+@given(st.text(), st.text(min_size=8, max_size=60), st.text())
+def test_no_text_keeps_a_secret(before: str, secret: str, after: str) -> None:
+    assert secret not in redacted(f"{before}{secret}{after}", secrets={secret}).replace(MASK, "\0")
+
+
+def test_a_text_cut_in_the_middle_of_a_secret_shows_no_part_of_it() -> None:
+    assert CANARY[:20] not in redacted(f"the key is {CANARY[:20]}", secrets={CANARY})
+    assert CANARY[-20:] not in redacted(f"{CANARY[-20:]} is the key", secrets={CANARY})
+
+
+def test_which_variables_are_secret() -> None:
+    environment = {
+        "ANTHROPIC_API_KEY": CANARY,
+        "MY_PASSWORD": "correct horse",
+        "PATH": "/usr/bin:/bin",
+        "TOKEN_FILE": "/home/maria/.token",
+        "LANG": "en_GB.UTF-8",
+    }
+    assert secrets_in(environment) == {CANARY, "correct horse"}
+
+
+@dataclass
+class Claims(MemoryClaims):
+    """Keeps every claim as it is pushed."""
+
+    pushed: list[str] = field(default_factory=list)
+
+    def swap(self, issue: int, *, expected: str, claim: Claim | None) -> str:
+        self.pushed += [dump_claim(claim, nonce="n")] if claim else []
+        return super().swap(issue, expected=expected, claim=claim)
+
+
+@dataclass
+class Forge(MemoryForge):
+    """Keeps the words of pull requests."""
+
+    opened: list[str] = field(default_factory=list)
+
+    def ensure_pull(self, *, head: str, title: str, body: str) -> PullRequest:
+        self.opened.append(f"{title}\n{body}")
+        return super().ensure_pull(head=head, title=title, body=body)
+
+
+@pytest.mark.parametrize("outcome", [Outcome.SUCCEEDED, Outcome.FAILED, Outcome.NEEDS_HELP])
+def test_what_an_agent_prints_of_a_secret_stays_here(
+    outcome: Outcome, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Claims are pushed, comments and help issues are posted: none of them may hold what the agent printed."""
+    caplog.set_level("INFO")
+    hub = MemoryHub()
+    place = Place(hub)
+    place.house.secrets = frozenset({CANARY})
+    place.house.claims, place.house.forge = claims, forge = Claims(hub), Forge(hub)
+    number = hub.open_issue("Add login", labels=["agent-ready"])
+    place.settle()
+    place.machine.commit(hub.refs[number].task.id)
+    said = f"done {CANARY} ghp_{'a1B2' * 9}"
+    match outcome:
+        case Outcome.SUCCEEDED:
+            place.machine.exit(place.run, said=said)
+        case Outcome.FAILED:
+            place.machine.exit(place.run, 1, said=f"Error: {said}")
+        case _:
+            place.machine.exit(place.run, asks=f"may I use {said}?")
+    place.settle()
+    assert hub.refs[number].task.attempts[0].outcome is outcome, "the test must see what it is about"
+    assert MASK in claims.pushed[-1]
+    words = [issue.title + issue.body for issue in hub.issues.values()]
+    words += [comment.body for issue in hub.issues.values() for comment in issue.comments]
+    out_there = "\n".join([*claims.pushed, *forge.opened, *words, str(place.mirror.saved), caplog.text])
+    assert CANARY not in out_there
+    assert "a1B2a1B2" not in out_there
+    assert not [record for record in caplog.records if CANARY in str(vars(record))]
+
+
+def test_a_secret_across_the_cut_leaves_no_half() -> None:
+    hub = MemoryHub()
+    place = Place(hub)
+    place.house.secrets = frozenset({CANARY})
+    number = hub.open_issue("Add login", labels=["agent-ready"])
+    place.settle()
+    place.machine.exit(place.run, asks=f"{CANARY}{'x' * (4_000 - len(CANARY) // 2)}")
+    place.settle()
+    assert CANARY[-10:] not in dump_claim(hub.refs[number], nonce="n")

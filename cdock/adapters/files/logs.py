@@ -1,5 +1,6 @@
 """What runs printed, one file per run below the directory of its task."""
 
+import os
 from pathlib import Path
 
 from cdock.core.errors import Unavailable
@@ -28,7 +29,8 @@ class FileLogs:
         path = self.path(task, run)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("ab") as file:
+            # An agent may print what only this user may read.
+            with open(path, "ab", opener=_private) as file:
                 file.write(data)
         except OSError as error:
             raise Unavailable(
@@ -51,3 +53,7 @@ class FileLogs:
         """All logs of a task, oldest attempt first."""
         found = (self._root / task.name).glob("*.log")
         return tuple(sorted(found, key=lambda path: (path.stat().st_mtime, path.name)))
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
