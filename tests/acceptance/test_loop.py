@@ -233,3 +233,69 @@ def test_the_environment_of_a_worktree_finds_its_clone(workshop: Workshop) -> No
     status = workshop.cdock("status", cwd=inside)
     assert "in-review" in status.stdout
     assert inside.parent.samefile(workshop.clone / ".cdock" / "worktrees")
+
+
+@pytest.mark.parametrize("method", ["merge", "squash", "rebase"])
+def test_however_it_is_merged_nothing_is_left(workshop: Workshop, method: str) -> None:
+    workshop.start_repository(scripted(GOOD))
+    number = workshop.open_issue("Write the file")
+    assert workshop.cdock("run", "--once").returncode == 0
+    (pull,) = workshop.pulls()
+    # Somebody else's work is merged meanwhile, so that the branch is behind.
+    workshop.write({"other.txt": "meanwhile\n"})
+    workshop.git("add", "other.txt")
+    workshop.git("commit", "-q", "-m", "Meanwhile")
+    workshop.git("push", "-q", "origin", "main")
+    workshop.api(
+        "PUT", f"/pulls/{pull['number']}/merge", {"sha": pull["head"]["sha"], "merge_method": method}
+    )
+    workshop.git("push", "-q", "origin", f":{pull['head']['ref']}")
+    done = workshop.cdock("run", "--once")
+    assert done.returncode == 0, done.stderr
+    assert workshop.claims() == ""
+    assert "done" in workshop.labels(number)
+    assert not list((workshop.clone / ".cdock" / "worktrees").iterdir())
+    assert pull["head"]["ref"] not in workshop.git("ls-remote", "origin"), "a deleted branch stays deleted"
+
+
+def test_a_person_may_commit_on_the_branch_under_review(workshop: Workshop) -> None:
+    workshop.start_repository(scripted(GOOD))
+    number = workshop.open_issue("Write the file")
+    assert workshop.cdock("run", "--once").returncode == 0
+    (pull,) = workshop.pulls()
+    branch = pull["head"]["ref"]
+    workshop.git("fetch", "-q", "origin", branch)
+    workshop.git("checkout", "-q", "-b", "mine", "FETCH_HEAD")
+    workshop.write({"done.txt": "yes, and better\n"})
+    workshop.git("commit", "-q", "-am", "Better")
+    workshop.git("push", "-q", "origin", f"HEAD:{branch}")
+    second = workshop.open_issue("Another one")
+    done = workshop.cdock("run", "--once")
+    assert done.returncode == 0, done.stderr
+    assert "refused" not in done.stderr
+    assert "in-review" in workshop.labels(number)
+    assert "in-review" in workshop.labels(second)
+    head = workshop.api("GET", f"/pulls/{pull['number']}")["head"]["sha"]
+    assert head == workshop.git("rev-parse", "mine"), "the person's commit is still there"
+    workshop.api("PUT", f"/pulls/{pull['number']}/merge", {"sha": head})
+    done = workshop.cdock("run", "--once")
+    assert done.returncode == 0, done.stderr
+    assert "done" in workshop.labels(number)
+    assert len(workshop.claims().splitlines()) == 1
+
+
+def test_a_closed_pull_request_leaves_only_the_branch(workshop: Workshop) -> None:
+    """Claim, worktree and state label go; the branch and the comment tell what was."""
+    workshop.start_repository(scripted(GOOD))
+    number = workshop.open_issue("Write the file")
+    assert workshop.cdock("run", "--once").returncode == 0
+    (pull,) = workshop.pulls()
+    workshop.api("PATCH", f"/pulls/{pull['number']}", {"state": "closed"})
+    done = workshop.cdock("run", "--once")
+    assert done.returncode == 0, done.stderr
+    assert workshop.claims() == ""
+    assert not list((workshop.clone / ".cdock" / "worktrees").iterdir())
+    assert pull["head"]["ref"] in workshop.git("ls-remote", "origin")
+    assert "in-review" not in workshop.labels(number)
+    (comment,) = workshop.comments(number)
+    assert "Ended without a merge" in comment["body"]
