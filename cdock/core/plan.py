@@ -175,11 +175,33 @@ def plan(world: World, policy: Policy) -> tuple[Action, ...]:
         step
         for case, status in cases
         for step in (
-            _heartbeat(case, world)
+            _urgent(case, world, policy)
             if case.issue.number in world.paused
             else steps_for(case, status, world, policy=policy, slots=slots)
         )
     )
+
+
+def _urgent(case: Case, world: World, policy: Policy) -> tuple[Action, ...]:
+    """What cannot wait for the end of a pause."""
+    if case.claim is None or foreign(case.claim, world):
+        return ()
+    stop = _overdue(case, case.claim.task, world, policy)
+    return (stop,) if stop else _heartbeat(case, world)
+
+
+def _overdue(case: Case, task: Task, world: World, policy: Policy) -> StopRun | None:
+    """The end of a run that must not go on; it needs nobody but this machine."""
+    if (attempt := task.running) is None:
+        return None
+    if case.run and case.run.alive:
+        if case.stop_wished:
+            return StopRun(case, Role.AGENT, "somebody asked for it")
+        if world.now - attempt.started_at >= policy.time_box:
+            return StopRun(case, Role.AGENT, "its time is up")
+    if case.check and case.check.alive and _passed(case.check.started_at, world.now, policy.time_box):
+        return StopRun(case, Role.CHECK, "its time is up")
+    return None
 
 
 def _heartbeat(case: Case, world: World) -> tuple[Action, ...]:
@@ -228,6 +250,9 @@ def _next(
     case: Case, claim: Claim, status: Status, world: World, *, policy: Policy, slots: Slots
 ) -> Action | None:
     task = claim.task
+    # Before the heartbeat, which fails for as long as the forge is away.
+    if stop := _overdue(case, task, world, policy):
+        return stop
     if claim.process != world.process or _heartbeat(case, world):
         return RenewClaim(case)
     if status in (Status.DONE, Status.CANCELLED):
@@ -263,10 +288,6 @@ def _attend(case: Case, attempt: Attempt, world: World, *, policy: Policy, slots
     if run is None:
         return RecordOutcome(case, Outcome.LOST, "the run of this attempt is gone")
     if run.alive:
-        if case.stop_wished:
-            return StopRun(case, Role.AGENT, "somebody asked for it")
-        if world.now - attempt.started_at >= policy.time_box:
-            return StopRun(case, Role.AGENT, "its time is up")
         if workspace and workspace.unpushed and _due(case.pushed_at, world, policy.push_every):
             return PublishWork(case)
         harvested = case.harvest.at if case.harvest and case.harvest.run == run.name else None
@@ -287,8 +308,7 @@ def _attend(case: Case, attempt: Attempt, world: World, *, policy: Policy, slots
         if check is None:
             return StartCheck(case) if slots.run() else None
         if check.alive:
-            late = _passed(check.started_at, world.now, policy.time_box)
-            return StopRun(case, Role.CHECK, "its time is up") if late else None
+            return None
     outcome, error = outcome_of(
         attempt,
         run,

@@ -4,7 +4,7 @@ import logging
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 
-from cdock.core.actions import Action, ReleaseClaim, RenewClaim, ShowStatus
+from cdock.core.actions import Action, ReleaseClaim, RenewClaim, ShowStatus, StopRun
 from cdock.core.errors import CdockError, ClaimLost, Unavailable
 from cdock.core.model import Status, World
 from cdock.core.plan import cases_of, plan, status_of
@@ -37,12 +37,12 @@ def tick(house: House) -> tuple[Action, ...]:
 
 
 def _ready(steps: tuple[Action, ...], house: House, world: World) -> tuple[Action, ...]:
-    """The steps that were not done just now, and no heartbeat that failed just now."""
+    """The steps that were not done just now, and nothing urgent that failed just now."""
     return tuple(
         step
         for step in steps
         if not (isinstance(step, ShowStatus) and _just_shown(step, house, world))
-        if not (isinstance(step, RenewClaim) and _just_failed(step, house, world))
+        if not (isinstance(step, RenewClaim | StopRun) and _just_failed(step, house, world))
     )
 
 
