@@ -81,6 +81,8 @@ class Issue:
     open: bool = True
     labels: frozenset[str] = frozenset()
     comments: tuple[Comment, ...] = ()
+    gone: bool = False
+    """It was deleted, or moved to another repository: nothing more can be read of it or written on it."""
 
     def wears(self, label: str) -> bool:
         """Whether it has the label; the forge ignores case, and shows the spelling it knew first."""
@@ -324,5 +326,7 @@ class World:
     stops: frozenset[TaskId] = frozenset()
     only: frozenset[int] = frozenset()
     """When not empty, no other issue is newly claimed."""
+    gone: frozenset[int] = frozenset()
+    """Claimed issues that the forge has not had for a while: deleted, or moved to another repository."""
     paused: frozenset[int] = frozenset()
     """Issues whose last step failed lately: but for the heartbeat they wait, and take no room from the others."""

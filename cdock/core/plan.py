@@ -54,8 +54,25 @@ from cdock.core.policy import Labels, Policy
 def cases_of(world: World) -> tuple[Case, ...]:
     """Everything seen, sorted by issue: oldest first, so that the order is total."""
     claims = {claim.issue: claim for claim in world.claims}
-    issues = sorted(world.issues, key=lambda issue: (issue.created_at, issue.number))
+    gone = (_gone(claim) for claim in world.claims if claim.issue in world.gone)
+    issues = sorted((*world.issues, *gone), key=lambda issue: (issue.created_at, issue.number))
     return tuple(_case(issue, claims.get(issue.number), world) for issue in issues)
+
+
+def _gone(claim: Claim) -> Issue:
+    """What is left of an issue that the forge no longer has: enough to clear up after it."""
+    task = claim.task
+    return Issue(
+        number=claim.issue,
+        id=0,
+        title=task.title,
+        body="",
+        author="",
+        url="",
+        created_at=task.created_at,
+        open=False,
+        gone=True,
+    )
 
 
 def _case(issue: Issue, claim: Claim | None, world: World) -> Case:
@@ -371,6 +388,8 @@ def state_label(status: Status, labels: Labels) -> str:
 
 def _show(case: Case, task: Task, status: Status, policy: Policy) -> ShowStatus | None:
     """The update that brings labels and comment to `status`, or None when they are right."""
+    if case.issue.gone:
+        return None
     wanted = {label for label in (state_label(status, policy.labels), task.id.label) if label}
     add = frozenset(label for label in wanted if not case.issue.wears(label))
     kept = wanted | ({policy.labels.ready} if task.stopped else set())  # a person's "go on", not acted on yet

@@ -53,6 +53,10 @@ class Memory:
     stale: bool = True
     """Whether the forge has to be read again at the next look."""
     claims: dict[int, Claim] = field(default_factory=dict)
+    absent: dict[int, float] = field(default_factory=dict)
+    """Claimed issues that the forge does not show, and since when."""
+    gone: frozenset[int] = frozenset()
+    """Those of them that were absent long enough, when the forge was last read, to count as deleted."""
     readings: dict[str, tuple[int, Reading]] = field(default_factory=dict)
     """What agents said, by run, with the number of bytes it was made from."""
     harvests: dict[TaskId, Harvest] = field(default_factory=dict)

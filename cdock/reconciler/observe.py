@@ -22,6 +22,8 @@ log = logging.getLogger("cdock")
 
 TAIL = 16_384
 """Bytes of output that explain an end."""
+GONE_AFTER = 60.0
+"""Seconds for which a claimed issue must not be there to count as deleted: one wrong answer must not end its work."""
 LINE_LIMIT = 4_000_000
 """Bytes of one line of output that are read; the rest of a longer one is junk to every agent's reader."""
 
@@ -66,6 +68,7 @@ def observe(house: House, *, keep_logs: bool = True) -> World:
         pushes=tuple(house.memory.pushes.items()),
         stops=house.wishes.stops(),
         only=house.only,
+        gone=house.memory.gone,
         paused=frozenset(n for n, pause in house.memory.pauses.items() if pause.until > now),
     )
 
@@ -92,6 +95,9 @@ def _remote(house: House) -> Remote:
         return memory.remote
     memory.claims = {claim.issue: _since(memory.claims, claim, now) for claim in claims}
     memory.remote = Remote(issues=issues, helps=helps, pulls=pulls)
+    absent = memory.claims.keys() - {issue.number for issue in issues}
+    memory.absent = {number: memory.absent.get(number, now) for number in absent}
+    memory.gone = frozenset(n for n, since in memory.absent.items() if now - since >= GONE_AFTER)
     memory.read_at, memory.stale = now, False
     return memory.remote
 

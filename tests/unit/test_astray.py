@@ -74,3 +74,54 @@ def test_an_engine_that_cannot_stop_a_run_is_not_asked_without_a_pause(hub: Memo
     for _ in range(20):
         place.tick()
     assert calls == 1
+
+
+# The issue is gone
+
+
+def test_the_work_on_a_deleted_issue_is_cleared_up(hub: MemoryHub, place: Place) -> None:
+    """Otherwise its agent runs on without a time box, and its slot, container, worktree and claim stay for ever."""
+    number = working(hub, place)
+    task = hub.refs[number].task
+    kept = place.machine.commit(task.id)
+    del hub.issues[number]
+    ticks(place, seconds=180)
+    place.settle()
+    assert place.machine.runs == {}
+    assert place.machine.trees == {}
+    assert hub.refs == {}
+    assert hub.branches[task.id.branch()] == kept, "what was done is kept on its branch"
+    another = hub.open_issue("Another", labels=["agent-ready"])
+    place.settle()
+    assert another in hub.refs
+
+
+def test_one_answer_without_the_issue_ends_nothing(hub: MemoryHub, place: Place) -> None:
+    """Replicas lag behind, and an issue that was just made or moved may be missing from one of them for a moment."""
+    number = working(hub, place)
+    issue = hub.issues.pop(number)
+    ticks(place, seconds=45, every=15)
+    hub.issues[number] = issue
+    ticks(place, seconds=300)
+    assert place.machine.alive
+    assert len(hub.refs[number].task.attempts) == 1
+
+
+def test_an_outage_does_not_make_issues_count_as_deleted(hub: MemoryHub, place: Place) -> None:
+    number = working(hub, place)
+    issue = hub.issues.pop(number)
+    ticks(place, seconds=30)
+    place.faults.down.add("forge")
+    ticks(place, seconds=300)
+    place.faults.down.clear()
+    hub.issues[number] = issue
+    ticks(place, seconds=60)
+    assert place.machine.alive
+
+
+def test_a_claim_on_a_deleted_issue_is_cleared_up_after_its_holder_died(hub: MemoryHub, place: Place) -> None:
+    number = working(hub, place)
+    del hub.issues[number]
+    other = Place(hub, name="there", seed=2)
+    ticks(other, seconds=3600)
+    assert hub.refs == {}
