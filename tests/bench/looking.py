@@ -9,12 +9,14 @@ from pathlib import Path
 from cdock.core.events import Launch, RunSpec
 from cdock.core.ids import TaskId
 from cdock.core.model import Role
+from cdock.ports import Runner
 from tests.bench.ground import repository, wait_for
 from tests.bench.measure import Figure, Samples, against, growth, interleaved, timed
 from tests.docker_engine import Place, place
 from tests.git_repos import git
 
-PRINTED = 1024 * 1024
+LINE = "a line of what an agent says while it works, as long as such lines are\n"
+PRINTED = 1024 * 1024 // len(LINE) * len(LINE)
 """Bytes an agent has said by the time of the look; Claude Code's stream of a long attempt is larger."""
 
 
@@ -59,7 +61,7 @@ def look_docker(rounds: int, *, sizes: Sequence[int] = (1, 4, 8)) -> Iterator[Fi
 def _start(engine: Place, origin: Path, *, runs: int) -> tuple[str, ...]:
     """Runs that have printed and now wait."""
     runner = engine.runner()
-    says = f"yes 'a line of what an agent says while it works' | head -c {PRINTED}; exec sleep 600"
+    says = f"yes '{LINE.strip()}' | head -n {PRINTED // len(LINE)}; exec sleep 600"
     base = git(origin, "rev-parse", "main")
     tasks = [TaskId("measure", f"{number:02}{engine.short[:5]}") for number in range(runs)]
     for task in tasks:
@@ -77,5 +79,10 @@ def _start(engine: Place, origin: Path, *, runs: int) -> tuple[str, ...]:
         )
     names = tuple(task.run(1) for task in tasks)
     for name in names:
-        wait_for(f"{name} has said all", partial(runner.output, name, offset=PRINTED - 1))
+        wait_for(f"{name} has said all", partial(_all_said, runner, name))
     return names
+
+
+def _all_said(runner: Runner, name: str) -> bytes:
+    said = runner.output(name, offset=0)
+    return said if len(said) >= PRINTED else b""
