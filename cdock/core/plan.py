@@ -326,6 +326,9 @@ def _attend(case: Case, attempt: Attempt, world: World, *, policy: Policy, slots
             return StartCheck(case) if slots.run() else None
         if check.alive:
             return None
+        late = _passed(check.started_at, check.finished_at or world.now, policy.time_box)
+        if check.error and check.exit_code != 0 and not late:
+            return RecordOutcome(case, Outcome.LOST, f"the acceptance commands were ended: {check.error}")
     outcome, error = outcome_of(
         attempt,
         run,
@@ -350,7 +353,8 @@ def _wind_up(case: Case, task: Task, status: Status, world: World, policy: Polic
             return StopRun(case, run.role, "the issue is settled")
     if task.running:
         if case.run and not (case.harvest and case.harvest.run == case.run.name and case.harvest.final):
-            return HarvestWork(case, final=True)
+            # Without a worktree there is no place for the commits.
+            return HarvestWork(case, final=True) if case.workspace else PrepareWorkspace(case)
         return RecordOutcome(case, Outcome.CANCELLED, "the issue was settled meanwhile")
     if case.strays:
         return RemoveRuns(case)

@@ -68,14 +68,7 @@ def take(house: House, case: Case) -> None:
         swap(house, case, task_of(case))
         log.info("took over an expired claim", extra=about(task_of(case)))
     else:
-        label = house.policy.labels.ready
-        if not house.forge.may_start(case.issue.number, label=label):
-            raise Refused(
-                f"issue #{case.issue.number} was not labelled {label!r} by somebody with write access",
-                code="CD401",
-                tried=f"who put the label {label!r} on the issue last",
-                fix=f"let a person with write access remove the label {label!r} and add it again",
-            )
+        require_go(house, case.issue.number)
         task = _new_task(house, case)
         claim = Claim(
             issue=case.issue.number,
@@ -93,10 +86,27 @@ def take(house: House, case: Case) -> None:
     house.memory.stale = True
 
 
+def require_go(house: House, issue: int) -> None:
+    """Somebody who may write to the repository said go.
+
+    Raises:
+        Refused: the label was put on by somebody else, who may only read or sort issues.
+    """
+    label = house.policy.labels.ready
+    if not house.forge.may_start(issue, label=label):
+        raise Refused(
+            f"issue #{issue} was not labelled {label!r} by somebody with write access",
+            code="CD401",
+            tried=f"who put the label {label!r} on the issue last",
+            fix=f"let a person with write access remove the label {label!r} and add it again",
+        )
+
+
 def _new_task(house: House, case: Case) -> Task:
     remote = house.memory.remote
     labels = {label for issue in remote.issues for label in issue.labels} if remote else set()
-    labels |= {claim.task.id.label for claim in house.memory.claims.values()}
+    # Copied in one step, because others are claiming at the same time.
+    labels |= {claim.task.id.label for claim in tuple(house.memory.claims.values())}
     slug = slug_of(messages.visible(case.issue.title))
     while True:
         uuid = house.ids.uuid()
@@ -112,8 +122,9 @@ def _new_task(house: House, case: Case) -> Task:
 
 
 def release(house: House, case: Case) -> None:
-    """Delete our claim."""
+    """Delete our claim, and before it what a crash while clearing up may have left of the task's workspace."""
     claim = claim_of(case)
+    house.runner.clear(claim.task.id)
     house.claims.swap(claim.issue, expected=claim.oid, claim=None)
     house.memory.claims.pop(claim.issue, None)
     house.memory.stale = True

@@ -25,6 +25,7 @@ from cdock.core.actions import (
     StopRun,
     TakeClaim,
 )
+from cdock.core.errors import Unavailable
 from cdock.core.model import Case
 from cdock.reconciler.claiming import about, branch_of, release, seconds, swap, take, task_of
 from cdock.reconciler.house import House
@@ -87,11 +88,16 @@ def perform(step: Action, house: House) -> None:
 
 def _open_pull(house: House, case: Case) -> None:
     task = task_of(case)
-    pull = house.forge.ensure_pull(
-        head=branch_of(house, task.id),
-        title=messages.pull_title(task),
-        body=messages.pull_body(task, house.policy),
-    )
+    try:
+        pull = house.forge.ensure_pull(
+            head=branch_of(house, task.id),
+            title=messages.pull_title(task),
+            body=messages.pull_body(task, house.policy),
+        )
+    except Unavailable:
+        # Somebody may have deleted the branch since it was pushed; nobody else would push it again.
+        publish(house, case)
+        raise
     house.memory.stale = True
     log.info("pull request open", extra=about(task, text=pull.url))
 

@@ -12,7 +12,16 @@ from cdock.core.errors import CdockError, NotPermitted, Refused, Unavailable
 from cdock.core.events import Job, RunSpec
 from cdock.core.model import Attempt, Case, Harvest, Outcome, Role, RunState, Workspace
 from cdock.core.plan import earlier_answer
-from cdock.reconciler.claiming import about, branch_of, claim_of, remember, seconds, swap, task_of
+from cdock.reconciler.claiming import (
+    about,
+    branch_of,
+    claim_of,
+    remember,
+    require_go,
+    seconds,
+    swap,
+    task_of,
+)
 from cdock.reconciler.house import House
 
 log = logging.getLogger("cdock")
@@ -69,6 +78,10 @@ def start(house: House, step: StartAttempt) -> None:
         max_turns=int(settings.get("max_turns", "0")),
         settings=settings,
     )
+    # Whatever is wrong with the settings of the agent comes up here, before an attempt is on record.
+    launch = agent.resume(job) if resumed else agent.start(job)
+    if task.stopped and not answer:
+        require_go(house, case.issue.number)
     house.runner.forget_signals(task.id)
     # Written down before the start: a crash in between leaves an attempt that is seen as lost, never a second run.
     claim = swap(house, case, replace(task.with_attempt(attempt), stopped=False))
@@ -87,7 +100,7 @@ def start(house: House, step: StartAttempt) -> None:
         base=workspace.head,
         branch=branch_of(house, task.id),
         objects=house.workspaces.objects,
-        launch=agent.resume(job) if resumed else agent.start(job),
+        launch=launch,
     )
     try:
         house.runner.start(spec)

@@ -193,6 +193,18 @@ def test_a_pushed_branch_we_forgot_is_known_again(tmp_path: Path, forge: Path) -
     assert git_repos.git(forge, "rev-parse", BRANCH) == second
 
 
+def test_a_branch_that_was_deleted_on_the_forge_is_pushed_again(tmp_path: Path, forge: Path) -> None:
+    place = Place(tmp_path / "here")
+    place.prepare()
+    claims = GitClaims(place, url=f"file://{forge}")
+    claim = claim_of()
+    commit, oid = accepted(place, forge), claims.swap(42, expected="", claim=claim)
+    oid = claims.publish(expected=oid, claim=claim, branch=BRANCH, commit=commit)
+    git_repos.git(forge, "update-ref", "-d", f"refs/heads/{BRANCH}")
+    claims.publish(expected=oid, claim=claim, branch=BRANCH, commit=commit)
+    assert git_repos.git(forge, "rev-parse", BRANCH) == commit
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

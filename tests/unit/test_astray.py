@@ -1,13 +1,17 @@
 """What happens when people, outages and lagging replies come in the middle of a task."""
 
+import sys
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from cdock.core.errors import Unavailable
-from cdock.core.model import Outcome
-from cdock.testing import MemoryHub
-from tests.unit.houses import Place
+from cdock.core.errors import Misconfigured, Unavailable
+from cdock.core.events import Job, Launch
+from cdock.core.ids import TaskId
+from cdock.core.model import Outcome, PullRequest, Workspace
+from cdock.testing import MemoryAgent, MemoryForge, MemoryHub, MemoryRunner, MemoryWorkspaces
+from tests.unit.houses import POLICY, Place
 
 
 @pytest.fixture
@@ -125,3 +129,144 @@ def test_a_claim_on_a_deleted_issue_is_cleared_up_after_its_holder_died(hub: Mem
     other = Place(hub, name="there", seed=2)
     ticks(other, seconds=3600)
     assert hub.refs == {}
+
+
+# Something is taken away
+
+
+class Strict(MemoryForge):
+    """Says of a branch it does not know what the real one says: it may not have arrived yet."""
+
+    def ensure_pull(self, *, head: str, title: str, body: str) -> PullRequest:
+        if head not in self.hub.branches:
+            raise Unavailable(f"the forge does not know the branch {head} yet")
+        return super().ensure_pull(head=head, title=title, body=body)
+
+
+class Remembering(MemoryWorkspaces):
+    """Knows of the forge's branches what it pushed, as the real one does, and not what became of them."""
+
+    def list(self) -> tuple[Workspace, ...]:
+        return tuple(replace(tree, pushed=tree.head) for tree in super().list())
+
+
+def test_a_branch_that_was_deleted_before_the_pull_request_is_pushed_again(
+    hub: MemoryHub, place: Place
+) -> None:
+    number = working(hub, place)
+    task = hub.refs[number].task
+    head = place.machine.commit(task.id)
+    hub.clock.advance(25)
+    place.settle()
+    assert hub.branches.pop(task.id.branch()) == head
+    place.house.workspaces = Remembering(place.machine, place.faults)
+    place.house.forge = Strict(hub, place.faults)
+    place.machine.exit(place.run, said="done")
+    ticks(place, seconds=600)
+    assert [pull.head for pull in hub.pulls.values()] == [task.id.branch()]
+    assert hub.branches[task.id.branch()] == head
+
+
+def test_a_worktree_that_was_deleted_does_not_keep_a_closed_issue_open(hub: MemoryHub, place: Place) -> None:
+    number = working(hub, place)
+    task = hub.refs[number].task
+    kept = place.machine.commit(task.id)
+    place.machine.trees.clear()
+    hub.close(number)
+    ticks(place, seconds=600)
+    assert hub.refs == {}
+    assert hub.branches[task.id.branch()] == kept, "the agent's commits are kept all the same"
+
+
+def test_a_workspace_that_could_not_be_cleared_at_once_is_cleared_later(hub: MemoryHub, place: Place) -> None:
+    """The worktree goes first; what a crash or a fault leaves after that, nobody would look for again."""
+    number = working(hub, place)
+
+    class Faulty(MemoryRunner):
+        calls = 0
+
+        def clear(self, task: TaskId) -> None:
+            self.calls += 1
+            if self.calls == 1:
+                raise Unavailable("the engine is away")
+            super().clear(task)
+
+    place.house.runner = Faulty(place.machine, place.faults)
+    hub.close(number)
+    ticks(place, seconds=600)
+    assert hub.refs == {}
+    assert place.machine.heads == {}
+
+
+def test_acceptance_commands_that_something_else_ended_are_not_the_agents_failure(hub: MemoryHub) -> None:
+    place = Place(hub, policy=replace(POLICY, acceptance=("make test",)))
+    number = working(hub, place)
+    place.machine.commit(hub.refs[number].task.id)
+    place.machine.exit(place.run, said="done")
+    place.settle()
+    assert place.run.endswith(".check")
+    place.machine.exit(place.run, 143, error="the engine was restarted")
+    place.settle()
+    (attempt, *_) = hub.refs[number].task.attempts
+    assert attempt.outcome is Outcome.LOST
+
+
+def test_acceptance_commands_that_never_end_are_the_agents_failure(hub: MemoryHub) -> None:
+    place = Place(hub, policy=replace(POLICY, acceptance=("make test",)))
+    number = working(hub, place)
+    place.machine.commit(hub.refs[number].task.id)
+    place.machine.exit(place.run, said="done")
+    place.settle()
+    name = place.run
+    hub.clock.advance(place.policy.time_box.total_seconds())
+    place.machine.exit(name, 143, error="ended from outside")
+    place.settle()
+    assert hub.refs[number].task.attempts[0].outcome is Outcome.FAILED
+
+
+# Somebody else says go
+
+
+def test_a_stopped_task_goes_on_for_those_who_may_write_only(hub: MemoryHub, place: Place) -> None:
+    """Who may sort issues can set labels without being allowed to start anything."""
+    number = working(hub, place)
+    place.wishes.wanted.add(hub.refs[number].task.id)
+    place.settle()
+    hub.label(number, "agent-ready", by="sorter")
+    ticks(place, seconds=600)
+    assert not place.machine.alive
+    hub.unlabel(number, "agent-ready")
+    hub.label(number, "agent-ready", by="maria")
+    ticks(place, seconds=600)
+    assert place.machine.alive
+
+
+# Faults of ours
+
+
+class Scriptless(MemoryAgent):
+    def start(self, job: Job) -> Launch:
+        raise Misconfigured("the agent has no script to play")
+
+
+def test_an_agent_that_cannot_be_started_uses_up_no_attempts(hub: MemoryHub, place: Place) -> None:
+    place.house.agents = {"memory": Scriptless()}
+    number = hub.open_issue("Add login", labels=["agent-ready"])
+    ticks(place, seconds=1200)
+    assert hub.refs[number].task.attempts == ()
+
+
+def test_many_issues_claimed_side_by_side_do_not_trip_over_each_other(hub: MemoryHub) -> None:
+    """One thread remembers its claim while another looks through all claims for a name that is free."""
+    place = Place(hub, policy=replace(POLICY, max_parallel=300))
+    place.house.workers = 8
+    for _ in range(300):
+        hub.open_issue("Add login", labels=["agent-ready"])
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        place.tick()
+    finally:
+        sys.setswitchinterval(before)
+    assert len(hub.refs) == 300
+    assert place.house.memory.pauses == {}
