@@ -152,6 +152,7 @@ def run(house: House, *, once: bool = False) -> int:
         Refused: the forge will not have us; repeating would not help.
         Unavailable: with `once`, the forge could not be read at all.
     """
+    before: tuple[str, ...] = ()
     while True:
         try:
             steps = tick(house)
@@ -162,7 +163,9 @@ def run(house: House, *, once: bool = False) -> int:
             steps = ()
         if house.clock.sleep(0):
             break
-        if steps:
+        # The same again means that what was done does not show yet; a forge that lags behind must not be hammered.
+        again, before = before, tuple(str(step) for step in steps)
+        if steps and before != again:
             continue
         if once and settled(house):
             break

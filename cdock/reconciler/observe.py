@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import replace
 
-from cdock.core.errors import Unavailable
+from cdock.core.errors import Refused, Unavailable
 from cdock.core.events import Reading
 from cdock.core.model import (
     CheckResult,
@@ -33,7 +33,7 @@ def observe(house: House, *, keep_logs: bool = True) -> World:
 
     Raises:
         Unavailable: the forge cannot be read and was never read before by this process.
-        Refused: the forge says that this token may not.
+        Refused: the forge says that this token may not, and it was never read before by this process.
     """
     remote = _remote(house)
     runs = house.runner.list()
@@ -87,10 +87,16 @@ def _remote(house: House) -> Remote:
         helps = house.forge.list_helps(label=labels.help_issue, held=[c.issue for c in ours]) if ours else ()
         branches = [claim.task.id.branch(house.policy.branch_prefix) for claim in ours]
         pulls = house.forge.list_pulls(branches) if branches else ()
-    except Unavailable as error:
+    except (Unavailable, Refused) as error:
+        # After a first success a refusal is often about one thing or one moment: an issue deleted between two reads,
+        # a replica that does not know the token. Whatever it is, what runs has to be looked after.
         if memory.remote is None:
             raise
-        log.warning("forge not reachable, going on with what was last seen", extra={"error": error.message})
+        away = isinstance(error, Unavailable)
+        log.warning(
+            f"forge {'not reachable' if away else 'refuses'}, going on with what was last seen",
+            extra={"error": error.message, "fix": error.fix},
+        )
         memory.read_at, memory.stale = now, False
         return memory.remote
     memory.claims = {claim.issue: _since(memory.claims, claim, now) for claim in claims}

@@ -1,15 +1,17 @@
 """What happens when people, outages and lagging replies come in the middle of a task."""
 
 import sys
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from cdock.core.errors import Misconfigured, Unavailable
+from cdock.core.errors import Misconfigured, NotPermitted, Unavailable
 from cdock.core.events import Job, Launch
 from cdock.core.ids import TaskId
-from cdock.core.model import Outcome, PullRequest, Workspace
+from cdock.core.model import HelpIssue, Issue, Outcome, PullRequest, Workspace
+from cdock.reconciler.loop import run
 from cdock.testing import MemoryAgent, MemoryForge, MemoryHub, MemoryRunner, MemoryWorkspaces
 from tests.unit.houses import POLICY, Place
 
@@ -78,6 +80,57 @@ def test_an_engine_that_cannot_stop_a_run_is_not_asked_without_a_pause(hub: Memo
     for _ in range(20):
         place.tick()
     assert calls == 1
+
+
+def test_a_refusal_in_the_middle_leaves_what_runs_looked_after(hub: MemoryHub, place: Place) -> None:
+    """One 403 or 404 of many requests, or a token that was withdrawn, must not end the time box of an agent."""
+    number = working(hub, place)
+
+    class Refusing(MemoryForge):
+        def list_issues(self, *, ready: str, held: Collection[int]) -> tuple[Issue, ...]:
+            raise NotPermitted("github.com did not accept the token")
+
+    good, place.house.forge = place.house.forge, Refusing(hub)
+    ticks(place, seconds=place.policy.time_box.total_seconds() + 60)
+    assert not place.machine.alive
+    place.house.forge = good
+    hub.clock.advance(600)
+    place.settle()
+    assert hub.refs[number].task.attempts[0].outcome is Outcome.TIMED_OUT
+
+
+def test_a_refusal_at_the_start_is_said_at_once(hub: MemoryHub, place: Place) -> None:
+    class Refusing(MemoryForge):
+        def list_issues(self, *, ready: str, held: Collection[int]) -> tuple[Issue, ...]:
+            raise NotPermitted("github.com did not accept the token")
+
+    place.house.forge = Refusing(hub)
+    with pytest.raises(NotPermitted):
+        run(place.house)
+
+
+def test_a_forge_that_lags_behind_is_not_hammered(hub: MemoryHub, place: Place) -> None:
+    """GitHub's lists show a new issue only after a while, and a burst of requests meets its secondary limit."""
+    number = working(hub, place)
+    place.machine.exit(place.run, asks="Which port?")
+    reads = 0
+    shown_at = hub.clock.seconds + 10
+
+    class Lagging(MemoryForge):
+        def list_helps(self, *, label: str, held: Collection[int]) -> tuple[HelpIssue, ...]:
+            nonlocal reads
+            reads += 1
+            if hub.clock.seconds < shown_at:
+                assert reads < 100, "it asks without a pause"
+                return ()
+            hub.clock.ended = True
+            return super().list_helps(label=label, held=held)
+
+    place.house.forge = Lagging(hub)
+    run(place.house)
+    assert reads < 30
+    place.settle()
+    assert "needs-help" in hub.issues[number].labels
 
 
 # The issue is gone
