@@ -86,7 +86,7 @@ def test_a_step_that_fails_is_shown(recipe: Recipe) -> None:
     with pytest.raises(Refused, match="what went wrong") as caught:
         build(broken)
     assert "returned a non-zero code: 3" in str(caught.value)
-    assert "ca_bundle" in caught.value.fix
+    assert "--ca-bundle" in caught.value.fix
 
 
 @pytest.mark.docker
