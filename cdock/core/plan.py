@@ -25,7 +25,6 @@ from cdock.core.actions import (
     RemoveRuns,
     RemoveWorkspace,
     RenewClaim,
-    ShowStatus,
     StartAttempt,
     StartCheck,
     StopRun,
@@ -48,7 +47,8 @@ from cdock.core.model import (
     Task,
     World,
 )
-from cdock.core.policy import Labels, Policy
+from cdock.core.policy import Policy
+from cdock.core.showing import passing, show_status
 
 
 def cases_of(world: World) -> tuple[Case, ...]:
@@ -227,6 +227,10 @@ def _heartbeat(case: Case, world: World) -> tuple[Action, ...]:
     return (RenewClaim(case),) if due else ()
 
 
+# After these the status is another one, so showing the present one would only be noise on the issue.
+_FLEETING = (StartAttempt, RecordOutcome, AskForHelp, OpenPullRequest)
+
+
 def steps_for(
     case: Case, status: Status, world: World, *, policy: Policy, slots: Slots
 ) -> tuple[Action, ...]:
@@ -239,24 +243,13 @@ def steps_for(
         # A stale claim on a settled issue is taken over too: somebody has to clear up after its holder.
         wanted = not world.only or case.issue.number in world.only
         return (TakeClaim(case),) if wanted and slots.claim() else ()
-    show = None if _passing(claim.task, status) else _show(case, claim.task, status, policy)
+    show = None if passing(claim.task, status) else show_status(case, claim.task, status, policy)
     step = _next(case, claim, status, world, policy=policy, slots=slots)
     if isinstance(step, _FLEETING):
         return (step,)
     if isinstance(step, ReleaseClaim) and show:
         return (show,)
     return tuple(found for found in (step, show) if found)
-
-
-# After these the status is another one, so showing the present one would only be noise on the issue.
-_FLEETING = (StartAttempt, RecordOutcome, AskForHelp, OpenPullRequest)
-
-
-def _passing(task: Task, status: Status) -> bool:
-    """Whether the status lasts only until the next step: a failure until its help issue, a success until its pull."""
-    last = task.last
-    done = status is Status.CLAIMED and last is not None and last.outcome is Outcome.SUCCEEDED
-    return done or status is Status.FAILED
 
 
 def _runs(case: Case) -> tuple[Run, ...]:
@@ -375,34 +368,3 @@ def _due(since: float | None, world: World, every: timedelta) -> bool:
 
 def _passed(since: datetime | None, now: datetime, span: timedelta) -> bool:
     return since is not None and now - since >= span
-
-
-def state_label(status: Status, labels: Labels) -> str:
-    """The label that shows a status; empty for those that show none."""
-    return {
-        Status.CLAIMED: labels.in_progress,
-        Status.IN_PROGRESS: labels.in_progress,
-        Status.NEEDS_HELP: labels.needs_help,
-        Status.FAILED: labels.failed,
-        Status.IN_REVIEW: labels.in_review,
-        Status.DONE: labels.done,
-        Status.WAITING: labels.waiting,
-    }.get(status, "")
-
-
-def _show(case: Case, task: Task, status: Status, policy: Policy) -> ShowStatus | None:
-    """The update that brings labels and comment to `status`, or None when they are right."""
-    if case.issue.gone:
-        return None
-    wanted = {label for label in (state_label(status, policy.labels), task.id.label) if label}
-    add = frozenset(label for label in wanted if not case.issue.wears(label))
-    kept = wanted | ({policy.labels.ready} if task.stopped else set())  # a person's "go on", not acted on yet
-    wrong = {label.casefold() for label in policy.labels.states} - {label.casefold() for label in kept}
-    remove = frozenset(label for label in case.issue.labels if label.casefold() in wrong)
-    comment = messages.status_comment(case, task, status, policy)
-    marker = str(messages.status_marker(task))
-    there = next((c.body for c in case.issue.comments if c.mine and c.body.startswith(marker)), None)
-    same = there is not None and there.strip() == comment.strip()
-    if same and not add and not remove:
-        return None
-    return ShowStatus(case, comment, add, remove)

@@ -1,0 +1,44 @@
+"""What an issue should show of its task: one state label, the task's own, and the one comment."""
+
+from cdock.core import messages
+from cdock.core.actions import ShowStatus
+from cdock.core.model import Case, Outcome, Status, Task
+from cdock.core.policy import Labels, Policy
+
+
+def passing(task: Task, status: Status) -> bool:
+    """Whether the status lasts only until the next step: a failure until its help issue, a success until its pull."""
+    last = task.last
+    done = status is Status.CLAIMED and last is not None and last.outcome is Outcome.SUCCEEDED
+    return done or status is Status.FAILED
+
+
+def state_label(status: Status, labels: Labels) -> str:
+    """The label that shows a status; empty for those that show none."""
+    return {
+        Status.CLAIMED: labels.in_progress,
+        Status.IN_PROGRESS: labels.in_progress,
+        Status.NEEDS_HELP: labels.needs_help,
+        Status.FAILED: labels.failed,
+        Status.IN_REVIEW: labels.in_review,
+        Status.DONE: labels.done,
+        Status.WAITING: labels.waiting,
+    }.get(status, "")
+
+
+def show_status(case: Case, task: Task, status: Status, policy: Policy) -> ShowStatus | None:
+    """The update that brings labels and comment to `status`, or None when they are right."""
+    if case.issue.gone:
+        return None
+    wanted = {label for label in (state_label(status, policy.labels), task.id.label) if label}
+    add = frozenset(label for label in wanted if not case.issue.wears(label))
+    kept = wanted | ({policy.labels.ready} if task.stopped else set())  # a person's "go on", not acted on yet
+    wrong = {label.casefold() for label in policy.labels.states} - {label.casefold() for label in kept}
+    remove = frozenset(label for label in case.issue.labels if label.casefold() in wrong)
+    comment = messages.status_comment(case, task, status, policy)
+    marker = str(messages.status_marker(task))
+    there = next((c.body for c in case.issue.comments if c.mine and c.body.startswith(marker)), None)
+    same = there is not None and there.strip() == comment.strip()
+    if same and not add and not remove:
+        return None
+    return ShowStatus(case, comment, add, remove)
