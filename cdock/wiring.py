@@ -133,9 +133,11 @@ def runner(of: Site) -> "Runner":
     table = of.settings.runner
     state = of.clone.state
     if table.kind == "local":
+        from cdock.adapters.docker.modelproxy import KEYS
         from cdock.adapters.local.runner import LocalRunner
 
-        allow = (*_AGENT_VARIABLES, *table.pass_env)
+        # What an agent's own provider needs: a plain process has nobody else to give it to it.
+        allow = (*KEYS, "ANTHROPIC_BASE_URL", "IS_SANDBOX", *table.pass_env)
         return LocalRunner(state, environment=of.env, allow=allow)
     from cdock.adapters.docker.runner import DockerRunner
     from cdock.adapters.docker.walls import Limits
@@ -193,24 +195,22 @@ def _model(of: Site) -> "ModelProxy | None":
     )
 
 
-CREDENTIALS = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN")
-"""Where Claude Code's credential may be."""
-
-
 def require_credential(of: Site) -> str:
     """The variable with the agent's credential; empty for agents that need none.
 
     Raises:
         NotPermitted: there is none, or the agent would refuse to run as this user.
     """
+    from cdock.adapters.docker.modelproxy import KEYS
+
     if of.settings.agent.default != "claude":
         return ""
-    found = next((name for name in CREDENTIALS if of.env.get(name)), "")
+    found = next((name for name in KEYS if of.env.get(name)), "")
     if not found:
         raise NotPermitted(
             "claude has no credential",
             code="CD421",
-            tried=f"looking at {', '.join(CREDENTIALS)}",
+            tried=f"looking at {', '.join(KEYS)}",
             fix="set one of them, for instance CLAUDE_CODE_OAUTH_TOKEN from `claude setup-token`",
         )
     if of.settings.runner.kind == "local" and os.geteuid() == 0 and not of.env.get("IS_SANDBOX"):
@@ -221,10 +221,6 @@ def require_credential(of: Site) -> str:
             fix="run cdock as another user, or in containers; in a throw-away machine set IS_SANDBOX=1",
         )
     return found
-
-
-# What an agent's own provider needs; a plain process has nobody else to give it to it.
-_AGENT_VARIABLES = (*CREDENTIALS, "ANTHROPIC_BASE_URL", "IS_SANDBOX")
 
 
 def build(of: Site, *, only: frozenset[int] = frozenset(), max_parallel: int | None = None) -> "House":

@@ -293,7 +293,7 @@ def test_a_new_key_gets_a_new_one_and_the_old_finishes_its_answer(
 
 def test_it_ends_when_it_is_idle(proxy: ModelProxy) -> None:
     proxy.socket.parent.mkdir(parents=True)
-    command = [sys.executable, "-I", "-m", "cdock.adapters.docker.modelproxy", "--idle", "0.5"]
+    command = [sys.executable, "-I", "-m", "cdock.adapters.docker.modelserver", "--idle", "0.5"]
     command += ["--socket", str(proxy.socket), "--upstream", proxy.upstream]
     subprocess.run(command, check=True, timeout=30, env=proxy.own_environment)
     assert ask(proxy, "GET", "/v1/models")[0] == 200

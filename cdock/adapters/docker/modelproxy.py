@@ -5,26 +5,20 @@ puts the key from its own environment on each request, and outlives the poller, 
 hour without a request; whoever starts a run starts it again.
 """
 
-import argparse
 import contextlib
 import fcntl
 import hashlib
-import http.client
 import json
 import os
 import signal
 import socket
-import socketserver
-import ssl
 import subprocess
 import sys
-import threading
 import time
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 from cdock.core.errors import Misconfigured, Unavailable
@@ -37,18 +31,8 @@ KEYS = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN")
 _PATH_LIMIT = 100
 """Bytes of a socket's path; the system's limit is 108, on some systems 104."""
 _START_LIMIT = 20.0
-_UPSTREAM_LIMIT = 600
-"""Seconds of silence from the provider, and from an agent, before a connection is given up."""
-_BODY_LIMIT = 64 * 1024**2
-_CHUNK = 1 << 16
-_OAUTH_BETA = "oauth-2025-04-20"
-"""The provider takes a subscription's token only together with this word."""
 _NETWORK = ("PATH", "HOME", "LANG", "SSL_CERT_FILE", "SSL_CERT_DIR", "HTTPS_PROXY", "https_proxy", "HTTP_PROXY",
             "http_proxy", "NO_PROXY", "no_proxy")  # fmt: skip
-_OURS = frozenset({"host", "x-api-key", "authorization", "cookie", "content-length"})
-"""Headers of a request that we set, or do not pass on."""
-_HOP = frozenset({"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te",
-                  "trailer", "transfer-encoding", "upgrade"})  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -85,7 +69,7 @@ def ensure(proxy: ModelProxy) -> None:
     """
     tried = f"starting the model proxy at {proxy.socket}"
     _refuse_faulty(proxy, tried=tried)
-    wanted = _fingerprint(proxy.upstream, proxy.own_environment)
+    wanted = fingerprint(proxy.upstream, proxy.own_environment)
     deadline = time.monotonic() + _START_LIMIT
     while not (_answers(proxy.socket) and _note(proxy.lock).get("fingerprint") == wanted):
         if time.monotonic() > deadline:
@@ -128,7 +112,7 @@ def _launch(proxy: ModelProxy, *, tried: str) -> None:
     # its user, whose number need not be ours, must be able to connect.
     proxy.socket.parent.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     proxy.socket.parent.mkdir(mode=0o755, exist_ok=True)
-    command = [sys.executable, "-I", "-m", "cdock.adapters.docker.modelproxy"]
+    command = [sys.executable, "-I", "-m", "cdock.adapters.docker.modelserver"]
     try:
         done = subprocess.run(
             [*command, "--socket", str(proxy.socket), "--upstream", proxy.upstream],
@@ -146,7 +130,7 @@ def _launch(proxy: ModelProxy, *, tried: str) -> None:
         raise Unavailable(f"The model proxy at {proxy.socket} could not start: {said}", tried=tried)
 
 
-def _fingerprint(upstream: str, environment: Mapping[str, str]) -> str:
+def fingerprint(upstream: str, environment: Mapping[str, str]) -> str:
     """Equal for proxies that do the same. A key cannot be found out from it, nor is it shown to containers."""
     return hashlib.sha256(json.dumps([upstream, sorted(environment.items())]).encode()).hexdigest()
 
@@ -162,14 +146,14 @@ def _answers(path: Path) -> bool:
 
 
 def _held(path: Path) -> bool:
-    lock = _take(path)
+    lock = take_lock(path)
     if lock is None:
         return True
     os.close(lock)
     return False
 
 
-def _take(path: Path) -> int | None:
+def take_lock(path: Path) -> int | None:
     """The lock, or None when somebody holds it. It goes with the last process that has it open."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -187,231 +171,3 @@ def _note(path: Path) -> dict[str, str]:
     except (OSError, ValueError):
         return {}
     return note
-
-
-# — the process —
-
-
-def main() -> int:
-    """Start to serve the socket in a process of its own; returns when it can be connected to."""
-    parser = argparse.ArgumentParser(prog="cdock-modelproxy")
-    parser.add_argument("--socket", type=Path, required=True)
-    parser.add_argument("--upstream", required=True)
-    parser.add_argument("--idle", type=float, default=3600.0, help="seconds without a request before it ends")
-    wanted = parser.parse_args()
-    proxy = ModelProxy(socket=wanted.socket, upstream=wanted.upstream, environment=os.environ)
-    lock = _take(proxy.lock)
-    if lock is None:
-        return 0  # somebody was faster; whether that one does the same is for `ensure` to see
-    proxy.socket.unlink(missing_ok=True)
-    server = _Server(proxy)
-    os.truncate(lock, 0)
-    if os.fork():
-        os._exit(0)
-    os.setsid()
-    nothing = os.open(os.devnull, os.O_RDWR)
-    for descriptor in (0, 1, 2):
-        os.dup2(nothing, descriptor)
-    note = {"pid": str(os.getpid()), "fingerprint": _fingerprint(proxy.upstream, proxy.own_environment)}
-    os.write(lock, json.dumps(note).encode())
-    _serve(server, lock=lock, idle=wanted.idle)
-    return 0
-
-
-def _serve(server: "_Server", *, lock: int, idle: float) -> None:
-    ending = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: ending.set())
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    while not ending.wait(min(1.0, idle)):
-        if server.idle_for() >= idle:
-            break
-    server.shutdown()
-    server.server_close()
-    server.proxy.socket.unlink(missing_ok=True)
-    os.close(lock)  # a successor may start while our last answers are still on their way
-    deadline = time.monotonic() + _UPSTREAM_LIMIT
-    while server.busy and time.monotonic() < deadline:
-        time.sleep(0.1)
-
-
-class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 64
-
-    def __init__(self, proxy: ModelProxy) -> None:
-        self.proxy = proxy
-        self.headers_added = _credential(proxy.own_environment)
-        self.busy = 0
-        self._counting = threading.Lock()
-        self._since = time.monotonic()
-        super().__init__(str(proxy.socket), _Handler)
-        proxy.socket.chmod(0o666)
-
-    def idle_for(self) -> float:
-        """Seconds since the last request ended; 0 while there is one."""
-        return 0.0 if self.busy else time.monotonic() - self._since
-
-    @contextlib.contextmanager
-    def counted(self) -> Iterator[None]:
-        """A request that is being answered."""
-        with self._counting:
-            self.busy += 1
-        try:
-            yield
-        finally:
-            with self._counting:
-                self.busy -= 1
-                self._since = time.monotonic()
-
-
-def _credential(environment: Mapping[str, str]) -> dict[str, str]:
-    """The headers that carry the key."""
-    if key := environment.get("ANTHROPIC_API_KEY"):
-        return {"x-api-key": key}
-    if token := environment.get("ANTHROPIC_AUTH_TOKEN"):
-        return {"authorization": f"Bearer {token}"}
-    return {
-        "authorization": f"Bearer {environment['CLAUDE_CODE_OAUTH_TOKEN']}",
-        "anthropic-beta": _OAUTH_BETA,
-    }
-
-
-class _Unfit(Exception):
-    """A request that is not passed on."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    timeout = _UPSTREAM_LIMIT
-    server: _Server
-
-    def do_POST(self) -> None:
-        self._forward()
-
-    do_GET = do_HEAD = do_DELETE = do_PUT = do_PATCH = do_POST  # noqa: N815 - the names are the library's
-
-    def log_message(self, *_: object) -> None:
-        """Requests are the business of an agent and its provider; nothing of them is kept."""
-
-    def address_string(self) -> str:
-        return "container"
-
-    def _forward(self) -> None:
-        with self.server.counted():
-            path = urllib.parse.unquote(self.path.partition("?")[0])
-            if (path != "/" and not path.startswith("/v1/")) or ".." in path:
-                self._say(403, "permission_error", "Only the provider's /v1/ can be reached from here.")
-                return
-            try:
-                body = self._body()
-            except _Unfit as error:
-                self._say(error.status, "invalid_request_error", str(error))
-                return
-            upstream = _connection(self.server.proxy.upstream)
-            try:
-                prefix = urllib.parse.urlsplit(self.server.proxy.upstream).path.rstrip("/")
-                upstream.request(self.command, prefix + self.path, body=body, headers=self._headers())
-                answer = upstream.getresponse()
-            except (OSError, http.client.HTTPException) as error:
-                upstream.close()
-                self._say(502, "api_error", f"The model's provider cannot be reached from the host: {error}")
-                return
-            try:
-                self._answer(answer)
-            except (OSError, http.client.HTTPException):
-                # Half an answer cannot be taken back; closing tells the agent that it is not whole.
-                self.close_connection = True
-            finally:
-                upstream.close()
-
-    def _headers(self) -> dict[str, str]:
-        kept = {name.lower(): value for name, value in self.headers.items()}
-        named = {word.strip().lower() for word in kept.get("connection", "").split(",")}
-        sent = {name: value for name, value in kept.items() if name not in _OURS | _HOP | named}
-        for name, value in self.server.headers_added.items():
-            sent[name] = f"{sent[name]},{value}" if name == "anthropic-beta" and name in sent else value
-        return sent
-
-    def _body(self) -> bytes:
-        if "chunked" in self.headers.get("transfer-encoding", "").lower():
-            return self._chunked()
-        length = self.headers.get("content-length", "0")
-        if not length.isdecimal() or int(length) > _BODY_LIMIT:
-            raise _Unfit(413, f"A request may have {_BODY_LIMIT} bytes.")
-        return self.rfile.read(int(length))
-
-    def _chunked(self) -> bytes:
-        got = bytearray()
-        while True:
-            line = self.rfile.readline(1024).partition(b";")[0].strip()
-            try:
-                length = int(line, 16)
-            except ValueError as error:
-                raise _Unfit(400, "A chunk of the request has no length.") from error
-            if length < 0 or len(got) + length > _BODY_LIMIT:
-                raise _Unfit(413, f"A request may have {_BODY_LIMIT} bytes.")
-            if length == 0:
-                while self.rfile.readline(_CHUNK).strip():
-                    pass
-                return bytes(got)
-            got += self.rfile.read(length)
-            self.rfile.readline(8)
-
-    def _answer(self, answer: http.client.HTTPResponse) -> None:
-        self.send_response_only(answer.status, answer.reason)
-        for name, value in answer.getheaders():
-            if name.lower() not in _HOP:
-                self.send_header(name, value)
-        bodiless = self.command == "HEAD" or answer.status in (204, 304)
-        chunked = not bodiless and answer.getheader("content-length") is None
-        if chunked:
-            self.send_header("Transfer-Encoding", "chunked")
-        self.end_headers()
-        if bodiless:
-            return
-        # read1 gives what is there, so that each event of a stream goes on at once.
-        while chunk := answer.read1(_CHUNK):
-            self.wfile.write(b"%x\r\n%b\r\n" % (len(chunk), chunk) if chunked else chunk)
-            self.wfile.flush()
-        if chunked:
-            self.wfile.write(b"0\r\n\r\n")
-
-    def _say(self, status: int, kind: str, message: str) -> None:
-        """An answer of our own, in the shape that the provider gives its errors."""
-        body = json.dumps({"type": "error", "error": {"type": kind, "message": f"cdock: {message}"}}).encode()
-        self.close_connection = True
-        self.send_response_only(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.send_header("Connection", "close")
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
-
-
-def _connection(upstream: str) -> http.client.HTTPConnection:
-    """A connection to the upstream, through the proxy of this machine's network where there is one."""
-    address = urllib.parse.urlsplit(upstream)
-    host = address.hostname or ""
-    port = address.port or (443 if address.scheme == "https" else 80)
-    through = urllib.parse.urlsplit(urllib.request.getproxies().get(address.scheme, ""))
-    detour = bool(through.hostname) and not urllib.request.proxy_bypass(host)
-    place = (through.hostname or "", through.port or 80) if detour else (host, port)
-    connection: http.client.HTTPConnection
-    if address.scheme == "https":
-        context = ssl.create_default_context()
-        connection = http.client.HTTPSConnection(*place, timeout=_UPSTREAM_LIMIT, context=context)
-    else:
-        connection = http.client.HTTPConnection(*place, timeout=_UPSTREAM_LIMIT)
-    if detour:
-        connection.set_tunnel(host, port)
-    return connection
-
-
-if __name__ == "__main__":
-    sys.exit(main())
