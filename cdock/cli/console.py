@@ -36,7 +36,9 @@ LOOKS: dict[str, tuple[str, str]] = {
 
 def clean(text: str) -> str:
     """`text` of an agent or a stranger, fit for a terminal: one line, no control characters."""
-    return " ".join("".join(c for c in text if c.isprintable() or c.isspace()).split())
+    if not text.isprintable():
+        text = "".join(c for c in text if c.isprintable() or c.isspace())
+    return " ".join(text.split())
 
 
 def ago(seconds: float) -> str:

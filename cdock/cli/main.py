@@ -1,7 +1,7 @@
 """The `cdock` command: finds the verb, runs it, and turns errors into words and exit codes."""
 
 import contextlib
-import difflib
+import gc
 import importlib
 import os
 import sys
@@ -49,6 +49,8 @@ class LazyGroup(click.Group):
         """As click does, but a wrong verb is answered with the one that was meant."""
         name = args[0]
         if name not in VERBS and not name.startswith("-"):
+            import difflib
+
             close = difflib.get_close_matches(name, VERBS, n=1)
             hint = f" Did you mean {close[0]!r}?" if close else " `cdock --help` lists them."
             raise click.UsageError(f"no verb {name!r}.{hint}", ctx)
@@ -80,6 +82,8 @@ def cdock(ctx: click.Context, directory: str) -> None:
 
 def run(args: list[str] | None = None) -> int:
     """Run the command line; the exit code."""
+    # Most commands end before looking for garbage could pay, and reading a large mirror set it off again and again.
+    gc.set_threshold(50_000, 20, 20)
     try:
         code = cdock.main(args, prog_name="cdock", standalone_mode=False)
         return code if isinstance(code, int) else 0

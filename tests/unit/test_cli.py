@@ -1,7 +1,9 @@
 """The command line without a forge: help, speed of help, wrong words, errors."""
 
+import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -36,16 +38,31 @@ def test_help_loads_nothing_heavy(words: list[str]) -> None:
     assert done.stdout.splitlines()[-1] == "LOADED []"
 
 
-def test_status_loads_nothing_that_waits(tmp_path: object) -> None:
+def test_status_loads_nothing_that_waits(tmp_path: Path) -> None:
     program = (
         "import sys; from cdock.cli.main import run; run(['-C', sys.argv[1], 'status']);"
-        "print('LOADED', sorted({'github', 'gql', 'docker', 'git', 'pydantic', 'requests'} & set(sys.modules)))"
+        "print('LOADED', sorted({'github', 'gql', 'docker', 'git', 'pydantic', 'requests', 'rich', 'filelock'} "
+        "& set(sys.modules)))"
     )
     subprocess.run(("git", "init", "-q", str(tmp_path)), check=True, timeout=60)
+    task = {
+        "github": {"issue_number": 42, "pr_number": 43},
+        "worktree_id": "auth",
+        "short_uuid": "a7b2c8d",
+        "branch": "cdock/auth.a7b2c8d",
+        "status": "in-review",
+        "title": "Add OAuth login",
+        "attempts": {"history": []},
+    }
+    (tmp_path / ".cdock").mkdir()
+    (tmp_path / ".cdock" / "state.json").write_text(json.dumps({"version": 1, "tasks": [task]}))
+    (tmp_path / ".cdock" / "poller.lock").touch()
     done = subprocess.run(
         (sys.executable, "-c", program, str(tmp_path)), capture_output=True, text=True, timeout=60, check=True
     )
-    assert done.stdout.splitlines()[-1] == "LOADED []"
+    shown, loaded = done.stdout.splitlines()
+    assert shown == "42\tin-review\tcdock.auth.a7b2c8d\t0\tpull request #43\tAdd OAuth login"
+    assert loaded == "LOADED []"
 
 
 def test_help_names_every_verb() -> None:

@@ -1,6 +1,7 @@
 """What is kept in files survives full disks, crashes and a second process."""
 
 import errno
+import fcntl
 import json
 import os
 import subprocess
@@ -332,6 +333,14 @@ def test_one_poller_at_a_time(tmp_path: Path) -> None:
     with only_poller(tmp_path):
         assert poller_runs(tmp_path)
     assert not poller_runs(tmp_path)
+
+
+def test_two_who_ask_at_once_do_not_take_each_other_for_a_poller(tmp_path: Path) -> None:
+    with only_poller(tmp_path):
+        pass
+    with (tmp_path / "poller.lock").open("rb") as another:
+        fcntl.flock(another, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        assert not poller_runs(tmp_path)
 
 
 def test_a_killed_poller_leaves_no_lock(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """`cdock status`: every task of this clone, from the mirror alone."""
 
 import json
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,7 @@ def command(start: Path, fields: str | None) -> int:
         meta = {"poller": poller_runs(state), "isolation": mirror.get("isolation", "")}
         click.echo(json.dumps({"schema": 1, "data": data, "meta": meta}, ensure_ascii=False))
         return 0
-    _table(rows)
+    _show(rows)
     if not poller_runs(state):
         click.echo("no poller runs in this clone; start one with `cdock run`", err=True)
     return 0
@@ -99,21 +100,31 @@ def _row(task: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _show(rows: list[dict[str, Any]]) -> None:
+    if not rows:
+        click.echo("no tasks: label an issue `agent-ready`", err=True)
+    elif sys.stdout.isatty():
+        _table(rows)
+    else:
+        _lines(rows)
+
+
+def _lines(rows: list[dict[str, Any]]) -> None:
+    """For programs: a line for each task, its cells parted by tabs. Loads nothing that draws."""
+    from cdock.cli.console import clean
+
+    for_programs = (
+        (row["issue"], row["status"], row["task"], row["attempts"], _now(row), row["title"]) for row in rows
+    )
+    click.echo("\n".join("\t".join(clean(str(cell)) for cell in cells) for cells in for_programs))
+
+
 def _table(rows: list[dict[str, Any]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from cdock.cli.console import LOOKS, clean, data
+    from cdock.cli.console import LOOKS, data
 
-    if not rows:
-        click.echo("no tasks: label an issue `agent-ready`", err=True)
-        return
-    console = data()
-    if not console.is_terminal:
-        for row in rows:
-            cells = (row["issue"], row["status"], row["task"], row["attempts"], _now(row), row["title"])
-            click.echo("\t".join(clean(str(cell)) for cell in cells))
-        return
     table = Table(box=None, pad_edge=False, header_style="dim")
     for name in ("ISSUE", "STATUS", "TASK", "TRY", "NOW"):
         table.add_column(name, no_wrap=name != "NOW", overflow="ellipsis")
@@ -126,7 +137,7 @@ def _table(rows: list[dict[str, Any]]) -> None:
             Text(str(row["attempts"])),
             Text(_now(row)),
         )
-    console.print(table)
+    data().print(table)
 
 
 def _now(row: dict[str, Any]) -> str:
