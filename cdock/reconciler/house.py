@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from cdock.core.events import Reading
 from cdock.core.ids import TaskId
-from cdock.core.model import Claim, Harvest, HelpIssue, Issue, PullRequest
+from cdock.core.model import Claim, Harvest, HelpIssue, Issue, PullRequest, Status, Task
 from cdock.core.policy import Policy
 from cdock.core.secrets import redacted
 from cdock.ports import (
@@ -44,6 +44,31 @@ class Pause:
     step: str
 
 
+@dataclass(frozen=True)
+class About:
+    """All that is told of a task in the mirror and in its worktree's note."""
+
+    task: Task
+    status: Status
+    labels: frozenset[str]
+    pull: PullRequest | None
+    worktree: str
+    """Its path; empty when there is none."""
+    help: int | None
+    url: str
+    said: str
+
+
+@dataclass(frozen=True)
+class Told:
+    """How it was told: `record` in the note, once it is `noted`, and `entry` in the mirror."""
+
+    about: About
+    record: Mapping[str, object]
+    entry: Mapping[str, object]
+    noted: bool = False
+
+
 @dataclass
 class Memory:
     """Lost with the process without harm: each part is read or made again."""
@@ -66,6 +91,8 @@ class Memory:
     pauses: dict[int, Pause] = field(default_factory=dict)
     shown: dict[int, tuple[str, float]] = field(default_factory=dict)
     """What was last shown on an issue and when, so that a reader that lags behind is not written to again."""
+    told: dict[int, Told] = field(default_factory=dict)
+    """What the last tick told of each issue, so that a quiet one need not put it into words again."""
     warned: set[str] = field(default_factory=set)
     """Warnings already given: one that stays true is not repeated at every look."""
 

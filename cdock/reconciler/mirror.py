@@ -2,55 +2,78 @@
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 
 from cdock.core.errors import CdockError
 from cdock.core.ids import TaskId
-from cdock.core.model import World
+from cdock.core.model import Case, World
 from cdock.core.plan import cases_of, status_of
 from cdock.core.record import dump_record, record_of
-from cdock.reconciler.house import House
+from cdock.reconciler.house import About, House, Told
 
 log = logging.getLogger("cdock")
 
 
 def write_mirror(house: House, world: World) -> None:
     """The mirror, and the note in each worktree, say what is true now."""
-    tasks = []
+    before, house.memory.told = house.memory.told, {}
     for case in cases_of(world):
         if case.claim is None or case.claim.holder != house.me:
             continue
-        claim = house.memory.claims.get(case.issue.number)
-        task = claim.task if claim else case.claim.task
-        record = record_of(
-            task,
-            policy=house.policy,
-            status=status_of(case, world, house.policy),
-            labels=tuple(sorted(case.issue.labels)),
-            pull=case.pull,
-        )
-        dumped = dump_record(record)
-        if case.workspace:
-            _note(house, dumped, task.id)
-        extra = {
-            "worktree": case.workspace.path if case.workspace else "",
-            "help_number": case.help.number if case.help and case.help.open else None,
-            "url": case.issue.url,
-            "said": _said(house, task.id.run(task.last.number)) if task.last else "",
-        }
-        tasks.append(dumped | extra)
+        number = case.issue.number
+        about = _about(case, house, world)
+        told = before.get(number)
+        if told is None or told.about != about:
+            told = _told(about, house)
+        if not told.noted and about.worktree:
+            told = replace(told, noted=_note(house, told.record, about.task.id))
+        house.memory.told[number] = told
+    tasks = [told.entry for told in house.memory.told.values()]
     try:
         house.mirror.save({"version": 1, "isolation": house.runner.isolation, "tasks": tasks})
     except CdockError as error:
         _warn_once(house, "mirror not written", error)
 
 
-def _note(house: House, record: Mapping[str, object], task: TaskId) -> None:
+def _about(case: Case, house: House, world: World) -> About:
+    assert case.claim is not None, "asked for claimed issues only"  # noqa: S101 - for the type checker
+    claim = house.memory.claims.get(case.issue.number)
+    task = claim.task if claim else case.claim.task
+    return About(
+        task=task,
+        status=status_of(case, world, house.policy),
+        labels=case.issue.labels,
+        pull=case.pull,
+        worktree=case.workspace.path if case.workspace else "",
+        help=case.help.number if case.help and case.help.open else None,
+        url=case.issue.url,
+        said=_said(house, task.id.run(task.last.number)) if task.last else "",
+    )
+
+
+def _told(about: About, house: House) -> Told:
+    record = dump_record(
+        record_of(
+            about.task,
+            policy=house.policy,
+            status=about.status,
+            labels=tuple(sorted(about.labels)),
+            pull=about.pull,
+        )
+    )
+    extra = {"worktree": about.worktree, "help_number": about.help, "url": about.url, "said": about.said}
+    return Told(about=about, record=record, entry=record | extra)
+
+
+def _note(house: House, record: Mapping[str, object], task: TaskId) -> bool:
     """For people and other programs; the claim is what counts, so the work goes on without it."""
     try:
         house.workspaces.note(record, task=task)
     except CdockError as error:
         # An agent may have committed something of that name, and must not stop anything by it.
         _warn_once(house, "note not written", error, task=str(task))
+        return False
+    return True
 
 
 def _warn_once(house: House, sentence: str, error: CdockError, **fields: str) -> None:

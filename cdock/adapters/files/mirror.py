@@ -13,15 +13,14 @@ class FileMirror:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._last = ""
+        self._last: Mapping[str, object] = {}
 
     def save(self, record: Mapping[str, object]) -> None:
         """See `Mirror`."""
-        text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
-        if text == self._last:
+        if record == self._last:
             return
         try:
-            write_atomic(self._path, text)
+            write_atomic(self._path, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
         except OSError as error:
             raise Unavailable(
                 f"cannot write the mirror: {error.strerror}",
@@ -29,4 +28,4 @@ class FileMirror:
                 tried=f"replacing {self._path}",
                 fix="make room on the disk, or give yourself write access to the directory",
             ) from error
-        self._last = text
+        self._last = record
