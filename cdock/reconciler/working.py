@@ -37,11 +37,9 @@ def _workspace(case: Case) -> Workspace:
 
 
 def prepare(house: House, case: Case) -> None:
-    """Make the worktree, and write the commit it starts from into the claim."""
+    """Make the worktree. The commit it starts from is written down with the first attempt."""
     task = task_of(case)
     workspace = house.workspaces.ensure(task, branch=branch_of(house, task.id))
-    if task.base != workspace.base:
-        swap(house, case, replace(task, base=workspace.base))
     log.info("workspace ready", extra=about(task, text=workspace.path))
 
 
@@ -84,7 +82,7 @@ def start(house: House, step: StartAttempt) -> None:
         require_go(house, case.issue.number)
     house.runner.forget_signals(task.id)
     # Written down before the start: a crash in between leaves an attempt that is seen as lost, never a second run.
-    claim = swap(house, case, replace(task.with_attempt(attempt), stopped=False))
+    claim = swap(house, case, replace(task.with_attempt(attempt), base=workspace.base, stopped=False))
     if not answer:
         log.info("attempt starts", extra=about(task, attempt=attempt.number))
     else:
