@@ -84,6 +84,8 @@ class Memory:
     """Those of them that were absent long enough, when the forge was last read, to count as deleted."""
     readings: dict[str, tuple[int, Reading]] = field(default_factory=dict)
     """What agents said, by run, with the number of bytes it was made from."""
+    copied: dict[str, tuple[float, float]] = field(default_factory=dict)
+    """When the output of a run was last asked for, and how many seconds that took."""
     harvests: dict[TaskId, Harvest] = field(default_factory=dict)
     unread: dict[str, int] = field(default_factory=dict)
     """How often in a row the commits of an ended run could not be fetched."""

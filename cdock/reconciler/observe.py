@@ -24,6 +24,8 @@ TAIL = 16_384
 """Bytes of output that explain an end."""
 GONE_AFTER = 60.0
 """Seconds for which a claimed issue must not be there to count as deleted: one wrong answer must not end its work."""
+LOG_SHARE = 20
+"""One part in so many of the time may go into asking for the output of a living run."""
 LINE_LIMIT = 4_000_000
 """Bytes of one line of output that are read; the rest of a longer one is junk to every agent's reader."""
 
@@ -116,7 +118,13 @@ def _since(known: Mapping[int, Claim], claim: Claim, now: float) -> Claim:
 
 def _keep_log(house: House, run: Run) -> None:
     """Copy what the run printed since we last looked; what we hold says from where."""
+    began = house.clock.elapsed()
+    at, took = house.memory.copied.get(run.name, (0.0, 0.0))
+    if run.alive and began - at < took * LOG_SHARE:
+        # Asking costs an engine time for all that was ever printed, however little of it is new.
+        return
     fresh = house.runner.output(run.name, offset=house.logs.size(run.task, run.name))
+    house.memory.copied[run.name] = (began, house.clock.elapsed() - began)
     if fresh:
         house.logs.append(run.task, run.name, fresh)
 

@@ -67,6 +67,7 @@ def perform(step: Action, house: House) -> None:
                 house.runner.stop(run.name, grace=seconds(house.policy.stop_grace))
                 house.runner.remove(run.name)
                 house.memory.readings.pop(run.name, None)
+                house.memory.copied.pop(run.name, None)
         case PublishWork(case):
             publish(house, case)
         case OpenPullRequest(case):

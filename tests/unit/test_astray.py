@@ -133,6 +133,33 @@ def test_a_forge_that_lags_behind_is_not_hammered(hub: MemoryHub, place: Place) 
     assert "needs-help" in hub.issues[number].labels
 
 
+# An agent says a lot
+
+
+def test_a_long_log_takes_a_small_share_of_the_time(hub: MemoryHub, place: Place) -> None:
+    """An engine reads its whole log for every question: 50 MB took two seconds, at every look."""
+    working(hub, place)
+    asked = 0
+
+    class Slow(MemoryRunner):
+        def output(self, name: str, *, offset: int) -> bytes:
+            nonlocal asked
+            asked += 1
+            hub.clock.advance(2)
+            return super().output(name, offset=offset)
+
+    place.house.runner = Slow(place.machine, place.faults)
+    ticks(place, seconds=200, every=1)
+    assert 4 <= asked <= 8
+    place.machine.commit(place.machine.runs[place.run].run.task)
+    place.machine.exit(place.run, said="done")
+    before = asked
+    place.tick()
+    assert asked == before + 1, "the end of a run is read at once"
+    place.settle()
+    assert hub.pulls
+
+
 # The issue is gone
 
 

@@ -16,6 +16,7 @@ from cdock.adapters.docker import modelproxy, walls
 from cdock.adapters.docker.archives import packed
 from cdock.adapters.docker.engine import Engine, status_of
 from cdock.adapters.docker.modelproxy import ModelProxy
+from cdock.adapters.docker.output import printed
 from cdock.adapters.docker.seen import ATTEMPT, INSTANCE, MIRROR, ROLE, TASK, TOOL, Seen
 from cdock.adapters.docker.walls import Limits
 from cdock.adapters.rundir import Places
@@ -58,6 +59,7 @@ class DockerRunner:
         self._starting = threading.Lock()
         self._seen = Seen()
         self._lengths: dict[str, int] = {}  # of the whole output of ended runs, by container id
+        self._shortened: set[str] = set()  # containers of whose log the engine has dropped the start
 
     @property
     def isolation(self) -> str:
@@ -140,27 +142,28 @@ class DockerRunner:
     def output(self, name: str, *, offset: int) -> bytes:
         """What the run printed from byte `offset` on, as the engine kept it; empty for a run that is not there.
 
-        The engine's log is read whole: its timestamps cut long lines in two, so there is no exact place to go on from.
+        This costs the engine time for the whole log, however little of it is new.
         """
-        printed = b""
+        fresh = b""
         with self._engine.asking(f"reading the output of {name}") as api, _absent_is_fine():
             if found := self._find(api, name):
-                printed = self._printed(api, found, offset=offset)
-        return printed
+                fresh = self._printed(api, found, offset=offset)
+        return fresh
 
     def _printed(self, api: "APIClient", found: Mapping[str, Any], *, offset: int) -> bytes:
         container, ended = str(found["Id"]), not found["State"]["Running"]
         if self._lengths.get(container, offset + 1) <= offset:
             return b""
-        whole: bytes = api.logs(container, stdout=True, stderr=True, stream=False, timestamps=False)
+        fresh, length = printed(container, offset=offset, api=api)
         if ended:
-            self._lengths[container] = len(whole)
-        if offset > len(whole):
+            self._lengths[container] = length
+        if offset > length and container not in self._shortened:
+            self._shortened.add(container)
             log.warning(
                 "the engine dropped the start of a log, some output is lost",
-                extra={"run": found["Name"], "offset": offset, "length": len(whole)},
+                extra={"run": found["Name"], "offset": offset, "length": length},
             )
-        return whole[offset:]
+        return fresh
 
     def remote(self, task: TaskId) -> Remote:
         """Fetch by an upload-pack that runs in a container of its own, with the workspace read-only.
@@ -228,6 +231,7 @@ class DockerRunner:
     def _forget(self, container: str) -> None:
         self._seen.forget(container)
         self._lengths.pop(container, None)
+        self._shortened.discard(container)
 
     def _volume(self, api: "APIClient", task: str) -> dict[str, Any] | None:
         """The task's volume, if it is there and ours."""
