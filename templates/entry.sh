@@ -8,6 +8,7 @@
 #                  here we leave `stderr`, and `exit`: the code, then "stopped" when we were asked to end
 # CDOCK_STATE      what the agent itself keeps over attempts
 # CDOCK_ROLE       agent or check
+# CDOCK_COUNT      how many arguments or commands there are; files beyond are not ours
 # CDOCK_OBJECTS    read-only object store that holds CDOCK_BASE, the commit a new workspace starts from
 # CDOCK_BRANCH     the branch that is fetched from the workspace
 # CDOCK_SOCKETS    where the sockets of the host's proxies are, if there are any
@@ -86,7 +87,8 @@ keep_work() {
 
 run_agent() {
     set --
-    for file in "$CDOCK_RUN"/argv/*; do
+    while [ "$#" -lt "$CDOCK_COUNT" ]; do
+        file=$(printf '%s/argv/%04d' "$CDOCK_RUN" "$#")
         value=$(cat "$file" && printf .) # the dot keeps newlines at the end, which $(…) would drop
         set -- "$@" "${value%.}"
     done
@@ -101,8 +103,10 @@ run_agent() {
 }
 
 run_check() {
-    for file in "$CDOCK_RUN"/commands/*; do
-        command=$(cat "$file")
+    number=0
+    while [ "$number" -lt "$CDOCK_COUNT" ]; do
+        command=$(cat "$(printf '%s/commands/%04d' "$CDOCK_RUN" "$number")") || finish 70
+        number=$((number + 1))
         printf '$ %s\n' "$command"
         sh -c "$command" </dev/null 2>&1
         code=$?
@@ -113,8 +117,6 @@ run_check() {
     finish 0
 }
 
-PATH=$CDOCK_RUN/bin:$PATH
-export PATH
 mkdir -p "$CDOCK_STATE"
 if [ ! -e "$src/.git" ]; then
     make_workspace 2>&1 || fail "the workspace could not be made from $CDOCK_BASE"
@@ -124,7 +126,12 @@ cd "$src" || fail "there is no $src"
 bridge_model
 [ -z "$stopped" ] || finish 143
 case $CDOCK_ROLE in
-    agent) run_agent ;;
+    agent)
+        # Not for a check: an agent knows where its check will run, and could lay programs there.
+        PATH=$CDOCK_RUN/bin:$PATH
+        export PATH
+        run_agent
+        ;;
     check) run_check ;;
     *) fail "unknown role $CDOCK_ROLE" ;;
 esac

@@ -77,6 +77,7 @@ def environment(spec: RunSpec, places: Places) -> dict[str, str]:
         "CDOCK_RUN": places.run,
         "CDOCK_STATE": places.state,
         "CDOCK_ROLE": spec.role,
+        "CDOCK_COUNT": str(len(spec.launch.argv if spec.launch else spec.commands)),
         "CDOCK_OBJECTS": places.objects,
         "CDOCK_BASE": spec.base,
         "CDOCK_BRANCH": spec.branch,

@@ -473,6 +473,26 @@ class RealRunnerContract(RunnerContract):
             "$ git log --format=%s -1\nwork\n[exit 0]\n$ echo it is >&2 && test -f README\nit is\n[exit 0]\n"
         )
 
+    def test_what_an_agent_lays_where_its_check_will_run_decides_nothing(self, task: TaskId) -> None:
+        runner = self.runner()
+        forge = script(
+            'for next in "$CDOCK_RUN.check" "${CDOCK_RUN%.*}.2"; do '
+            "mkdir -p $next/bin $next/commands $next/argv; "
+            "printf '#!/bin/sh\\nexit 0\\n' >$next/bin/verify-it; chmod +x $next/bin/verify-it; "
+            "echo 'echo planted' >$next/commands/00001; echo 'echo planted' >$next/commands/9999; "
+            "echo planted >$next/argv/9999; done"
+        )
+        assert self.run(runner, _with_launch(self.spec(task, Program()), forge)).exit_code == 0
+        run = self.run(runner, self.check(task, "verify-it"))
+        assert run.exit_code == 127, "the program that is laid there was run"
+        again = self.run(runner, self.check(task, "true", attempt=2))
+        assert again.exit_code == 0
+        launch = Launch(argv=("sh", "-c", 'echo "$#"', "sh", "one"))
+        second = _with_launch(self.spec(task, Program(), attempt=2), launch)
+        self.run(runner, second)
+        assert runner.output(second.name, offset=0) == b"1\n"
+        assert b"planted" not in runner.output(run.name, offset=0)
+
     def test_a_check_ends_at_the_first_failure(self, task: TaskId) -> None:
         runner = self.runner()
         spec = self.check(task, "true", "echo no; exit 4", "echo never")

@@ -1,5 +1,6 @@
 """The runner of plain processes keeps the promises of `Runner`."""
 
+import json
 import os
 import subprocess
 import sys
@@ -55,6 +56,41 @@ class TestLocalRunner(RealRunnerContract):
         assert "ghp_" not in printed
         assert "OTHER=" not in printed
         assert f"HOME={os.environ['HOME']}\n" in printed
+
+    @pytest.mark.parametrize(
+        "litter",
+        [
+            "[]",
+            "[" * 50_000,
+            '{"task": 5}',
+            '{"pid": "x"}',
+            '{"pid": 1e400}',
+            '{"pid": 99999999999999999999999}',
+            '{"started": 1e300}',
+            '{"created": null}',
+            '{"role": ["agent"]}',
+            '{"name": 7}',
+        ],
+    )
+    def test_litter_of_an_agent_keeps_no_other_run_from_being_seen(self, task: TaskId, litter: str) -> None:
+        runner = self.runner()
+        spec = self.spec(task, Program())
+        self.run(runner, spec)
+        place = self.directory(task) / "attempts" / "litter"
+        place.mkdir()
+        whole = json.loads((place.parent / spec.name / "run.json").read_text()) | {"name": "litter"}
+        text = json.dumps(whole)[:-1] + "," + litter[1:] if litter.startswith("{") else litter
+        (place / "run.json").write_text(text)
+        assert [run.name for run in runner.list()] == [spec.name]
+
+    def test_a_note_that_is_no_file_is_passed_over(self, task: TaskId) -> None:
+        runner = self.runner()
+        spec = self.spec(task, Program())
+        self.run(runner, spec)
+        (self.directory(task) / "attempts" / "a" / "run.json").mkdir(parents=True)
+        (self.directory(task) / "attempts" / "b").mkdir()
+        os.mkfifo(self.directory(task) / "attempts" / "b" / "run.json")
+        assert [run.name for run in runner.list()] == [spec.name]
 
     def test_killed_from_outside_is_no_fault_of_the_agent(self, task: TaskId) -> None:
         runner = self.runner()

@@ -229,10 +229,21 @@ class LocalRunner:
 def _read_note(directory: Path) -> _Note | None:
     """The note of a run; None when there is none, or a damaged one."""
     try:
-        note = _Note(**json.loads((directory / "run.json").read_text(encoding="utf-8")))
-    except (FileNotFoundError, ValueError, TypeError):
+        note = _Note(**json.loads(_read(directory / "run.json") or ""))
+    except (ValueError, TypeError, RecursionError):
         return None
-    return note if parse_task_id(note.task) and note.role in tuple(Role) else None
+    # The directory is open to the agent, and one agent's litter must not keep the others from being seen.
+    fits = (
+        note.name == directory.name
+        and isinstance(note.task, str)
+        and parse_task_id(note.task) is not None
+        and note.role in tuple(Role)
+        and all(type(number) is int and 0 < number < 2**31 for number in (note.attempt, note.pid))
+        and all(
+            type(moment) in (int, float) and 0 <= moment < 1e11 for moment in (note.created, note.started)
+        )
+    )
+    return note if fits else None
 
 
 def _read(path: Path) -> str | None:
