@@ -26,7 +26,7 @@ BENCHMARKS: dict[str, tuple[str, int, str]] = {
     "harvest-docker": ("harvesting", 9, "fetching an agent's commits by a one-shot container"),
     "look-docker": ("looking", 9, "one look at live containers and their output"),
     "restart-local": ("restart", 5, "a new poller finds live runs of the last one"),
-    "poll": ("traffic", 3, "an idle poll: requests and GitHub points"),
+    "poll": ("traffic", 2, "an idle poll: requests and GitHub points"),
     "issue": ("traffic", 1, "one issue from label to merge: requests, points, creations, pushes"),
     "tick": ("ticks", 5, "one tick on in-memory ports, 10 to 1,000 issues"),
 }
