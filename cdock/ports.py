@@ -34,7 +34,7 @@ class Forge(Protocol):
         ...
 
     def may_start(self, issue: int, *, label: str) -> bool:
-        """Whether the person who put `label` on the issue last may write to the repository."""
+        """Whether `label` is on the issue, and the person who put it there may write to the repository."""
         ...
 
     def ensure_repository_labels(self, labels: Labels) -> tuple[str, ...]:

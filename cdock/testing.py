@@ -267,7 +267,8 @@ class MemoryForge:
     def may_start(self, issue: int, *, label: str) -> bool:
         """See `Forge`."""
         self.faults.before("forge")
-        return self.hub.labelled_by.get((issue, label.casefold()), "") in self.hub.writers
+        on = self.hub.issues[issue].wears(label)
+        return on and self.hub.labelled_by.get((issue, label.casefold()), "") in self.hub.writers
 
     def _permit(self, what: str) -> None:
         if self.hub.bot not in self.hub.writers:

@@ -198,6 +198,14 @@ class ForgeContract:
         hub.label(issue, READY, by=hub.writer)
         assert hub.forge.may_start(issue, label=READY)
 
+    def test_a_label_that_was_taken_off_again_starts_nothing(self, hub: Hub) -> None:
+        issue = hub.open_issue("Add login", by=hub.writer, labels=[READY])
+        assert hub.forge.may_start(issue, label=READY)
+        hub.unlabel(issue, READY, by=hub.writer)
+        assert not hub.forge.may_start(issue, label=READY)
+        hub.label(issue, READY, by=hub.writer)
+        assert hub.forge.may_start(issue, label=READY)
+
     # ensure_repository_labels, ensure_labels
 
     def test_repository_labels_are_made_once(self, hub: Hub) -> None:

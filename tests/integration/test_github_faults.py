@@ -478,6 +478,14 @@ def test_an_invalid_change_is_refused_with_the_reasons_on_one_line(
     assert not isinstance(caught.value, NotPermitted)
 
 
+def test_a_token_without_a_user_is_told_from_one_without_rights(script: Script, forge: GitHubForge) -> None:
+    """Tokens of Apps and of workflows may do all the rest, and would fail at every task."""
+    script.on("GET", "/user", Say(403, {"message": "Resource not accessible by integration"}))
+    with pytest.raises(NotPermitted, match="GitHub App or a workflow") as caught:
+        forge.ensure_repository_labels(Labels())
+    assert "personal access token" in caught.value.fix
+
+
 @pytest.mark.parametrize(
     "say",
     [

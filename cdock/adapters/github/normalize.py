@@ -152,11 +152,11 @@ def actor_of(row: Row) -> str:
     return _login(row.get("actor"))
 
 
-def labelled(row: Row, name: str) -> bool:
-    """Whether an event is the adding of the label `name`; GitHub ignores case in label names."""
+def labelled(row: Row, name: str, *, event: str = "labeled") -> bool:
+    """Whether an event is the adding of the label `name` (or another `event`); GitHub ignores case in label names."""
     label = row.get("label")
     return (
-        row.get("event") == "labeled"
+        row.get("event") == event
         and isinstance(label, dict)
         and _text(label, "name").casefold() == name.casefold()
     )

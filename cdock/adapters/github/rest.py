@@ -89,9 +89,13 @@ class GitHubForge:
     def may_start(self, issue: int, *, label: str) -> bool:
         """See `Forge.may_start`. A label alone proves nothing: a form can set it for anybody who opens an issue."""
         events = self._rows(f"issues/{issue}/events")
-        # Events come oldest first.
-        actors = [normalize.actor_of(row) for row in events if normalize.labelled(row, label)]
-        return bool(actors) and self._may_write(actors[-1])
+        last = None
+        for row in events:  # oldest first
+            if normalize.labelled(row, label):
+                last = row
+            elif normalize.labelled(row, label, event="unlabeled"):
+                last = None  # somebody changed their mind since the list was read
+        return last is not None and self._may_write(normalize.actor_of(last))
 
     def login(self) -> str:
         """Whose token this is."""
@@ -108,6 +112,7 @@ class GitHubForge:
 
     def ensure_repository_labels(self, labels: Labels) -> tuple[str, ...]:
         """See `Forge.ensure_repository_labels`."""
+        self._me()  # asked first: a token without a user would fail only in the middle of a task
         created = []
         for look in self._lacking(labels):
             body = {"name": look.name, "color": look.color, "description": look.description}
@@ -229,7 +234,16 @@ class GitHubForge:
 
     def _me(self) -> str:
         if not self._login:
-            self._login = self._client.read("/user").get("login", "")
+            try:
+                self._login = self._client.read("/user").get("login", "")
+            except NotPermitted as error:
+                if "integration" not in error.message:
+                    raise
+                raise NotPermitted(
+                    f"the token for {self._client.host} is one of a GitHub App or a workflow, which has no user",
+                    tried="GET /user",
+                    fix="Use a token of a user account: `gh auth login`, or a personal access token in CDOCK_TOKEN.",
+                ) from error
             if not self._login:
                 raise NotPermitted(
                     f"{self._client.host} does not say whose token this is",
