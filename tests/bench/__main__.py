@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from tests.bench.measure import Figure
+from tests.docker_engine import engine_ready
 
 Benchmark = Callable[[int], Iterator[Figure]]
 
@@ -78,6 +79,9 @@ def main() -> int:
     for name in wanted.names or BENCHMARKS:
         began, before = time.monotonic(), _load()
         print(f"\n{name}: {BENCHMARKS[name][2]}")
+        if name.endswith("-docker") and not engine_ready():
+            print("    not run: there is no Docker Engine with the agent image here")
+            continue
         for figure in benchmark(name)(wanted.rounds or BENCHMARKS[name][1]):
             missed += figure.reached is False
             _say(figure)
