@@ -31,6 +31,7 @@ from cdock.core.actions import (
     TakeClaim,
 )
 from cdock.core.attempts import not_before, outcome_of, spent
+from cdock.core.cases import cases_of
 from cdock.core.events import Ending
 from cdock.core.fingerprint import fingerprint
 from cdock.core.model import (
@@ -39,7 +40,6 @@ from cdock.core.model import (
     Case,
     Claim,
     HelpIssue,
-    Issue,
     Outcome,
     Role,
     Run,
@@ -49,57 +49,6 @@ from cdock.core.model import (
 )
 from cdock.core.policy import Policy
 from cdock.core.showing import passing, show_status
-
-
-def cases_of(world: World) -> tuple[Case, ...]:
-    """Everything seen, sorted by issue: oldest first, so that the order is total."""
-    claims = {claim.issue: claim for claim in world.claims}
-    gone = (_gone(claim) for claim in world.claims if claim.issue in world.gone)
-    issues = sorted((*world.issues, *gone), key=lambda issue: (issue.created_at, issue.number))
-    return tuple(_case(issue, claims.get(issue.number), world) for issue in issues)
-
-
-def _gone(claim: Claim) -> Issue:
-    """What is left of an issue that the forge no longer has: enough to clear up after it."""
-    task = claim.task
-    return Issue(
-        number=claim.issue,
-        id=0,
-        title=task.title,
-        body="",
-        author="",
-        url="",
-        created_at=task.created_at,
-        open=False,
-        gone=True,
-    )
-
-
-def _case(issue: Issue, claim: Claim | None, world: World) -> Case:
-    if claim is None:
-        return Case(issue=issue)
-    task = claim.task
-    runs = [run for run in world.runs if run.task == task.id]
-    running = task.running
-    current = {run.role: run for run in runs if running and run.attempt == running.number}
-    run, check = current.get(Role.AGENT), current.get(Role.CHECK)
-    helps = [found for found in world.helps if found.task == task.uuid]
-    pulls = [pull for pull in world.pulls if pull.head.endswith(task.id.name)]
-    return Case(
-        issue=issue,
-        claim=claim,
-        workspace=next((w for w in world.workspaces if w.task == task.id), None),
-        run=run,
-        check=check,
-        strays=tuple(stray for stray in runs if stray not in (run, check)),
-        harvest=dict(world.harvests).get(task.id),
-        verdict=dict(world.verdicts).get(run.name) if run else None,
-        checked=dict(world.checks).get(check.name) if check else None,
-        pull=max(pulls, key=lambda pull: pull.number, default=None),
-        help=max(helps, key=lambda found: (found.round, found.number), default=None),
-        stop_wished=task.id in world.stops,
-        pushed_at=dict(world.pushes).get(task.id),
-    )
 
 
 def foreign(claim: Claim, world: World) -> bool:

@@ -6,9 +6,10 @@ from dataclasses import replace
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cdock.core.cases import cases_of
 from cdock.core.errors import Unavailable
 from cdock.core.model import Status, World
-from cdock.core.plan import cases_of, plan, status_of
+from cdock.core.plan import plan, status_of
 from cdock.core.policy import Policy
 from cdock.reconciler.observe import observe
 from cdock.testing import Crash, MemoryHub

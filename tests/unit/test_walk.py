@@ -6,10 +6,11 @@ from datetime import timedelta
 import pytest
 
 from cdock.core.attempts import charged
+from cdock.core.cases import cases_of
 from cdock.core.errors import ClaimLost
 from cdock.core.messages import parse_marker
 from cdock.core.model import Outcome, Signals, Status
-from cdock.core.plan import cases_of, plan, status_of
+from cdock.core.plan import plan, status_of
 from cdock.core.policy import Policy
 from cdock.reconciler.observe import observe
 from cdock.reconciler.perform import perform
@@ -496,3 +497,13 @@ def test_notes_of_a_handoff_reach_the_next_agent_and_cost_nothing(hub: MemoryHub
     assert spec.launch is not None
     assert "Left: the tests in a.py:10" in spec.launch.stdin
     assert charged(hub.refs[number].task) == ()
+
+
+def test_a_branch_prefix_needs_no_slash(hub: MemoryHub) -> None:
+    place = Place(hub, policy=replace(POLICY, branch_prefix="bot-"))
+    number = ready(hub)
+    place.settle()
+    place.machine.commit(hub.refs[number].task.id)
+    place.machine.exit(place.run, said="done")
+    place.settle()
+    assert status(place, number) is Status.IN_REVIEW

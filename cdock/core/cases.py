@@ -1,0 +1,89 @@
+"""Join what was seen by issue: a case is all of it about one.
+
+Everything is looked up, nothing searched for, so that a thousand issues cost a thousand times what one does.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from typing import TypeVar
+
+from cdock.core.ids import SHORT_LENGTH
+from cdock.core.model import Case, Claim, Issue, Role, World
+
+T = TypeVar("T")
+K = TypeVar("K", bound=Hashable)
+
+
+def cases_of(world: World) -> tuple[Case, ...]:
+    """Everything seen, sorted by issue: oldest first, so that the order is total."""
+    claims = {claim.issue: claim for claim in world.claims}
+    gone = (_gone(claim) for claim in world.claims if claim.issue in world.gone)
+    issues = sorted((*world.issues, *gone), key=lambda issue: (issue.created_at, issue.number))
+    seen = _Seen(world)
+    return tuple(_case(issue, claims.get(issue.number), seen) for issue in issues)
+
+
+def _gone(claim: Claim) -> Issue:
+    """What is left of an issue that the forge no longer has: enough to clear up after it."""
+    task = claim.task
+    return Issue(
+        number=claim.issue,
+        id=0,
+        title=task.title,
+        body="",
+        author="",
+        url="",
+        created_at=task.created_at,
+        open=False,
+        gone=True,
+    )
+
+
+class _Seen:
+    """What was seen, by what it is looked up with."""
+
+    def __init__(self, world: World) -> None:
+        self.workspaces = {workspace.task: workspace for workspace in world.workspaces}
+        self.runs = _grouped(world.runs, lambda run: run.task)
+        self.helps = _grouped(world.helps, lambda found: found.task)
+        # A branch ends in the name of its task, whatever its prefix, and that in the short id.
+        self.pulls = _grouped(world.pulls, lambda pull: pull.head[-SHORT_LENGTH:])
+        self.harvests = dict(world.harvests)
+        self.verdicts = dict(world.verdicts)
+        self.checks = dict(world.checks)
+        self.pushes = dict(world.pushes)
+        self.stops = world.stops
+
+
+def _grouped(items: Iterable[T], key: Callable[[T], K]) -> Mapping[K, list[T]]:
+    groups: dict[K, list[T]] = defaultdict(list)
+    for item in items:
+        groups[key(item)].append(item)
+    return groups
+
+
+def _case(issue: Issue, claim: Claim | None, seen: _Seen) -> Case:
+    if claim is None:
+        return Case(issue=issue)
+    task = claim.task
+    runs = seen.runs.get(task.id, [])
+    running = task.running
+    current = {run.role: run for run in runs if running and run.attempt == running.number}
+    run, check = current.get(Role.AGENT), current.get(Role.CHECK)
+    pulls = [p for p in seen.pulls.get(task.id.short, []) if p.head.endswith(task.id.name)]
+    helps = seen.helps.get(task.uuid, [])
+    return Case(
+        issue=issue,
+        claim=claim,
+        workspace=seen.workspaces.get(task.id),
+        run=run,
+        check=check,
+        strays=tuple(stray for stray in runs if stray not in (run, check)),
+        harvest=seen.harvests.get(task.id),
+        verdict=seen.verdicts.get(run.name) if run else None,
+        checked=seen.checks.get(check.name) if check else None,
+        pull=max(pulls, key=lambda pull: pull.number, default=None),
+        help=max(helps, key=lambda found: (found.round, found.number), default=None),
+        stop_wished=task.id in seen.stops,
+        pushed_at=seen.pushes.get(task.id),
+    )
