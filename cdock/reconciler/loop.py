@@ -5,9 +5,10 @@ from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 
 from cdock.core.actions import Action, ReleaseClaim, RenewClaim, ShowStatus, StopRun
+from cdock.core.cases import cases_of
 from cdock.core.errors import CdockError, ClaimLost, Unavailable
 from cdock.core.model import Status, World
-from cdock.core.plan import cases_of, plan, status_of
+from cdock.core.plan import plan, status_of
 from cdock.reconciler.house import House, Pause
 from cdock.reconciler.mirror import write_mirror
 from cdock.reconciler.observe import observe

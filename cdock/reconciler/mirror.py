@@ -4,10 +4,11 @@ import logging
 from collections.abc import Mapping
 from dataclasses import replace
 
+from cdock.core.cases import cases_of
 from cdock.core.errors import CdockError
 from cdock.core.ids import TaskId
 from cdock.core.model import Case, World
-from cdock.core.plan import cases_of, status_of
+from cdock.core.plan import status_of
 from cdock.core.record import dump_record, record_of
 from cdock.reconciler.house import About, House, Told
 
