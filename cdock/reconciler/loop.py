@@ -62,7 +62,8 @@ def _picture(step: ShowStatus) -> str:
 
 
 def _perform_all(steps: list[Action], house: House) -> None:
-    """The steps of one issue, in order; the first that fails ends them and the issue pauses."""
+    """The steps of one issue, in order. After one that fails the issue pauses; what is true is shown all the same."""
+    failed = False
     for step in steps:
         try:
             perform(step, house)
@@ -71,13 +72,16 @@ def _perform_all(steps: list[Action], house: House) -> None:
             log.info("claim lost", extra={"issue": step.issue, "step": str(step), "error": error.message})
             return
         except CdockError as error:
-            _pause(house, step, error)
-            return
+            if not failed:
+                _pause(house, step, error)
+            failed = True
+            continue
         except Exception:
             # A fault of ours in one case must not stop the others; it is logged whole and tried again later.
             log.exception("step failed", extra={"issue": step.issue, "step": str(step)})
             _pause(house, step, CdockError("internal error, see the log"))
-            return
+            failed = True
+            continue
         if isinstance(step, ShowStatus):
             house.memory.shown[step.issue] = (_picture(step), house.clock.elapsed())
         if isinstance(step, ReleaseClaim):

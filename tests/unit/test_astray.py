@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from cdock.core.errors import Misconfigured, NotPermitted, Unavailable
+from cdock.core.errors import Misconfigured, NotPermitted, Refused, Unavailable
 from cdock.core.events import Job, Launch
 from cdock.core.ids import TaskId
 from cdock.core.model import HelpIssue, Issue, Outcome, PullRequest, Workspace
@@ -302,6 +302,26 @@ def test_acceptance_commands_that_never_end_are_the_agents_failure(hub: MemoryHu
     place.machine.exit(name, 143, error="ended from outside")
     place.settle()
     assert hub.refs[number].task.attempts[0].outcome is Outcome.FAILED
+
+
+def test_what_a_person_left_in_the_worktree_does_not_hide_that_the_work_is_merged(
+    hub: MemoryHub, place: Place
+) -> None:
+    number = working(hub, place)
+    place.machine.commit(hub.refs[number].task.id)
+    place.machine.exit(place.run, said="done")
+    place.settle()
+
+    class Edited(MemoryWorkspaces):
+        def remove(self, task: TaskId, *, branch: str, force: bool = False) -> None:
+            raise Refused("the worktree has changes by a person", fix="look into it")
+
+    place.house.workspaces = Edited(place.machine, place.faults)
+    hub.merge(next(iter(hub.pulls)))
+    ticks(place, seconds=120)
+    assert "done" in hub.issues[number].labels
+    assert "in-review" not in hub.issues[number].labels
+    assert place.machine.trees, "the person's changes are kept"
 
 
 # Somebody else says go
