@@ -18,11 +18,14 @@ from cdock.core.record import dump_claim, load_claim
 
 NAMESPACE = "refs/cdock/claims"
 TRIES = 4
+CONTESTED = 8
+"""Tries of a push that the forge turned down although nothing moved: somebody else holds the ref's lock just now."""
 TIMEOUT = 60.0
 LOOK = 5.0
 """Seconds for reading back after a push, even when the push took all of its time: the answer may be there."""
 _SEEN = "refs/cdock/seen"
 _PAUSE = 0.1
+_LONGEST_PAUSE = 1.6
 _FETCH_LIMIT = 64 * 1024 * 1024
 _TIDY_EVERY = 3600.0
 
@@ -130,7 +133,7 @@ class GitClaims:
         expected, new = moves[claim_ref]
         tried = f"moving {claim_ref}"
         limit = time.monotonic() + self._timeout
-        for turn in range(TRIES):
+        for turn in range(CONTESTED):
             failed = self._try_push(moves, env=env, timeout=max(1.0, limit - time.monotonic()))
             if failed is None:
                 return None
@@ -147,10 +150,10 @@ class GitClaims:
                 return seen
             # Seen twice to be absent, so that one lagging answer does not make us give up what is ours.
             gone = at == "" and bool(expected) and turn > 0
-            if gone or isinstance(failure, NotPermitted) or time.monotonic() > limit:
+            last = CONTESTED if isinstance(failure, Refused) else TRIES
+            if gone or isinstance(failure, NotPermitted) or turn + 1 >= last or time.monotonic() > limit:
                 break
-            if turn + 1 < TRIES:
-                time.sleep(_PAUSE * 2**turn)
+            time.sleep(min(_PAUSE * 2**turn, _LONGEST_PAUSE))
         if gone:
             raise ClaimLost(f"{claim_ref} was deleted", tried=tried)
         raise failure
