@@ -7,7 +7,7 @@ READY → CLAIMED → IN_PROGRESS → IN_REVIEW → DONE         any → CANCELL
 ```
 """
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from cdock.core import messages
 from cdock.core.actions import (
@@ -40,6 +40,7 @@ from cdock.core.model import (
     Case,
     Claim,
     HelpIssue,
+    Issue,
     Outcome,
     Role,
     Run,
@@ -131,13 +132,17 @@ class Slots:
         return True
 
 
+NOBODY = 0
+"""Stands for the number of an issue where none is known."""
+
+
 def plan(world: World, policy: Policy) -> tuple[Action, ...]:
     """What to do now, at most one step and one update of what is shown per issue."""
     cases = [(case, status_of(case, world, policy)) for case in cases_of(world)]
     busy = sum(status in (Status.CLAIMED, Status.IN_PROGRESS) for _, status in cases)
     alive = sum(run.alive for run in world.runs)
     slots = Slots(claims=policy.max_parallel - busy, runs=policy.max_parallel - alive)
-    return tuple(
+    steps = (
         step
         for case, status in cases
         for step in (
@@ -146,6 +151,31 @@ def plan(world: World, policy: Policy) -> tuple[Action, ...]:
             else steps_for(case, status, world, policy=policy, slots=slots)
         )
     )
+    return (*steps, *_unclaimed(world, policy))
+
+
+def _unclaimed(world: World, policy: Policy) -> tuple[Action, ...]:
+    """The end of runs whose claim somebody deleted: nobody else would keep their time box.
+
+    What they made stays where it is, for a person to look at.
+    """
+    held = {claim.task.id for claim in world.claims}
+    late = (
+        run
+        for run in world.runs
+        if run.alive and run.task not in held and _passed(run.started_at, world.now, policy.time_box)
+    )
+    return tuple(
+        StopRun(_unknown(run), run.role, "nobody holds its task any more")
+        for run in sorted(late, key=lambda run: run.name)
+    )
+
+
+def _unknown(run: Run) -> Case:
+    """A case of which there is nothing but a run."""
+    made = run.started_at or datetime.min.replace(tzinfo=UTC)
+    issue = Issue(NOBODY, id=0, title=run.name, body="", author="", url="", created_at=made, gone=True)
+    return Case(issue=issue, strays=(run,))
 
 
 def _urgent(case: Case, world: World, policy: Policy) -> tuple[Action, ...]:

@@ -119,7 +119,8 @@ def stop(house: House, case: Case, role: Role, why: str) -> None:
     every = (case.run, case.check, *case.strays)
     for run in every:
         if run and run.role is role and run.state is not RunState.EXITED:
-            log.info("stopping", extra=about(task_of(case), text=why))
+            fields = {"task": str(run.task), "issue": case.issue.number, "text": why}
+            log.info("stopping", extra=fields)
             house.runner.stop(run.name, grace=seconds(house.policy.stop_grace))
 
 

@@ -324,6 +324,29 @@ def test_what_a_person_left_in_the_worktree_does_not_hide_that_the_work_is_merge
     assert place.machine.trees, "the person's changes are kept"
 
 
+def test_a_run_whose_claim_was_deleted_is_ended_when_its_time_is_up(hub: MemoryHub, place: Place) -> None:
+    """Deleting the claim is the way to start anew; the agent of the old one would run on, in a slot, for ever."""
+    number = working(hub, place)
+    kept = place.machine.commit(hub.refs[number].task.id)
+    del hub.refs[number]
+    ticks(place, seconds=600)
+    assert place.machine.alive, "one answer without the claim ends nothing"
+    ticks(place, seconds=place.policy.time_box.total_seconds())
+    assert not place.machine.alive
+    assert kept in place.machine.heads.values(), "what it made is left for a person to look at"
+
+
+def test_many_runs_without_a_claim_are_all_ended(hub: MemoryHub) -> None:
+    place = Place(hub, policy=replace(POLICY, max_parallel=3))
+    place.house.workers = 4
+    for _ in range(3):
+        hub.open_issue("Add login", labels=["agent-ready"])
+    place.settle()
+    hub.refs.clear()
+    ticks(place, seconds=place.policy.time_box.total_seconds() + 120)
+    assert not place.machine.alive
+
+
 # Somebody else says go
 
 
