@@ -44,6 +44,7 @@ from cdock.core.model import (
     Outcome,
     Role,
     Run,
+    RunState,
     Status,
     Task,
     World,
@@ -296,6 +297,8 @@ def _attend(case: Case, attempt: Attempt, world: World, *, policy: Policy, slots
         check = case.check
         if check is None:
             return StartCheck(case) if slots.run() else None
+        if check.state is RunState.CREATED:
+            return StartCheck(case)  # a crash came between making and starting it; it has its room already
         if check.alive:
             return None
         late = _passed(check.started_at, check.finished_at or world.now, policy.time_box)

@@ -8,9 +8,9 @@ from datetime import timedelta
 import pytest
 
 from cdock.core.errors import Misconfigured, NotPermitted, Refused, Unavailable
-from cdock.core.events import Job, Launch
+from cdock.core.events import Job, Launch, RunSpec
 from cdock.core.ids import TaskId
-from cdock.core.model import HelpIssue, Issue, Outcome, PullRequest, Workspace
+from cdock.core.model import HelpIssue, Issue, Outcome, PullRequest, Run, RunState, Workspace
 from cdock.reconciler.loop import run
 from cdock.testing import MemoryAgent, MemoryForge, MemoryHub, MemoryRunner, MemoryWorkspaces
 from tests.unit.houses import POLICY, Place
@@ -289,6 +289,29 @@ def test_acceptance_commands_that_something_else_ended_are_not_the_agents_failur
     place.settle()
     (attempt, *_) = hub.refs[number].task.attempts
     assert attempt.outcome is Outcome.LOST
+
+
+def test_acceptance_commands_that_were_made_but_not_started_are_started(hub: MemoryHub) -> None:
+    """The agent is done; a crash in this moment must not make it work, and cost, once more."""
+    place = Place(hub, policy=replace(POLICY, acceptance=("make test",)))
+    number = working(hub, place)
+    place.machine.commit(hub.refs[number].task.id)
+    place.machine.exit(place.run, said="done")
+    place.settle()
+    found = place.machine.runs[place.run]
+    found.run = replace(found.run, state=RunState.CREATED, started_at=None)
+
+    class Starting(MemoryRunner):
+        def start(self, spec: RunSpec) -> Run:
+            found.run = replace(found.run, state=RunState.RUNNING)
+            return super().start(spec)
+
+    place.house.runner = Starting(place.machine, place.faults)
+    place.tick()
+    assert found.run.state is RunState.RUNNING
+    place.machine.exit(found.run.name)
+    place.settle()
+    assert hub.refs[number].task.attempts[0].outcome is Outcome.SUCCEEDED
 
 
 def test_acceptance_commands_that_never_end_are_the_agents_failure(hub: MemoryHub) -> None:
