@@ -20,6 +20,7 @@ from cdock.cli import embedded
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from cdock.core.policy import Labels
     from cdock.reconciler.house import House
 
 PERSON = "ada"
@@ -272,7 +273,7 @@ class _Stage:
                     url = self.forge.login_url(PERSON, to=f"/{REPOSITORY}/issues/{number}")
                     line = f"The agent is stuck and asks. Answer here, with a comment: {url}"
                     self.console.print(line, style="bold yellow", markup=False, soft_wrap=True)
-            if len(self._pulls()) == len(self.numbers) and self._in_review():
+            if len(self._pulls()) == len(self.numbers) and self._nothing_to_do(house.policy.labels):
                 return end()
         return None
 
@@ -280,10 +281,11 @@ class _Stage:
         pulls: list[dict[str, Any]] = self._say("GET", "/pulls?state=all")
         return pulls
 
-    def _in_review(self) -> bool:
+    def _nothing_to_do(self, labels: "Labels") -> bool:
+        """Whether no issue waits for an agent or a person; what became of the pull requests is up to people."""
         issues = [self._say("GET", f"/issues/{number}") for number in self.numbers]
-        shown = [{label["name"] for label in issue["labels"]} for issue in issues]
-        return all(labels & {"in-review", "done"} for labels in shown)
+        shown = {label["name"] for issue in issues for label in issue["labels"]}
+        return not shown & (labels.states - {labels.in_review, labels.done})
 
     def sum_up(self) -> None:
         """Say what there is now."""
