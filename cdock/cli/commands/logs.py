@@ -76,10 +76,11 @@ class _Printer:
         from cdock.core.errors import Misconfigured
         from cdock.core.events import Reading
 
+        self._raw = raw
         try:
             self._agent = None if raw else make(agent)
         except Misconfigured:
-            # An agent of a former configuration: its output is shown as it is.
+            # An agent of a former configuration: its lines are shown as they are, but cannot steer the terminal.
             self._agent = None
         self._reading = Reading()
         self._rest = b""
@@ -100,10 +101,12 @@ class _Printer:
             click.echo(text)
 
     def _lines(self, line: bytes) -> list[Any]:
-        if self._agent is None:
+        if self._raw:
             return [line]
         from cdock.cli.console import clean
 
+        if self._agent is None:
+            return [clean(line.decode("utf-8", "replace"))]
         marks = {"tool": "$ ", "error": "✗ ", "result": "= ", "note": "· "}
         self._reading, events = self._agent.read(self._reading, line.decode("utf-8", "replace"))
         return [marks.get(event.kind, "") + clean(event.text) for event in events]
