@@ -106,7 +106,6 @@ def _new_task(house: House, case: Case) -> Task:
     remote = house.memory.remote
     labels = {label for issue in remote.issues for label in issue.labels} if remote else set()
     # Copied in one step, because others are claiming at the same time.
-    # A copy is made in one go; other threads claim meanwhile.
     labels |= {claim.task.id.label for claim in house.memory.claims.copy().values()}
     slug = slug_of(messages.visible(case.issue.title))
     while True:
