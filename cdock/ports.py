@@ -49,10 +49,8 @@ class Forge(Protocol):
         """Our one comment with `marker` on the issue has this body: found and edited, or created."""
         ...
 
-    def ensure_help(
-        self, *, issue: int, marker: str, title: str, body: str, label: str, closed: bool = False
-    ) -> HelpIssue:
-        """Our one help issue with `marker` exists; with `closed`, it is closed as completed."""
+    def ensure_help(self, *, issue: int, marker: str, title: str, body: str, label: str) -> HelpIssue:
+        """Our one help issue with `marker` exists, open or closed as people left it."""
         ...
 
     def ensure_pull(self, *, head: str, title: str, body: str) -> PullRequest:

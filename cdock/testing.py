@@ -302,9 +302,7 @@ class MemoryForge:
             self.hub._edit(issue, comments=edited)
         self.faults.after()
 
-    def ensure_help(
-        self, *, issue: int, marker: str, title: str, body: str, label: str, closed: bool = False
-    ) -> HelpIssue:
+    def ensure_help(self, *, issue: int, marker: str, title: str, body: str, label: str) -> HelpIssue:
         """See `Forge`."""
         self.faults.before("forge")
         self._permit("label a help issue")
@@ -314,8 +312,6 @@ class MemoryForge:
             number = self.hub.open_issue(title, body=body, by=self.hub.bot, labels=[label])
         else:
             number = found.number
-        if closed:
-            self.hub.close(number, by=self.hub.bot)
         self.faults.after()
         made = self._help(self.hub.issues[number], [issue])
         assert made is not None, "the marker of a help issue was not understood"  # noqa: S101

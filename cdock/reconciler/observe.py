@@ -16,6 +16,7 @@ from cdock.core.model import (
     Verdict,
     World,
 )
+from cdock.ports import Agent
 from cdock.reconciler.house import House, Remote
 
 log = logging.getLogger("cdock")
@@ -131,8 +132,7 @@ def _keep_log(house: House, run: Run) -> None:
 
 def _read(house: House, run: Run, task: Task) -> Reading:
     """Fold whole new lines of the run's log; the last one of an ended run may lack its newline."""
-    attempt = next((a for a in task.attempts if a.number == run.attempt), None)
-    agent = house.agents.get(attempt.agent) if attempt else None
+    agent = _agent_of(house, run, task)
     done, reading = house.memory.readings.get(run.name, (0, Reading()))
     if agent is None:
         return reading
@@ -149,9 +149,14 @@ def _read(house: House, run: Run, task: Task) -> Reading:
     return reading
 
 
-def _verdict(house: House, run: Run, task: Task, reading: Reading) -> Verdict | None:
+def _agent_of(house: House, run: Run, task: Task) -> Agent | None:
+    """The agent of a run's attempt; None for one of a former configuration."""
     attempt = next((a for a in task.attempts if a.number == run.attempt), None)
-    agent = house.agents.get(attempt.agent) if attempt else None
+    return house.agents.get(attempt.agent) if attempt else None
+
+
+def _verdict(house: House, run: Run, task: Task, reading: Reading) -> Verdict | None:
+    agent = _agent_of(house, run, task)
     if agent is None or run.exit_code is None:
         return None
     return agent.end(reading, exit_code=run.exit_code, tail=_tail(house, run))

@@ -169,9 +169,7 @@ class GitHubForge:
             if not listed:
                 self._recent.made(key, changed)
 
-    def ensure_help(
-        self, *, issue: int, marker: str, title: str, body: str, label: str, closed: bool = False
-    ) -> HelpIssue:
+    def ensure_help(self, *, issue: int, marker: str, title: str, body: str, label: str) -> HelpIssue:
         """See `Forge.ensure_help`. The one returned comes without comments."""
         wanted = _marker(marker)
         key = ("help", issue, str(wanted))
@@ -182,8 +180,6 @@ class GitHubForge:
         if label.casefold() not in {name.casefold() for name in normalize.labels_of(row)}:
             # Without push access GitHub leaves labels out of a new issue and says nothing.
             self._add_labels(number, [label])
-        if closed and normalize.is_open(row):
-            row = self._close(number)
         found = normalize.help_from_rest(row)
         if found is None:
             raise Refused(
