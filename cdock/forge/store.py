@@ -86,7 +86,7 @@ class Store:
     def __init__(self, data_dir: Path, *, now: Callable[[], datetime] = system_now) -> None:
         """Open the directory, creating it and its tables when they are missing.
 
-        Raises ValueError when the database was written by a version with another schema.
+        Raises ValueError when the database was written by a version with a later schema.
         """
         self.data_dir = data_dir
         self.repos_root = data_dir / "repos"
@@ -171,19 +171,19 @@ class Store:
             connection.execute("BEGIN IMMEDIATE")
             try:
                 version = int(connection.execute("PRAGMA user_version").fetchone()[0])
-                if version == 0:
-                    for statement in schema.TABLES.split(";\n"):
-                        connection.execute(statement)
-                    for table, first in schema.FIRST_IDS.items():
-                        connection.execute(
-                            "INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (table, first)
-                        )
-                    connection.execute(f"PRAGMA user_version = {schema.VERSION}")
-                elif version != schema.VERSION:
+                if version > schema.VERSION:
                     raise ValueError(
-                        f"{self._path} has schema {version}, this forge reads schema {schema.VERSION}: "
+                        f"{self._path} has schema {version}, this forge reads up to {schema.VERSION}: "
                         "use the version of cdock that wrote it, or another --data directory"
                     )
+                for step in schema.STEPS[version:]:
+                    for statement in step.statements.split(";\n"):
+                        connection.execute(statement)
+                    for table, number in step.first_ids.items():
+                        connection.execute(
+                            "INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (table, number)
+                        )
+                connection.execute(f"PRAGMA user_version = {schema.VERSION}")
                 connection.execute("COMMIT")
             except BaseException:
                 connection.execute("ROLLBACK")

@@ -1,13 +1,9 @@
-"""The tables. Times are ISO 8601 text in UTC with whole seconds, so that text order is time order."""
+"""The tables of version 1: people, repositories, issues, pull requests, statuses."""
 
 from __future__ import annotations
 
 from typing import Final
 
-VERSION: Final = 1
-
-# One sequence per kind, far above every issue number and far apart: an id that is taken for a number, or for the id of
-# another kind, is then never right by chance.
 FIRST_IDS: Final = {
     "user": 11_000_000,
     "token": 13_000_000,
