@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cdock.forge import git, persons
 from cdock.forge.rest.endpoint import RestApi
+from cdock.forge.rest.rates import Rates
 from cdock.forge.store import Store
 
 _REST_ROOTS: Final = frozenset(
@@ -22,23 +23,23 @@ _REST_ROOTS: Final = frozenset(
 _HOSTS: Final = frozenset(("127.0.0.1", "localhost", "::1", "github.localhost"))
 
 
-def build_app(store: Store, *, pages: Sequence[BaseRoute]) -> ASGIApp:
-    """The forge on an open store; without `pages` it has none."""
-    rest = RestApi(store)
+def build_app(
+    store: Store,
+    *,
+    pages: Sequence[BaseRoute],
+    rates: Rates | None = None,
+    wrap: Callable[[ASGIApp], ASGIApp] | None = None,
+) -> ASGIApp:
+    """The forge on an open store; without `pages` it has none.
+
+    `wrap` puts something around everything that is addressed to the forge, such as the controls of tests.
+    """
+    rest = RestApi(store, rates or Rates())
     transport = git.GitTransport(store)
     site = Starlette(routes=[persons.avatar_route(store), *pages])
 
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await site(scope, receive, send)
-            return
-        addressed = _addressed(scope)
-        if addressed is None:
-            refusal = PlainTextResponse("This forge answers for its own addresses only.\n", status_code=403)
-            await refusal(scope, receive, send)
-            return
-        scope, host = addressed
-        path = scope["path"]
+    async def forge(scope: Scope, receive: Receive, send: Send) -> None:
+        host, path = _host(scope["headers"]), scope["path"]
         if git.PATH.fullmatch(path):
             await transport(scope, receive, send)
         elif host.startswith("api.") or _is_rest(path, scope):
@@ -49,11 +50,24 @@ def build_app(store: Store, *, pages: Sequence[BaseRoute]) -> ASGIApp:
         else:
             await site(scope, receive, send)
 
+    inner = wrap(forge) if wrap else forge
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await site(scope, receive, send)
+            return
+        addressed = _addressed(scope)
+        if addressed is None:
+            refusal = PlainTextResponse("This forge answers for its own addresses only.\n", status_code=403)
+            await refusal(scope, receive, send)
+            return
+        await inner(addressed, receive, send)
+
     return app
 
 
-def _addressed(scope: Scope) -> tuple[Scope, str] | None:
-    """The request with a plain path, and the host it is meant for; None when that is not us.
+def _addressed(scope: Scope) -> Scope | None:
+    """The request with a plain path; None when it is meant for another host.
 
     A page elsewhere that makes its own name lead here (DNS rebinding) is known by that name; ports say nothing.
     Programs with a proxy set send the whole address as target, and for a foreign one we would be an open proxy.
@@ -71,10 +85,14 @@ def _addressed(scope: Scope) -> tuple[Scope, str] | None:
             "raw_path": raw_path,
             "headers": headers,
         }
-    host = urlsplit("//" + dict(headers).get(b"host", b"").decode("latin-1")).hostname or ""
+    host = _host(headers)
     if not scope["path"].startswith("/") or not (host in _HOSTS or host.endswith(".github.localhost")):
         return None
-    return scope, host
+    return scope
+
+
+def _host(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    return urlsplit("//" + dict(headers).get(b"host", b"").decode("latin-1")).hostname or ""
 
 
 def _is_rest(path: str, scope: Scope) -> bool:

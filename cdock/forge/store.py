@@ -120,6 +120,10 @@ class Store:
                 raise
             connection.execute("COMMIT")
 
+    def now(self) -> datetime:
+        """The time of this store, which need not be the machine's."""
+        return self._now()
+
     def back_up(self) -> None:
         """Copy the database beside itself, over the copy of the last time."""
         fresh = self._path.with_name(".forge.db.backup")

@@ -12,7 +12,7 @@ from cdock.forge.domain.errors import Invalid, missing
 from cdock.forge.domain.repos import Repo
 from cdock.forge.domain.users import User
 from cdock.forge.rest.answers import BadRequest
-from cdock.forge.rest.rates import Rate
+from cdock.forge.rest.rates import Rate, Resource
 from cdock.forge.rest.urls import Urls
 from cdock.forge.store import Tx, moment_of
 
@@ -95,7 +95,7 @@ class Call:
     body: Body
     target: Repo | None
     path: str
-    rate: Rate
+    rates: Mapping[Resource, Rate]
     _associations: dict[tuple[int, int], str] = field(default_factory=dict)
 
     @property

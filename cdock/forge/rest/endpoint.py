@@ -8,7 +8,6 @@ import logging
 import re
 import secrets
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from importlib import import_module
 from typing import Final
@@ -27,7 +26,7 @@ from cdock.forge.domain.repos import Repo
 from cdock.forge.rest import routing
 from cdock.forge.rest.answers import Answer, BadRequest, refusal, refused
 from cdock.forge.rest.call import Body, Call
-from cdock.forge.rest.rates import Rate, Rates
+from cdock.forge.rest.rates import Rate, Rates, Resource, resource_of
 from cdock.forge.rest.urls import Urls, urls_of
 from cdock.forge.store import Store, Tx
 
@@ -76,9 +75,9 @@ for _module in (
 class RestApi:
     """Answers everything under `/` and `/api/v3` that GitHub's REST interface has and we know."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, rates: Rates) -> None:
         self._store = store
-        self._rates = Rates()
+        self._rates = rates
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
@@ -102,7 +101,7 @@ class RestApi:
             handles = self._store.read if asked.method == "GET" else self._store.write
             with handles() as tx:
                 login = login_of(tx, request.headers.get("authorization", ""))
-                answer = _answer(tx, asked, login, version, content, self._spend(login, 0))
+                answer = _answer(tx, asked, login, version, content, self._budgets(login))
         except (DomainError, BadRequest, BadCredentials) as error:
             answer = _refusal(error)
         except Exception:
@@ -129,13 +128,17 @@ class RestApi:
             if _unchanged(asked.headers, headers):
                 status, body = 304, b""
         free = asked.path == "/rate_limit" or (status == 304 and login is not None)
-        headers |= _rate_headers(self._spend(login, 0 if free else 1))
+        headers |= self._spend(login, 0 if free else 1, resource_of(asked.path)).headers
         if status not in {204, 304}:
             headers["Content-Type"] = answer.media
         return Response(b"" if asked.head else body, status_code=status, headers=headers)
 
-    def _spend(self, login: Login | None, cost: int) -> Rate:
-        return self._rates.spend(login.user.id if login else None, cost, now=datetime.now(UTC))
+    def _budgets(self, login: Login | None) -> dict[Resource, Rate]:
+        return self._rates.all(login.user.id if login else None, now=self._store.now())
+
+    def _spend(self, login: Login | None, cost: int, resource: Resource) -> Rate:
+        user_id = login.user.id if login else None
+        return self._rates.spend(user_id, cost, now=self._store.now(), resource=resource)
 
 
 class _Asked:
@@ -167,7 +170,14 @@ async def _content(request: Request) -> bytes | None:
     return b"".join(parts) if size <= BODY_LIMIT else None
 
 
-def _answer(tx: Tx, asked: _Asked, login: Login | None, version: str, content: bytes, rate: Rate) -> Answer:
+def _answer(
+    tx: Tx,
+    asked: _Asked,
+    login: Login | None,
+    version: str,
+    content: bytes,
+    rates: Mapping[Resource, Rate],
+) -> Answer:
     actor = login.user if login else None
     if "%00" in asked.path or "%00" in asked.query_text:
         raise BadRequest("Null characters are not allowed in a request's address")
@@ -204,7 +214,7 @@ def _answer(tx: Tx, asked: _Asked, login: Login | None, version: str, content: b
         body=Body(_parsed(content)),
         target=target,
         path=path,
-        rate=rate,
+        rates=rates,
     )
     return handler(call)
 
@@ -273,13 +283,3 @@ def _unchanged(asked: Mapping[str, str], headers: Mapping[str, str]) -> bool:
         return parsedate_to_datetime(headers["Last-Modified"]) <= parsedate_to_datetime(since)
     except (ValueError, TypeError):
         return False
-
-
-def _rate_headers(rate: Rate) -> dict[str, str]:
-    return {
-        "X-RateLimit-Limit": str(rate.limit),
-        "X-RateLimit-Remaining": str(rate.remaining),
-        "X-RateLimit-Used": str(rate.used),
-        "X-RateLimit-Reset": str(rate.reset),
-        "X-RateLimit-Resource": "core",
-    }

@@ -1,4 +1,4 @@
-"""The budget as an answer. Asking for it is free."""
+"""The budgets as an answer. Asking for them is free."""
 
 from __future__ import annotations
 
@@ -10,20 +10,11 @@ from cdock.forge.rest.routing import route
 @route("GET", "/rate_limit")
 def rate_limit(call: Call) -> Answer:
     """How much of each budget is left."""
-    core = {
-        "limit": call.rate.limit,
-        "used": call.rate.used,
-        "remaining": call.rate.remaining,
-        "reset": call.rate.reset,
+    resources = {
+        name: {"limit": rate.limit, "used": rate.used, "remaining": rate.remaining, "reset": rate.reset}
+        for name, rate in call.rates.items()
     }
-    search = {"limit": 30, "used": 0, "remaining": 30, "reset": call.rate.reset}
-    body: dict[str, object] = {
-        "resources": {
-            "core": core,
-            "search": search,
-            "graphql": core | {"used": 0, "remaining": core["limit"]},
-        }
-    }
+    body: dict[str, object] = {"resources": resources}
     if not call.lean:
-        body["rate"] = core
+        body["rate"] = resources["core"]
     return Answer(body)
