@@ -9,32 +9,50 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from cdock.core.errors import CdockError
 from cdock.core.events import Event, Job, Launch, Reading, Remote, RunSpec
 from cdock.core.ids import TaskId
-from cdock.core.model import Claim, HelpIssue, Issue, PullRequest, Run, Task, Verdict, Workspace
+from cdock.core.model import (
+    Approval,
+    Claim,
+    HelpIssue,
+    Issue,
+    Move,
+    PullRequest,
+    Run,
+    Snapshot,
+    Task,
+    Verdict,
+    Watch,
+    Workspace,
+)
+from cdock.core.outbox import Entry
 from cdock.core.policy import Labels
 
 
 class Forge(Protocol):
     """GitHub, or one like it. Reads are conditional; each write looks first and writes on difference only."""
 
-    def list_issues(self, *, ready: str, held: Collection[int]) -> tuple[Issue, ...]:
-        """Open issues labelled `ready`, and those numbered in `held` whatever their labels and state.
+    def look(self, watch: Watch, *, fresh: bool = True) -> Snapshot:
+        """Open issues labelled `watch.ready` and all else that is watched; pull requests are never among the issues.
 
-        Held issues come with their comments. Pull requests are never among them.
+        Without `fresh` the forge need not be asked again: what it showed last, with our own writes since, will do.
+        The same object is given again when nothing has changed.
         """
         ...
 
-    def list_helps(self, *, label: str, held: Collection[int]) -> tuple[HelpIssue, ...]:
-        """Help issues, open or closed, that we opened for the issues in `held`, with their comments."""
+    def approval(self, issue: int, *, label: str) -> Approval:
+        """Who put `label` on the issue, whether they may write to the repository, and what was changed after it."""
         ...
 
-    def list_pulls(self, branches: Collection[str]) -> tuple[PullRequest, ...]:
-        """The newest pull request of each of these branches, whatever its state."""
+    def acknowledge(self, comment: int) -> None:
+        """Show on a comment that it was seen: a reaction, set once however often this is called."""
         ...
 
-    def may_start(self, issue: int, *, label: str) -> bool:
-        """Whether `label` is on the issue, and the person who put it there may write to the repository."""
+    def ensure_issue(
+        self, *, marker: str, title: str, body: str, labels: Collection[str], since: datetime
+    ) -> Issue:
+        """Our one issue with `marker` exists, open or closed as people left it; it was not made before `since`."""
         ...
 
     def ensure_repository_labels(self, labels: Labels) -> tuple[str, ...]:
@@ -61,6 +79,10 @@ class Forge(Protocol):
         """The issue is closed as completed."""
         ...
 
+    def close(self) -> None:
+        """Let go of connections."""
+        ...
+
 
 class Claims(Protocol):
     """Who may work on an issue: one compare-and-swap on one ref each."""
@@ -77,8 +99,41 @@ class Claims(Protocol):
         """
         ...
 
-    def publish(self, *, expected: str, claim: Claim, branch: str, commit: str) -> str:
-        """Move claim and branch in one atomic push. Returns the claim's new commit id; raises `ClaimLost`."""
+    def publish(self, moves: Sequence[Move]) -> Mapping[int, str | CdockError]:
+        """Move many claims, each together with its branch where it names one, in as few pushes as possible.
+
+        For each issue the claim's new commit id, or the error that kept it where it was: `ClaimLost`, `Refused` when
+        the branch has other commits, `Unavailable`. A claim and its branch move both or not at all. The moves of one
+        call never make each other fail.
+        """
+        ...
+
+
+class Locks(Protocol):
+    """Issues held by one process of this machine, whatever its clone; the operating system lets go for a dead one."""
+
+    def hold(self, issue: int) -> bool:
+        """Whether this process holds the issue now, or held it before."""
+        ...
+
+    def release(self, issue: int) -> None:
+        """Let others of this machine hold it."""
+        ...
+
+
+class Outbox(Protocol):
+    """What people said while the forge was away, kept until it is delivered."""
+
+    def list(self) -> tuple[Entry, ...]:
+        """All entries that are kept, oldest first."""
+        ...
+
+    def put(self, entry: Entry) -> None:
+        """Keep the entry, in place of the one with its `op`; on disk before this returns."""
+        ...
+
+    def remove(self, op: UUID) -> None:
+        """Forget an entry; none of that name is no error."""
         ...
 
 

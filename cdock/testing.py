@@ -12,24 +12,29 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from cdock.core.errors import ClaimLost, Misconfigured, NotPermitted, Refused, Unavailable
+from cdock.core.errors import CdockError, ClaimLost, Misconfigured, NotPermitted, Refused, Unavailable
 from cdock.core.events import Ending, Event, Job, Launch, Reading, Remote, RunSpec
 from cdock.core.ids import TaskId, parse_task_id
-from cdock.core.messages import parse_marker
+from cdock.core.messages import parse_marker, speaks_for_cdock
 from cdock.core.model import (
+    Approval,
     Claim,
     Comment,
     HelpIssue,
     Issue,
+    Move,
     PullRequest,
     Role,
     Run,
     RunState,
     Signals,
+    Snapshot,
     Task,
     Verdict,
+    Watch,
     Workspace,
 )
+from cdock.core.outbox import Entry
 from cdock.core.policy import Labels
 
 START = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
@@ -112,7 +117,13 @@ class MemoryHub:
     bot: str = "cdock-bot"
     writers: set[str] = field(default_factory=lambda: {"cdock-bot", "maria"})
     issues: dict[int, Issue] = field(default_factory=dict)
-    labelled_by: dict[tuple[int, str], str] = field(default_factory=dict)
+    labelled_by: dict[tuple[int, str], tuple[str, int]] = field(default_factory=dict)
+    """Who put a label on an issue, and which of all changes that was."""
+    labelled_at: dict[tuple[int, str], datetime] = field(default_factory=dict)
+    edited_by: dict[int, tuple[str, int]] = field(default_factory=dict)
+    """Who changed the text of an issue last, and which of all changes that was."""
+    seen: set[int] = field(default_factory=set)
+    """Comments that were acknowledged."""
     spelled: dict[str, str] = field(default_factory=dict)
     """Labels as they were first written: their case makes no difference."""
     closed_by: dict[int, str] = field(default_factory=dict)
@@ -150,7 +161,18 @@ class MemoryHub:
         """Somebody puts a label on."""
         known = self.spelled.setdefault(label.casefold(), label)
         self._edit(number, labels=self.issues[number].labels | {known})
-        self.labelled_by[number, label.casefold()] = by
+        self.labelled_by[number, label.casefold()] = by, self._next()
+        self.labelled_at[number, label.casefold()] = self.clock.now()
+
+    def edit(self, number: int, *, by: str, title: str | None = None, body: str | None = None) -> None:
+        """Somebody changes the text of an issue."""
+        issue = self.issues[number]
+        self._edit(
+            number,
+            title=issue.title if title is None else title,
+            body=issue.body if body is None else body,
+        )
+        self.edited_by[number] = by, self._next()
 
     def unlabel(self, number: int, label: str) -> None:
         """Somebody takes a label off."""
@@ -164,7 +186,7 @@ class MemoryHub:
             author=by,
             body=body,
             created_at=self.clock.now(),
-            mine=by == self.bot,
+            mine=by == self.bot and speaks_for_cdock(body),
             by_writer=by in self.writers,
         )
         self._edit(number, comments=(*self.issues[number].comments, comment))
@@ -213,7 +235,7 @@ class MemoryHub:
         return False
 
     def _edit(self, number: int, **changes: Any) -> None:
-        self.issues[number] = replace(self.issues[number], **changes)
+        self.issues[number] = replace(self.issues[number], **changes, updated_at=self.clock.now())
 
 
 @dataclass
@@ -222,25 +244,27 @@ class MemoryForge:
 
     hub: MemoryHub
     faults: Faults = field(default_factory=Faults)
+    last: Snapshot = field(default_factory=Snapshot)
 
-    def list_issues(self, *, ready: str, held: Collection[int]) -> tuple[Issue, ...]:
+    def look(self, watch: Watch, *, fresh: bool = True) -> Snapshot:
         """See `Forge`."""
         self.faults.before("forge")
-        return tuple(
-            issue if issue.number in held else replace(issue, comments=())
-            for issue in self.hub.issues.values()
-            if issue.number in held or (issue.open and issue.wears(ready))
+        issues = tuple(
+            issue if number in watch.held else replace(issue, comments=())
+            for number, issue in sorted(self.hub.issues.items())
+            if number in watch.held or (issue.open and issue.wears(watch.ready))
         )
-
-    def list_helps(self, *, label: str, held: Collection[int]) -> tuple[HelpIssue, ...]:
-        """See `Forge`."""
-        self.faults.before("forge")
-        return tuple(
+        helps = tuple(
             found
             for issue in self.hub.issues.values()
-            if issue.wears(label) and issue.author == self.hub.bot
-            if (found := self._help(issue, held))
+            if issue.wears(watch.help) and issue.author == self.hub.bot
+            if (found := self._help(issue, watch.asking))
         )
+        newest = {pull.head: pull for pull in self.hub.pulls.values() if pull.head in watch.branches}
+        pulls = tuple(sorted(newest.values(), key=lambda pull: pull.number))
+        snapshot = Snapshot(issues=issues, helps=helps, pulls=pulls)
+        self.last = snapshot if snapshot != self.last else self.last
+        return self.last
 
     def _help(self, issue: Issue, held: Collection[int]) -> HelpIssue | None:
         marker = parse_marker(issue.body)
@@ -256,19 +280,31 @@ class MemoryForge:
             comments=issue.comments,
             closed_by=closer,
             closed_by_writer=closer in self.hub.writers,
+            created_at=issue.created_at,
         )
 
-    def list_pulls(self, branches: Collection[str]) -> tuple[PullRequest, ...]:
+    def approval(self, issue: int, *, label: str) -> Approval:
         """See `Forge`."""
         self.faults.before("forge")
-        newest = {pull.head: pull for pull in self.hub.pulls.values() if pull.head in branches}
-        return tuple(newest.values())
+        there = self.hub.issues[issue]
+        if not there.wears(label):
+            return Approval(digest=there.digest)
+        by, at = self.hub.labelled_by[issue, label.casefold()]
+        editor, edited = self.hub.edited_by.get(issue, ("", 0))
+        strange = edited > at and editor not in self.hub.writers
+        return Approval(
+            by=by,
+            granted=by in self.hub.writers,
+            at=self.hub.labelled_at.get((issue, label.casefold())),
+            digest=there.digest,
+            edited_by=editor if strange else "",
+        )
 
-    def may_start(self, issue: int, *, label: str) -> bool:
+    def acknowledge(self, comment: int) -> None:
         """See `Forge`."""
         self.faults.before("forge")
-        on = self.hub.issues[issue].wears(label)
-        return on and self.hub.labelled_by.get((issue, label.casefold()), "") in self.hub.writers
+        self.hub.seen.add(comment)
+        self.faults.after()
 
     def _permit(self, what: str) -> None:
         if self.hub.bot not in self.hub.writers:
@@ -301,6 +337,20 @@ class MemoryForge:
             edited = tuple(replace(c, body=body) if c is ours else c for c in comments)
             self.hub._edit(issue, comments=edited)
         self.faults.after()
+
+    def ensure_issue(
+        self, *, marker: str, title: str, body: str, labels: Collection[str], since: datetime
+    ) -> Issue:
+        """See `Forge`."""
+        self.faults.before("forge")
+        self._permit("label issues")
+        issues = self.hub.issues.values()
+        found = next((i for i in issues if i.author == self.hub.bot and i.body.startswith(marker)), None)
+        if found is None:
+            number = self.hub.open_issue(title, body=body, by=self.hub.bot, labels=tuple(labels))
+            found = self.hub.issues[number]
+        self.faults.after()
+        return found
 
     def ensure_help(self, *, issue: int, marker: str, title: str, body: str, label: str) -> HelpIssue:
         """See `Forge`."""
@@ -342,6 +392,9 @@ class MemoryForge:
         self.hub.close(issue, by=self.hub.bot)
         self.faults.after()
 
+    def close(self) -> None:
+        """See `Forge`."""
+
 
 @dataclass
 class MemoryClaims:
@@ -363,16 +416,26 @@ class MemoryClaims:
         self.faults.after()
         return oid
 
-    def publish(self, *, expected: str, claim: Claim, branch: str, commit: str) -> str:
+    def publish(self, moves: Sequence[Move]) -> Mapping[int, str | CdockError]:
         """See `Claims`."""
         self.faults.before("claims")
-        self._fence(claim.issue, expected)
-        there = self.hub.branches.get(branch)
-        if there and not self.hub.contains(commit, there):
-            raise Refused(f"{branch} has other commits on the forge", fix="look at the branch")
-        oid = self._move(claim.issue, claim)
-        self.hub.branches[branch] = commit
+        done: dict[int, str | CdockError] = {}
+        for move in moves:
+            try:
+                done[move.claim.issue] = self._publish(move)
+            except CdockError as error:
+                done[move.claim.issue] = error
         self.faults.after()
+        return done
+
+    def _publish(self, move: Move) -> str:
+        self._fence(move.claim.issue, move.claim.oid)
+        there = self.hub.branches.get(move.branch) if move.branch else None
+        if there and not self.hub.contains(move.commit, there):
+            raise Refused(f"{move.branch} has other commits on the forge", fix="look at the branch")
+        oid = self._move(move.claim.issue, move.claim)
+        if move.branch:
+            self.hub.branches[move.branch] = move.commit
         return oid
 
     def _fence(self, issue: int, expected: str) -> None:
@@ -388,6 +451,45 @@ class MemoryClaims:
         # What only means something in one process is not written down.
         self.hub.refs[issue] = replace(claim, oid=oid, seen_at=0.0)
         return oid
+
+
+@dataclass
+class MemoryLocks:
+    """See `Locks`. `held` is shared by the processes of one machine; `me` is one of them."""
+
+    me: object = field(default_factory=object)
+    held: dict[int, object] = field(default_factory=dict)
+
+    def hold(self, issue: int) -> bool:
+        """See `Locks`."""
+        return self.held.setdefault(issue, self.me) is self.me
+
+    def release(self, issue: int) -> None:
+        """See `Locks`."""
+        if self.held.get(issue) is self.me:
+            del self.held[issue]
+
+
+@dataclass
+class MemoryOutbox:
+    """See `Outbox`."""
+
+    kept: dict[UUID, Entry] = field(default_factory=dict)
+    faults: Faults = field(default_factory=Faults)
+
+    def list(self) -> tuple[Entry, ...]:
+        """See `Outbox`."""
+        return tuple(sorted(self.kept.values(), key=lambda entry: (entry.created_at, str(entry.op))))
+
+    def put(self, entry: Entry) -> None:
+        """See `Outbox`."""
+        self.faults.before("outbox")
+        self.kept[entry.op] = entry
+        self.faults.after()
+
+    def remove(self, op: UUID) -> None:
+        """See `Outbox`."""
+        self.kept.pop(op, None)
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 CdockError
 ├── Unavailable      look again later; nothing was decided (exit 5)
+│   └── Limited          the forge's quota is used up until a known time (exit 5)
 ├── ClaimLost        somebody else holds the issue now; stop working on it (exit 1)
 └── Refused          a person has to act (exit 1)
     ├── Misconfigured    a setting is wrong (exit 2)
@@ -12,6 +13,7 @@ Foreign exceptions end in their adapter, which raises one of these `from` them. 
 tried and what a person can do next; the codes are stable and listed in the documentation.
 """
 
+from datetime import datetime
 from typing import ClassVar
 
 
@@ -40,6 +42,16 @@ class Unavailable(CdockError):
 
     exit_code: ClassVar[int] = 5
     default_code: ClassVar[str] = "CD200"
+
+
+class Limited(Unavailable):
+    """A quota of the forge is used up: nothing was sent, and nothing may be before `until` (aware, in UTC)."""
+
+    default_code: ClassVar[str] = "CD220"
+
+    def __init__(self, message: str, *, until: datetime, tried: str = "", fix: str = "") -> None:
+        super().__init__(message, tried=tried, fix=fix)
+        self.until = until
 
 
 class ClaimLost(CdockError):

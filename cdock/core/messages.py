@@ -279,7 +279,17 @@ def answer_of(help_issue: HelpIssue) -> Answer | None:
 
 def is_ours(comment: Comment) -> bool:
     """Whether cdock wrote it: our account and a marker. A person may use the same account as cdock does."""
-    return comment.mine and parse_marker(comment.body) is not None
+    return comment.mine and speaks_for_cdock(comment.body)
+
+
+SAID = "said"
+"""The kind of marker on words of a person that cdock only passed on."""
+
+
+def speaks_for_cdock(text: str) -> bool:
+    """Whether a text from our own account is cdock's: it has a marker, and is not what a person said through us."""
+    marker = parse_marker(text)
+    return marker is not None and marker.kind != SAID
 
 
 def visible(text: str) -> str:

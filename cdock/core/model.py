@@ -4,6 +4,7 @@
 is a monotonic reading in seconds that means something only inside one process.
 """
 
+import hashlib
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -83,10 +84,38 @@ class Issue:
     comments: tuple[Comment, ...] = ()
     gone: bool = False
     """It was deleted, or moved to another repository: nothing more can be read of it or written on it."""
+    updated_at: datetime | None = None
+    """When it last changed, by the forge's clock."""
+
+    @property
+    def digest(self) -> str:
+        """Stands for what the issue asks for, its title and body, so that a change of them is noticed."""
+        return hashlib.sha256(f"{self.title}\0{self.body}".encode(errors="replace")).hexdigest()[:16]
 
     def wears(self, label: str) -> bool:
         """Whether it has the label; the forge ignores case, and shows the spelling it knew first."""
         return label.casefold() in {worn.casefold() for worn in self.labels}
+
+
+@dataclass(frozen=True)
+class Approval:
+    """Who said go for an issue, and for which text of it."""
+
+    by: str = ""
+    """Who put the label on last; empty when it is not on, or the account is gone."""
+    granted: bool = False
+    """Whether they may write to the repository, or are a bot that is trusted by name."""
+    at: datetime | None = None
+    """When they did, by the forge's clock."""
+    digest: str = ""
+    """The `Issue.digest` of the text at the time of asking."""
+    edited_by: str = ""
+    """Who changed the text after that without being allowed to write; empty when nobody did."""
+
+    @property
+    def holds(self) -> bool:
+        """Whether somebody who may has approved the very text that is there."""
+        return self.granted and not self.edited_by
 
 
 @dataclass(frozen=True)
@@ -110,6 +139,7 @@ class HelpIssue:
     comments: tuple[Comment, ...] = ()
     closed_by: str = ""
     closed_by_writer: bool = False
+    created_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -150,7 +180,7 @@ class Task:
     """Our work on one issue.
 
     `base` is the commit the branch starts from, `round` counts answers from 1, `stopped` says that a person stopped
-    it and nobody has said go since.
+    it and nobody has said go since, `paused` that no further attempt starts until a person resumes it.
     """
 
     id: TaskId
@@ -162,6 +192,19 @@ class Task:
     round: int = 1
     attempts: tuple[Attempt, ...] = ()
     stopped: bool = False
+    paused: bool = False
+    approved: str = ""
+    """The `Issue.digest` that a person with write access approved; empty in claims of older versions."""
+    disputed: str = ""
+    """The `Issue.digest` that they were asked to approve again."""
+    heard: int = 0
+    """The id of the last command that was obeyed or refused: comments up to it are settled."""
+    approved_at: datetime | None = None
+    """When the approval was given, by the forge's clock; commands before it are not for this task."""
+    budget: int = 0
+    """Attempts of one round that a person allowed; 0 leaves it to the policy."""
+    agent: str = ""
+    """The agent that a person asked for; empty means the configured one."""
 
     @property
     def last(self) -> Attempt | None:
@@ -198,6 +241,38 @@ class Claim:
     task: Task
     seen_at: float = 0.0
     machine: str = ""
+
+
+@dataclass(frozen=True)
+class Move:
+    """A claim to be moved from the commit `claim.oid`; where it names a `branch`, that goes to `commit` with it."""
+
+    claim: Claim
+    branch: str = ""
+    commit: str = ""
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What is looked for on the forge: labels by name, issues by number, branches by name."""
+
+    ready: str
+    help: str
+    held: frozenset[int] = frozenset()
+    """Issues that are wanted whatever their state and labels, with their comments."""
+    asking: frozenset[int] = frozenset()
+    """Those of them whose help issues are wanted."""
+    branches: frozenset[str] = frozenset()
+    """Branches whose pull requests are wanted."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What a forge shows of a `Watch`, each kind sorted by number."""
+
+    issues: tuple[Issue, ...] = ()
+    helps: tuple[HelpIssue, ...] = ()
+    pulls: tuple[PullRequest, ...] = ()
 
 
 @dataclass(frozen=True)

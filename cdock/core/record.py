@@ -91,6 +91,13 @@ class TaskRecord(_Stored):
     sub_worktrees: tuple[str, ...] = ()
     status: str = ""
     stopped: bool = False
+    paused: bool = False
+    approved: str = ""
+    approved_at: AwareDatetime | None = None
+    disputed: str = ""
+    heard: int = 0
+    budget: int = 0
+    agent: str = ""
     attempts: AttemptsRecord = AttemptsRecord()
     timing: TimingRecord = TimingRecord()
 
@@ -134,6 +141,13 @@ def record_of(
         github=GitHubRecord(issue_number=task.issue, pr_number=pull.number if pull else None, labels=labels),
         status=status.value if status else "",
         stopped=task.stopped,
+        paused=task.paused,
+        approved=task.approved,
+        approved_at=task.approved_at,
+        disputed=task.disputed,
+        heard=task.heard,
+        budget=task.budget,
+        agent=task.agent,
         attempts=AttemptsRecord(
             current=len(same),
             max=policy.tries,
@@ -170,6 +184,13 @@ def task_of(record: TaskRecord) -> Task:
         base=record.base,
         round=record.attempts.round,
         stopped=record.stopped,
+        paused=record.paused,
+        approved=record.approved,
+        approved_at=record.approved_at,
+        disputed=record.disputed,
+        heard=record.heard,
+        budget=record.budget,
+        agent=record.agent,
         attempts=tuple(Attempt(**dict(a)) for a in record.attempts.history),
     )
 

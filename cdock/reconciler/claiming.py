@@ -93,7 +93,7 @@ def require_go(house: House, issue: int) -> None:
         Refused: the label was put on by somebody else, who may only read or sort issues.
     """
     label = house.policy.labels.ready
-    if not house.forge.may_start(issue, label=label):
+    if not house.forge.approval(issue, label=label).holds:
         raise Refused(
             f"issue #{issue} was not labelled {label!r} by somebody with write access",
             code="CD401",
@@ -103,8 +103,8 @@ def require_go(house: House, issue: int) -> None:
 
 
 def _new_task(house: House, case: Case) -> Task:
-    remote = house.memory.remote
-    labels = {label for issue in remote.issues for label in issue.labels} if remote else set()
+    shown = house.memory.snapshot
+    labels = {label for issue in shown.issues for label in issue.labels} if shown else set()
     # Copied in one step, because others are claiming at the same time.
     labels |= {claim.task.id.label for claim in house.memory.claims.copy().values()}
     slug = slug_of(messages.visible(case.issue.title))

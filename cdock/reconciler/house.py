@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from cdock.core.events import Reading
 from cdock.core.ids import TaskId
-from cdock.core.model import Claim, Harvest, HelpIssue, Issue, PullRequest, Status, Task
+from cdock.core.model import Claim, Harvest, PullRequest, Snapshot, Status, Task
 from cdock.core.policy import Policy
 from cdock.core.secrets import redacted
 from cdock.ports import (
@@ -21,15 +21,6 @@ from cdock.ports import (
     Wishes,
     Workspaces,
 )
-
-
-@dataclass(frozen=True)
-class Remote:
-    """What the forge and its git said when they were last asked."""
-
-    issues: tuple[Issue, ...] = ()
-    helps: tuple[HelpIssue, ...] = ()
-    pulls: tuple[PullRequest, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -73,7 +64,8 @@ class Told:
 class Memory:
     """Lost with the process without harm: each part is read or made again."""
 
-    remote: Remote | None = None
+    snapshot: Snapshot | None = None
+    """What the forge showed when it was last looked at."""
     read_at: float = 0.0
     stale: bool = True
     """Whether the forge has to be read again at the next look."""

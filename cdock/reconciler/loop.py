@@ -162,7 +162,7 @@ def run(house: House, *, once: bool = False) -> int:
         try:
             steps = tick(house)
         except Unavailable as error:
-            if once and house.memory.remote is None:
+            if once and house.memory.snapshot is None:
                 raise
             log.warning("cannot look now", extra={"error": error.message, "fix": error.fix})
             steps = ()

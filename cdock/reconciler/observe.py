@@ -12,12 +12,14 @@ from cdock.core.model import (
     Role,
     Run,
     RunState,
+    Snapshot,
     Task,
     Verdict,
+    Watch,
     World,
 )
 from cdock.ports import Agent
-from cdock.reconciler.house import House, Remote
+from cdock.reconciler.house import House
 
 log = logging.getLogger("cdock")
 
@@ -38,7 +40,7 @@ def observe(house: House, *, keep_logs: bool = True) -> World:
         Unavailable: the forge cannot be read and was never read before by this process.
         Refused: the forge says that this token may not, and it was never read before by this process.
     """
-    remote = _remote(house)
+    shown = _shown(house)
     runs = house.runner.list()
     claims = tuple(house.memory.claims.values())
     tasks = {claim.task.id: claim.task for claim in claims}
@@ -59,12 +61,12 @@ def observe(house: House, *, keep_logs: bool = True) -> World:
         elapsed=now,
         me=house.me,
         process=house.process,
-        issues=remote.issues,
+        issues=shown.issues,
         claims=claims,
         workspaces=house.workspaces.list(),
         runs=runs,
-        pulls=remote.pulls,
-        helps=remote.helps,
+        pulls=shown.pulls,
+        helps=shown.helps,
         harvests=tuple(house.memory.harvests.items()),
         verdicts=tuple(verdicts),
         checks=tuple(checks),
@@ -76,24 +78,18 @@ def observe(house: House, *, keep_logs: bool = True) -> World:
     )
 
 
-def _remote(house: House) -> Remote:
+def _shown(house: House) -> Snapshot:
     """The forge's side: read again after a write of ours and at the poll interval, else as last seen."""
     memory, now = house.memory, house.clock.elapsed()
-    if memory.remote and not memory.stale and now - memory.read_at < house.poll_every:
-        return memory.remote
+    if memory.snapshot and not memory.stale and now - memory.read_at < house.poll_every:
+        return memory.snapshot
     try:
         claims = house.claims.list()
-        held = [claim.issue for claim in claims]
-        ours = [claim for claim in claims if claim.holder == house.me]
-        labels = house.policy.labels
-        issues = house.forge.list_issues(ready=labels.ready, held=held)
-        helps = house.forge.list_helps(label=labels.help_issue, held=[c.issue for c in ours]) if ours else ()
-        branches = [claim.task.id.branch(house.policy.branch_prefix) for claim in ours]
-        pulls = house.forge.list_pulls(branches) if branches else ()
+        shown = house.forge.look(_watch(house, claims))
     except (Unavailable, Refused) as error:
         # After a first success a refusal is often about one thing or one moment: an issue deleted between two reads,
         # a replica that does not know the token. Whatever it is, what runs has to be looked after.
-        if memory.remote is None:
+        if memory.snapshot is None:
             raise
         away = isinstance(error, Unavailable)
         log.warning(
@@ -101,14 +97,26 @@ def _remote(house: House) -> Remote:
             extra={"error": error.message, "fix": error.fix},
         )
         memory.read_at, memory.stale = now, False
-        return memory.remote
+        return memory.snapshot
     memory.claims = {claim.issue: _since(memory.claims, claim, now) for claim in claims}
-    memory.remote = Remote(issues=issues, helps=helps, pulls=pulls)
-    absent = memory.claims.keys() - {issue.number for issue in issues}
+    memory.snapshot = shown
+    absent = memory.claims.keys() - {issue.number for issue in shown.issues}
     memory.absent = {number: memory.absent.get(number, now) for number in absent}
     memory.gone = frozenset(n for n, since in memory.absent.items() if now - since >= GONE_AFTER)
     memory.read_at, memory.stale = now, False
-    return memory.remote
+    return memory.snapshot
+
+
+def _watch(house: House, claims: tuple[Claim, ...]) -> Watch:
+    """What has to be seen: all that is ready or claimed, and of our own tasks the help issues and pull requests."""
+    ours = [claim for claim in claims if claim.holder == house.me]
+    return Watch(
+        ready=house.policy.labels.ready,
+        help=house.policy.labels.help_issue,
+        held=frozenset(claim.issue for claim in claims),
+        asking=frozenset(claim.issue for claim in ours),
+        branches=frozenset(claim.task.id.branch(house.policy.branch_prefix) for claim in ours),
+    )
 
 
 def _since(known: Mapping[int, Claim], claim: Claim, now: float) -> Claim:

@@ -10,7 +10,7 @@ from cdock.core.actions import (
 )
 from cdock.core.errors import CdockError, NotPermitted, Refused, Unavailable
 from cdock.core.events import Job, RunSpec
-from cdock.core.model import Attempt, Case, Harvest, Outcome, Role, RunState, Workspace
+from cdock.core.model import Attempt, Case, Harvest, Move, Outcome, Role, RunState, Workspace
 from cdock.core.plan import earlier_answer
 from cdock.reconciler.claiming import (
     about,
@@ -211,10 +211,11 @@ def publish(house: House, case: Case) -> None:
     """Push branch and claim together."""
     task, workspace, before = task_of(case), _workspace(case), claim_of(case)
     after = replace(before, seq=before.seq + 1, holder=house.me, process=house.process)
-    oid = house.claims.publish(
-        expected=before.oid, claim=after, branch=branch_of(house, task.id), commit=workspace.head
-    )
-    held = remember(house, replace(after, oid=oid))
+    move = Move(after, branch=branch_of(house, task.id), commit=workspace.head)
+    moved = house.claims.publish([move])[task.issue]
+    if isinstance(moved, CdockError):
+        raise moved
+    held = remember(house, replace(after, oid=moved))
     house.memory.pushes[task.id] = held.seen_at
     log.info("pushed", extra=about(task, text=workspace.head[:7]))
 

@@ -7,9 +7,9 @@ from uuid import UUID
 
 import pytest
 
-from cdock.core.errors import ClaimLost, Refused
+from cdock.core.errors import CdockError, ClaimLost, Refused
 from cdock.core.ids import task_id
-from cdock.core.model import Attempt, Claim, Task
+from cdock.core.model import Attempt, Claim, Move, Task
 from cdock.ports import Claims
 
 UUID_ONE = UUID("a7b2c8d0-0000-4000-8000-000000000001")
@@ -29,6 +29,16 @@ def claim_of(issue: int = 42, *, holder: str = "here", seq: int = 0) -> Claim:
         attempts=(attempt,),
     )
     return Claim(issue=issue, oid="", holder=holder, process="life-1", seq=seq, ttl=900.0, task=task)
+
+
+def publish(claims: Claims, *, expected: str, claim: Claim, branch: str = "", commit: str = "") -> str:
+    """Move one claim, with its branch; the error of it is raised."""
+    done = claims.publish([Move(replace(claim, oid=expected), branch=branch, commit=commit)])
+    assert list(done) == [claim.issue]
+    result = done[claim.issue]
+    if isinstance(result, CdockError):
+        raise result
+    return result
 
 
 class ClaimsSetting(ABC):
@@ -120,8 +130,8 @@ class ClaimsContract:
         claim = claim_of()
         commit = setting.accepted(claim.task)
         first = setting.here.swap(42, expected="", claim=claim)
-        second = setting.here.publish(
-            expected=first, claim=replace(claim, seq=1), branch=BRANCH, commit=commit
+        second = publish(
+            setting.here, expected=first, claim=replace(claim, seq=1), branch=BRANCH, commit=commit
         )
         assert second not in ("", first)
         assert setting.branch(BRANCH) == commit
@@ -133,15 +143,15 @@ class ClaimsContract:
         commit = ""
         for _ in range(2):
             commit = setting.accepted(claim.task, on=commit)
-            oid = setting.here.publish(expected=oid, claim=claim, branch=BRANCH, commit=commit)
+            oid = publish(setting.here, expected=oid, claim=claim, branch=BRANCH, commit=commit)
         assert setting.branch(BRANCH) == commit
 
     def test_publishing_the_same_commit_again_is_a_heartbeat(self, setting: ClaimsSetting) -> None:
         claim = claim_of()
         commit = setting.accepted(claim.task)
         first = setting.here.swap(42, expected="", claim=claim)
-        second = setting.here.publish(expected=first, claim=claim, branch=BRANCH, commit=commit)
-        third = setting.here.publish(expected=second, claim=claim, branch=BRANCH, commit=commit)
+        second = publish(setting.here, expected=first, claim=claim, branch=BRANCH, commit=commit)
+        third = publish(setting.here, expected=second, claim=claim, branch=BRANCH, commit=commit)
         assert third not in (first, second)
         assert setting.branch(BRANCH) == commit
 
@@ -151,7 +161,7 @@ class ClaimsContract:
         first = setting.here.swap(42, expected="", claim=claim)
         taken = setting.there.swap(42, expected=first, claim=claim_of(holder="there"))
         with pytest.raises(ClaimLost):
-            setting.here.publish(expected=first, claim=claim, branch=BRANCH, commit=commit)
+            publish(setting.here, expected=first, claim=claim, branch=BRANCH, commit=commit)
         assert setting.branch(BRANCH) == ""
         assert [c.oid for c in setting.here.list()] == [taken]
 
@@ -159,11 +169,55 @@ class ClaimsContract:
         claim = claim_of()
         commit = setting.accepted(claim.task)
         first = setting.here.swap(42, expected="", claim=claim)
-        second = setting.here.publish(expected=first, claim=claim, branch=BRANCH, commit=commit)
+        second = publish(setting.here, expected=first, claim=claim, branch=BRANCH, commit=commit)
         theirs = setting.push_by_person(BRANCH)
         with pytest.raises(Refused):
-            setting.here.publish(
-                expected=second, claim=claim, branch=BRANCH, commit=setting.accepted(claim.task, on=commit)
+            publish(
+                setting.here,
+                expected=second,
+                claim=claim,
+                branch=BRANCH,
+                commit=setting.accepted(claim.task, on=commit),
             )
         assert setting.branch(BRANCH) == theirs
         assert [c.oid for c in setting.here.list()] == [second]
+
+    def test_many_claims_move_at_once(self, setting: ClaimsSetting) -> None:
+        claims = {number: claim_of(number) for number in (7, 8, 42)}
+        first = {n: setting.here.swap(n, expected="", claim=claim) for n, claim in claims.items()}
+        commit = setting.accepted(claims[42].task)
+        moves = [Move(replace(claims[n], oid=first[n], seq=1)) for n in (7, 8)]
+        moves.append(Move(replace(claims[42], oid=first[42], seq=1), branch=BRANCH, commit=commit))
+        done = setting.here.publish(moves)
+        assert {c.issue: c.oid for c in setting.there.list()} == done
+        assert not set(done.values()) & set(first.values())
+        assert setting.branch(BRANCH) == commit
+
+    def test_a_lost_claim_does_not_keep_the_others_from_moving(self, setting: ClaimsSetting) -> None:
+        claims = {number: claim_of(number) for number in (7, 8, 42)}
+        first = {n: setting.here.swap(n, expected="", claim=claim) for n, claim in claims.items()}
+        commit = setting.accepted(claims[42].task)
+        taken = setting.there.swap(8, expected=first[8], claim=claim_of(8, holder="there"))
+        moves = [Move(replace(claims[n], oid=first[n])) for n in (7, 8)]
+        moves.append(Move(replace(claims[42], oid=first[42]), branch=BRANCH, commit=commit))
+        done = setting.here.publish(moves)
+        assert isinstance(done[8], ClaimLost)
+        now = {c.issue: c.oid for c in setting.there.list()}
+        assert now == {7: done[7], 8: taken, 42: done[42]}
+        assert setting.branch(BRANCH) == commit
+
+    def test_a_branch_that_went_on_does_not_keep_the_others_from_moving(self, setting: ClaimsSetting) -> None:
+        claims = {number: claim_of(number) for number in (7, 42)}
+        first = {n: setting.here.swap(n, expected="", claim=claim) for n, claim in claims.items()}
+        commit = setting.accepted(claims[42].task)
+        second = publish(setting.here, expected=first[42], claim=claims[42], branch=BRANCH, commit=commit)
+        theirs = setting.push_by_person(BRANCH)
+        next_one = setting.accepted(claims[42].task, on=commit)
+        mine = Move(replace(claims[42], oid=second), branch=BRANCH, commit=next_one)
+        done = setting.here.publish([mine, Move(replace(claims[7], oid=first[7]))])
+        assert isinstance(done[42], Refused)
+        assert {c.issue: c.oid for c in setting.there.list()} == {7: done[7], 42: second}
+        assert setting.branch(BRANCH) == theirs
+
+    def test_no_moves_are_no_push(self, setting: ClaimsSetting) -> None:
+        assert setting.here.publish([]) == {}

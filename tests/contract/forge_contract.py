@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC
 from typing import Protocol
 from uuid import UUID
@@ -19,7 +19,7 @@ import pytest
 
 from cdock.core.errors import NotPermitted, Refused
 from cdock.core.messages import is_ours
-from cdock.core.model import HelpIssue, Issue
+from cdock.core.model import HelpIssue, Issue, PullRequest, Watch
 from cdock.core.policy import Labels
 from cdock.ports import Forge
 
@@ -115,7 +115,7 @@ class ForgeContract:
         hub.open_issue("Other", by=hub.writer, labels=["bug"])
         closed = hub.open_issue("Closed", by=hub.writer, labels=[READY])
         hub.close(closed, by=hub.writer)
-        (issue,) = hub.forge.list_issues(ready=READY, held=())
+        (issue,) = issues_of(hub, (), ready=READY)
         assert (issue.number, issue.title, issue.body) == (wanted, "Add login", "Line 1\nLine 2")
         assert (issue.author, issue.open, issue.labels) == (hub.writer, True, frozenset({READY, "bug"}))
         assert issue.url
@@ -123,31 +123,31 @@ class ForgeContract:
 
     def test_ids_are_no_numbers(self, hub: Hub) -> None:
         numbers = [hub.open_issue(f"Issue {n}", by=hub.writer, labels=[READY]) for n in range(3)]
-        issues = hub.forge.list_issues(ready=READY, held=())
+        issues = issues_of(hub, (), ready=READY)
         assert [issue.number for issue in issues] == numbers
         assert not {issue.id for issue in issues} & set(numbers)
 
     def test_a_held_issue_is_listed_without_label_and_closed(self, hub: Hub) -> None:
         held = hub.open_issue("Held", by=hub.writer, labels=[READY])
         hub.unlabel(held, READY, by=hub.writer)
-        (issue,) = hub.forge.list_issues(ready=READY, held={held})
+        (issue,) = issues_of(hub, {held}, ready=READY)
         assert (issue.number, issue.open, issue.labels) == (held, True, frozenset())
         hub.close(held, by=hub.writer)
-        (issue,) = hub.forge.list_issues(ready=READY, held={held})
+        (issue,) = issues_of(hub, {held}, ready=READY)
         assert not issue.open
-        assert hub.forge.list_issues(ready=READY, held=()) == ()
+        assert issues_of(hub, (), ready=READY) == ()
 
     def test_a_held_issue_with_the_label_is_listed_once(self, hub: Hub) -> None:
         held = hub.open_issue("Held", by=hub.writer, labels=[READY])
         hub.comment(held, "Hello", by=hub.writer)
-        (issue,) = hub.forge.list_issues(ready=READY, held={held})
+        (issue,) = issues_of(hub, {held}, ready=READY)
         assert [comment.body for comment in issue.comments] == ["Hello"]
 
     def test_changes_are_seen_at_the_next_look(self, hub: Hub) -> None:
         held = hub.open_issue("Held", by=hub.writer)
         for n in range(3):
             hub.comment(held, f"Words {n}", by=hub.writer)
-            (issue,) = hub.forge.list_issues(ready=READY, held={held})
+            (issue,) = issues_of(hub, {held}, ready=READY)
             assert [comment.body for comment in issue.comments] == [f"Words {i}" for i in range(n + 1)]
         hub.label(held, "bug", by=hub.writer)
         assert one_issue(hub, held).labels == {"bug"}
@@ -185,26 +185,26 @@ class ForgeContract:
         hub.push(BRANCH)
         pull = hub.forge.ensure_pull(head=BRANCH, title="Add login", body="Words")
         hub.label(pull.number, READY, by=hub.writer)
-        assert hub.forge.list_issues(ready=READY, held=()) == ()
-        assert hub.forge.list_issues(ready=READY, held={pull.number}) == ()
+        assert issues_of(hub, (), ready=READY) == ()
+        assert issues_of(hub, {pull.number}, ready=READY) == ()
 
     # may_start
 
     def test_only_a_writers_label_starts_work(self, hub: Hub) -> None:
         issue = hub.open_issue("Add login", by=hub.stranger)
-        assert not hub.forge.may_start(issue, label=READY)
+        assert not hub.forge.approval(issue, label=READY).granted
         hub.label(issue, "bug", by=hub.writer)
-        assert not hub.forge.may_start(issue, label=READY)
+        assert not hub.forge.approval(issue, label=READY).granted
         hub.label(issue, READY, by=hub.writer)
-        assert hub.forge.may_start(issue, label=READY)
+        assert hub.forge.approval(issue, label=READY).granted
 
     def test_a_label_that_was_taken_off_again_starts_nothing(self, hub: Hub) -> None:
         issue = hub.open_issue("Add login", by=hub.writer, labels=[READY])
-        assert hub.forge.may_start(issue, label=READY)
+        assert hub.forge.approval(issue, label=READY).granted
         hub.unlabel(issue, READY, by=hub.writer)
-        assert not hub.forge.may_start(issue, label=READY)
+        assert not hub.forge.approval(issue, label=READY).granted
         hub.label(issue, READY, by=hub.writer)
-        assert hub.forge.may_start(issue, label=READY)
+        assert hub.forge.approval(issue, label=READY).granted
 
     # ensure_repository_labels, ensure_labels
 
@@ -352,7 +352,7 @@ class ForgeContract:
         ask(hub, one)
         wanted = ask(hub, other, task=OTHER)
         assert [help_.number for help_ in helps(hub, other)] == [wanted.number]
-        assert hub.forge.list_helps(label=ASKS, held=()) == ()
+        assert helps_of(hub, ()) == ()
 
     def test_issues_of_others_with_a_copied_marker_are_no_help_issues(self, hub: Hub) -> None:
         issue = hub.open_issue("Add login", by=hub.writer)
@@ -375,22 +375,22 @@ class ForgeContract:
         assert (first.head, first.open, first.merged) == (BRANCH, True, False)
         assert first.url
         assert hub.pulls() == [first.number]
-        assert hub.forge.list_pulls([BRANCH, "cdock/absent.0000000"]) == (first,)
+        assert pulls_of(hub, [BRANCH, "cdock/absent.0000000"]) == (first,)
 
     def test_only_the_asked_for_branches_are_listed(self, hub: Hub) -> None:
         pulls = []
         for branch in (BRANCH, f"{BRANCH}x", "other"):
             hub.push(branch)
             pulls.append(hub.forge.ensure_pull(head=branch, title=branch, body=""))
-        assert hub.forge.list_pulls([BRANCH]) == (pulls[0],)
-        assert set(hub.forge.list_pulls([BRANCH, "other"])) == {pulls[0], pulls[2]}
-        assert hub.forge.list_pulls([]) == ()
+        assert pulls_of(hub, [BRANCH]) == (pulls[0],)
+        assert set(pulls_of(hub, [BRANCH, "other"])) == {pulls[0], pulls[2]}
+        assert pulls_of(hub, []) == ()
 
     def test_a_merged_pull_request_is_seen_and_not_opened_again(self, hub: Hub) -> None:
         hub.push(BRANCH)
         first = hub.forge.ensure_pull(head=BRANCH, title="Add login", body="Words")
         hub.merge(first.number)
-        (seen,) = hub.forge.list_pulls([BRANCH])
+        (seen,) = pulls_of(hub, [BRANCH])
         assert (seen.number, seen.open, seen.merged) == (first.number, False, True)
         assert hub.forge.ensure_pull(head=BRANCH, title="Add login", body="Words") == seen
         assert hub.pulls() == [first.number]
@@ -399,7 +399,7 @@ class ForgeContract:
         hub.push(BRANCH)
         first = hub.forge.ensure_pull(head=BRANCH, title="Add login", body="Words")
         hub.close_pull(first.number)
-        (seen,) = hub.forge.list_pulls([BRANCH])
+        (seen,) = pulls_of(hub, [BRANCH])
         assert (seen.number, seen.open, seen.merged) == (first.number, False, False)
         assert hub.forge.ensure_pull(head=BRANCH, title="Add login", body="Words") == seen
 
@@ -426,15 +426,31 @@ class ForgeContract:
         assert hub.is_open(issue)
 
 
+def issues_of(hub: Hub, held: Collection[int], *, ready: str) -> tuple[Issue, ...]:
+    """The issues the forge shows."""
+    return hub.forge.look(Watch(ready=ready, help=ASKS, held=frozenset(held))).issues
+
+
+def helps_of(hub: Hub, held: Collection[int]) -> tuple[HelpIssue, ...]:
+    """The help issues the forge shows for these issues."""
+    asking = frozenset(held)
+    return hub.forge.look(Watch(ready="no such label", help=ASKS, held=asking, asking=asking)).helps
+
+
+def pulls_of(hub: Hub, branches: Collection[str]) -> tuple[PullRequest, ...]:
+    """The pull requests the forge shows for these branches."""
+    return hub.forge.look(Watch(ready="no such label", help=ASKS, branches=frozenset(branches))).pulls
+
+
 def one_issue(hub: Hub, number: int) -> Issue:
     """The issue as the forge lists it when it is held."""
-    (found,) = hub.forge.list_issues(ready="no such label", held={number})
+    (found,) = issues_of(hub, {number}, ready="no such label")
     return found
 
 
 def helps(hub: Hub, issue: int) -> tuple[HelpIssue, ...]:
     """The help issues of this issue, by round."""
-    return tuple(sorted(hub.forge.list_helps(label=ASKS, held={issue}), key=lambda help_: help_.round))
+    return tuple(sorted(helps_of(hub, {issue}), key=lambda help_: help_.round))
 
 
 def ask(hub: Hub, issue: int, *, task: UUID = TASK, round_: int = 1) -> HelpIssue:

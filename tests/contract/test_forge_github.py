@@ -17,7 +17,7 @@ import requests
 from cdock.adapters.github.hosts import parse_repository
 from cdock.adapters.github.rest import GitHubForge
 from cdock.core.policy import Labels
-from tests.contract.forge_contract import ForgeContract, Hub
+from tests.contract.forge_contract import ForgeContract, Hub, helps_of, issues_of, pulls_of
 from tests.contract.openapi.contract import Contract, load_contract
 from tests.contract.openapi.proxy import Proxy, checked_proxy
 from tests.forge_server import ForgeServer
@@ -221,10 +221,9 @@ class TestGitHubForge(ForgeContract):
 
         def look() -> object:
             return (
-                hub.forge.list_issues(ready="agent-ready", held={held}),
-                hub.forge.list_helps(label="agent-help", held={held}),
-                hub.forge.list_pulls(["cdock/x.0b9b54d"]),
-                hub.forge.may_start(held, label="agent-ready"),
+                issues_of(hub, {held}, ready="agent-ready"),
+                helps_of(hub, {held}),
+                pulls_of(hub, ["cdock/x.0b9b54d"]),
             )
 
         first = look()

@@ -14,7 +14,7 @@ from cdock.core.events import Remote
 from cdock.core.model import Task
 from cdock.ports import Workspaces
 from tests import git_repos
-from tests.contract.claims_contract import claim_of
+from tests.contract.claims_contract import claim_of, publish
 from tests.contract.workspaces_contract import WorkspacesContract, WorkspacesSetting, branch_of
 
 
@@ -44,7 +44,7 @@ class GitSetting(WorkspacesSetting):
         claims = GitClaims(self.place, url=f"file://{self.forge}")
         claim = replace(claim_of(task.issue), task=task)
         oid = claims.swap(task.issue, expected="", claim=claim)
-        claims.publish(expected=oid, claim=claim, branch=branch_of(task), commit=commit)
+        publish(claims, expected=oid, claim=claim, branch=branch_of(task), commit=commit)
 
     def agent(self, task: Task) -> Path:
         """The agent's own repository."""

@@ -17,7 +17,7 @@ from cdock.adapters.git.place import Place
 from cdock.core.errors import CdockError, ClaimLost, Misconfigured, NotPermitted, Refused, Unavailable
 from cdock.core.model import Claim
 from tests import git_repos
-from tests.contract.claims_contract import BRANCH, claim_of
+from tests.contract.claims_contract import BRANCH, claim_of, publish
 from tests.forge_server import ForgeServer
 
 CANARY = "ghp_canary0123456789"
@@ -103,7 +103,7 @@ def test_publish_against_takeover_writes_both_or_nothing(tmp_path: Path, forge: 
         claim, branch = claim_of(issue, holder="holder"), f"cdock/race-{issue}"
         commit = accepted(place, forge)
         old = holder.swap(issue, expected="", claim=claim)
-        moves = [lambda: holder.publish(expected=old, claim=claim, branch=branch, commit=commit)]  # noqa: B023
+        moves = [lambda: publish(holder, expected=old, claim=claim, branch=branch, commit=commit)]  # noqa: B023
         moves += [swap(o, old, claim_of(issue, holder="other")) for o in others]
         results = race(moves)
         winner(results)
@@ -186,10 +186,10 @@ def test_a_pushed_branch_we_forgot_is_known_again(tmp_path: Path, forge: Path) -
     claims = GitClaims(place, url=f"file://{forge}")
     claim = claim_of()
     first, oid = accepted(place, forge), claims.swap(42, expected="", claim=claim)
-    oid = claims.publish(expected=oid, claim=claim, branch=BRANCH, commit=first)
+    oid = publish(claims, expected=oid, claim=claim, branch=BRANCH, commit=first)
     git_repos.git(place.store, "update-ref", "-d", f"refs/cdock/pushed/{claim.task.id.name}")
     second = git_repos.write(place.store, {"more.txt": "more\n"}, branch="accepted")
-    claims.publish(expected=oid, claim=claim, branch=BRANCH, commit=second)
+    publish(claims, expected=oid, claim=claim, branch=BRANCH, commit=second)
     assert git_repos.git(forge, "rev-parse", BRANCH) == second
 
 
@@ -199,9 +199,9 @@ def test_a_branch_that_was_deleted_on_the_forge_is_pushed_again(tmp_path: Path, 
     claims = GitClaims(place, url=f"file://{forge}")
     claim = claim_of()
     commit, oid = accepted(place, forge), claims.swap(42, expected="", claim=claim)
-    oid = claims.publish(expected=oid, claim=claim, branch=BRANCH, commit=commit)
+    oid = publish(claims, expected=oid, claim=claim, branch=BRANCH, commit=commit)
     git_repos.git(forge, "update-ref", "-d", f"refs/heads/{BRANCH}")
-    claims.publish(expected=oid, claim=claim, branch=BRANCH, commit=commit)
+    publish(claims, expected=oid, claim=claim, branch=BRANCH, commit=commit)
     assert git_repos.git(forge, "rev-parse", BRANCH) == commit
 
 
@@ -231,8 +231,8 @@ def test_an_unreachable_forge_is_unavailable(
     calls: dict[str, Callable[[], object]] = {
         "list": claims.list,
         "swap": lambda: claims.swap(42, expected="", claim=claim),
-        "publish": lambda: claims.publish(
-            expected="1" * 40, claim=claim, branch=BRANCH, commit=accepted(place, forge)
+        "publish": lambda: publish(
+            claims, expected="1" * 40, claim=claim, branch=BRANCH, commit=accepted(place, forge)
         ),
     }
     with caplog.at_level(logging.DEBUG), pytest.raises(Unavailable) as caught:

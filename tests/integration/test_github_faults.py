@@ -7,7 +7,7 @@ import json
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -20,6 +20,7 @@ import pytest
 from cdock.adapters.github.hosts import parse_repository
 from cdock.adapters.github.rest import GitHubForge
 from cdock.core.errors import CdockError, NotPermitted, Refused, Unavailable
+from cdock.core.model import Issue, Watch
 from cdock.core.policy import Labels
 from cdock.ports import Forge
 
@@ -206,8 +207,12 @@ def forge(make: Make) -> GitHubForge:
     return make(timeout=LIMIT)
 
 
+def issues_of(forge: Forge, held: Collection[int]) -> tuple[Issue, ...]:
+    return forge.look(Watch(ready="agent-ready", help="agent-help", held=frozenset(held))).issues
+
+
 def ready(forge: Forge) -> tuple[int, ...]:
-    return tuple(issue.number for issue in forge.list_issues(ready="agent-ready", held=()))
+    return tuple(issue.number for issue in issues_of(forge, ()))
 
 
 def everything_said(error: BaseException) -> str:
@@ -277,7 +282,7 @@ def test_a_row_behind_a_full_last_page_is_seen(script: Script, forge: GitHubForg
     script.on(
         "GET", "/repositories/1/issues/7/comments", Say(content=[comment_row(100, "new", by="stranger")])
     )
-    counts = [len(forge.list_issues(ready="agent-ready", held={7})[0].comments) for _ in range(2)]
+    counts = [len(issues_of(forge, {7})[0].comments) for _ in range(2)]
     assert counts == [100, 101]
 
 
@@ -584,7 +589,7 @@ def test_a_transferred_issue_is_left_out(script: Script, forge: GitHubForge) -> 
     script.on("GET", "/repos/maria/demo/issues", Say(content=[]))
     script.on("GET", "/repos/maria/demo/issues/7", Say(301, {}, headers=away))
     script.on("GET", "/repos/other/place/issues/3", Say(content=issue_row(3, repo="other/place")))
-    assert forge.list_issues(ready="agent-ready", held={7}) == ()
+    assert issues_of(forge, {7}) == ()
 
 
 @pytest.mark.parametrize("status", [404, 410])
@@ -593,7 +598,7 @@ def test_a_deleted_issue_is_left_out_and_the_others_are_not(
 ) -> None:
     script.on("GET", "/repos/maria/demo/issues", Say(content=[issue_row(8)]))
     script.on("GET", "/repos/maria/demo/issues/7", Say(status, {"message": "This issue was deleted"}))
-    assert [issue.number for issue in forge.list_issues(ready="agent-ready", held={7})] == [8]
+    assert [issue.number for issue in issues_of(forge, {7})] == [8]
 
 
 # Writes.
@@ -793,8 +798,10 @@ def test_refused_pull_requests(
 
 def test_a_list_that_ignores_the_branch_is_looked_through(script: Script, forge: GitHubForge) -> None:
     other = {**PULL, "number": 13, "head": {"ref": "other"}}
+    script.on("GET", "/repos/maria/demo/issues", Say(content=[]))
     script.on("GET", "/repos/maria/demo/pulls", Say(content=[other, PULL]))
-    assert [pull.number for pull in forge.list_pulls(["cdock/demo.0b9b54d"])] == [12]
+    watch = Watch(ready="none", help="agent-help", branches=frozenset({"cdock/demo.0b9b54d"}))
+    assert [pull.number for pull in forge.look(watch).pulls] == [12]
 
 
 # People.
@@ -812,7 +819,7 @@ def test_a_permission_is_asked_for_once(script: Script, forge: GitHubForge) -> N
         Say(content={"permission": "write", "role_name": "security-team"}),
     )
     for _ in range(2):
-        (issue,) = forge.list_issues(ready="agent-ready", held={7})
+        (issue,) = issues_of(forge, {7})
         assert [comment.by_writer for comment in issue.comments[:4]] == [False, True, False, True]
         assert [comment.mine for comment in issue.comments] == [False, False, False, False, True]
     asked = sorted(s.path.split("/")[-2] for s in script.seen if s.path.endswith("/permission"))
@@ -823,6 +830,7 @@ def test_the_last_one_to_set_the_label_counts(script: Script, forge: GitHubForge
     def event(actor: str, kind: str = "labeled", label: str = "agent-ready") -> dict[str, Any]:
         return {"event": kind, "actor": {"login": actor}, "label": {"name": label}}
 
+    script.on("GET", "/repos/maria/demo/issues/7", Say(content=issue_row(7)))
     roles = {"maria": "admin", "stranger": "read"}
     for login, role in roles.items():
         script.on(
@@ -847,13 +855,14 @@ def test_the_last_one_to_set_the_label_counts(script: Script, forge: GitHubForge
         Say(content=[event("maria"), event("stranger")]),
         Say(content=[]),
     )
-    assert [forge.may_start(7, label="agent-ready") for _ in range(3)] == [True, False, False]
+    assert [forge.approval(7, label="agent-ready").granted for _ in range(3)] == [True, False, False]
 
 
 def test_nobody_knows_who_set_the_label(script: Script, forge: GitHubForge) -> None:
+    script.on("GET", "/repos/maria/demo/issues/7", Say(content=issue_row(7)))
     gone = {"event": "labeled", "actor": None, "label": {"name": "agent-ready"}}
     script.on("GET", "/repos/maria/demo/issues/7/events", Say(content=[]), Say(content=[gone]))
-    assert [forge.may_start(7, label="agent-ready") for _ in range(2)] == [False, False]
+    assert [forge.approval(7, label="agent-ready").granted for _ in range(2)] == [False, False]
 
 
 # Labels.

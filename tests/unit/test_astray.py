@@ -1,7 +1,6 @@
 """What happens when people, outages and lagging replies come in the middle of a task."""
 
 import sys
-from collections.abc import Collection
 from dataclasses import replace
 from datetime import timedelta
 
@@ -10,7 +9,7 @@ import pytest
 from cdock.core.errors import Misconfigured, NotPermitted, Refused, Unavailable
 from cdock.core.events import Job, Launch, RunSpec
 from cdock.core.ids import TaskId
-from cdock.core.model import HelpIssue, Issue, Outcome, PullRequest, Run, RunState, Workspace
+from cdock.core.model import Outcome, PullRequest, Run, RunState, Snapshot, Watch, Workspace
 from cdock.reconciler.loop import run
 from cdock.testing import MemoryAgent, MemoryForge, MemoryHub, MemoryRunner, MemoryWorkspaces
 from tests.unit.houses import POLICY, Place
@@ -87,7 +86,7 @@ def test_a_refusal_in_the_middle_leaves_what_runs_looked_after(hub: MemoryHub, p
     number = working(hub, place)
 
     class Refusing(MemoryForge):
-        def list_issues(self, *, ready: str, held: Collection[int]) -> tuple[Issue, ...]:
+        def look(self, watch: Watch, *, fresh: bool = True) -> Snapshot:
             raise NotPermitted("github.com did not accept the token")
 
     good, place.house.forge = place.house.forge, Refusing(hub)
@@ -101,7 +100,7 @@ def test_a_refusal_in_the_middle_leaves_what_runs_looked_after(hub: MemoryHub, p
 
 def test_a_refusal_at_the_start_is_said_at_once(hub: MemoryHub, place: Place) -> None:
     class Refusing(MemoryForge):
-        def list_issues(self, *, ready: str, held: Collection[int]) -> tuple[Issue, ...]:
+        def look(self, watch: Watch, *, fresh: bool = True) -> Snapshot:
             raise NotPermitted("github.com did not accept the token")
 
     place.house.forge = Refusing(hub)
@@ -117,14 +116,15 @@ def test_a_forge_that_lags_behind_is_not_hammered(hub: MemoryHub, place: Place) 
     shown_at = hub.clock.seconds + 10
 
     class Lagging(MemoryForge):
-        def list_helps(self, *, label: str, held: Collection[int]) -> tuple[HelpIssue, ...]:
+        def look(self, watch: Watch, *, fresh: bool = True) -> Snapshot:
             nonlocal reads
             reads += 1
+            shown = super().look(watch, fresh=fresh)
             if hub.clock.seconds < shown_at:
                 assert reads < 100, "it asks without a pause"
-                return ()
+                return replace(shown, helps=())
             hub.clock.ended = True
-            return super().list_helps(label=label, held=held)
+            return shown
 
     place.house.forge = Lagging(hub)
     run(place.house)

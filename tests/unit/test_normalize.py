@@ -114,6 +114,7 @@ def test_a_help_issue() -> None:
         round=2,
         closed_by="maria",
         closed_by_writer=True,
+        created_at=datetime.fromisoformat(ISSUE["created_at"]),
     )
     assert normalize.helped_issue(row) == 7
 

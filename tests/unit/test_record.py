@@ -144,6 +144,13 @@ def test_the_shape_other_programs_read() -> None:
         "sub_worktrees": [],
         "status": "in-progress",
         "stopped": False,
+        "paused": False,
+        "approved": "",
+        "approved_at": None,
+        "disputed": "",
+        "heard": 0,
+        "budget": 0,
+        "agent": "",
         "attempts": {
             "current": 1,
             "max": 3,

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from uuid import uuid4
@@ -12,7 +12,7 @@ from cdock.adapters.git.history import Standing, is_ancestor, set_refs, standing
 from cdock.adapters.git.place import Place, branch_ref, ensure_bare
 from cdock.core.errors import CdockError, ClaimLost, NotPermitted, Refused, Unavailable
 from cdock.core.ids import TaskId
-from cdock.core.model import Claim
+from cdock.core.model import Claim, Move
 from cdock.core.policy import Policy
 from cdock.core.record import dump_claim, load_claim
 
@@ -86,7 +86,23 @@ class GitClaims:
         self._push({ref: (expected, new)}, claim_ref=ref)
         return new
 
-    def publish(self, *, expected: str, claim: Claim, branch: str, commit: str) -> str:
+    def publish(self, moves: Sequence[Move]) -> Mapping[int, str | CdockError]:
+        """See `Claims`."""
+        done: dict[int, str | CdockError] = {}
+        for move in moves:
+            claim = move.claim
+            try:
+                if move.branch:
+                    done[claim.issue] = self._publish(
+                        expected=claim.oid, claim=claim, branch=move.branch, commit=move.commit
+                    )
+                else:
+                    done[claim.issue] = self.swap(claim.issue, expected=claim.oid, claim=claim)
+            except CdockError as error:
+                done[claim.issue] = error
+        return done
+
+    def _publish(self, *, expected: str, claim: Claim, branch: str, commit: str) -> str:
         """Move claim and branch together; the branch moves forward only.
 
         Raises `Refused` when the branch on the forge has commits that `commit` does not contain.

@@ -28,13 +28,14 @@ def issue_from_rest(row: Row, *, comments: tuple[Comment, ...] = ()) -> Issue:
         number=number_of(row),
         id=id_of(row),
         title=_text(row, "title"),
-        body=lines_of(_text(row, "body")),
+        body=body_of(row),
         author=author_of(row),
         url=_text(row, "html_url"),
         created_at=_moment(row, "created_at"),
         open=is_open(row),
         labels=labels_of(row),
         comments=comments,
+        updated_at=_moment(row, "updated_at") if row.get("updated_at") else None,
     )
 
 
@@ -47,7 +48,7 @@ def comment_from_rest(row: Row, *, mine: bool, by_writer: bool) -> Comment:
     return Comment(
         id=id_of(row),
         author=author_of(row),
-        body=lines_of(_text(row, "body")),
+        body=body_of(row),
         created_at=_moment(row, "created_at"),
         mine=mine,
         by_writer=by_writer,
@@ -94,6 +95,7 @@ def help_from_rest(
         comments=comments,
         closed_by=closer_of(row) if is_closed else "",
         closed_by_writer=is_closed and closed_by_writer,
+        created_at=_moment(row, "created_at") if row.get("created_at") else None,
     )
 
 
@@ -104,9 +106,14 @@ def helped_issue(row: Row) -> int:
     return int(number) if number.isdecimal() else 0
 
 
+def body_of(row: Row) -> str:
+    """The text of an issue or comment."""
+    return lines_of(_text(row, "body"))
+
+
 def marker_of(row: Row) -> Marker | None:
     """The marker on the first line of an issue or comment, whoever wrote it."""
-    return parse_marker(lines_of(_text(row, "body")))
+    return parse_marker(body_of(row))
 
 
 def carries(row: Row, marker: Marker) -> bool:

@@ -6,6 +6,7 @@ wrote it and its first line is our marker: a person may use the same account, an
 
 import threading
 from collections.abc import Collection, Iterator, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -17,14 +18,16 @@ from cdock.adapters.github.labels import LabelLook, label_looks
 from cdock.adapters.github.recent import RecentCreations
 from cdock.adapters.github.writers import Writers
 from cdock.core.errors import NotPermitted, Refused, Unavailable
-from cdock.core.messages import Marker, parse_marker
-from cdock.core.model import Comment, HelpIssue, Issue, PullRequest
+from cdock.core.messages import Marker, parse_marker, speaks_for_cdock
+from cdock.core.model import Approval, Comment, HelpIssue, Issue, PullRequest, Snapshot, Watch
 from cdock.core.policy import Labels
 
 Row = dict[str, Any]
 
 WRITE_SPACING = 1.0
 """Seconds between two writes of an account (docs: rest/using-the-rest-api/best-practices)."""
+OVERLAP = timedelta(minutes=10)
+"""How far the clocks of this machine and of the forge may be apart when something of ours is looked for."""
 SETTLE = 30.0
 """Seconds in which a write that was never answered may still come to light on GitHub's replicas."""
 
@@ -60,8 +63,16 @@ class GitHubForge:
         """Let go of the connection."""
         self._client.close()
 
-    def list_issues(self, *, ready: str, held: Collection[int]) -> tuple[Issue, ...]:
-        """See `Forge.list_issues`. A held issue that was deleted, or moved to another repository, is left out."""
+    def look(self, watch: Watch, *, fresh: bool = True) -> Snapshot:
+        """See `Forge.look`."""
+        return Snapshot(
+            issues=self._list_issues(ready=watch.ready, held=watch.held),
+            helps=self._list_helps(label=watch.help, held=watch.asking),
+            pulls=self._list_pulls(watch.branches),
+        )
+
+    def _list_issues(self, *, ready: str, held: Collection[int]) -> tuple[Issue, ...]:
+        """A held issue that was deleted, or moved to another repository, is left out."""
         rows = self._rows("issues", {"labels": ready, "state": "open"})
         listed = (normalize.issue_from_rest(row) for row in rows if not normalize.is_pull(row))
         found = {issue.number: issue for issue in listed}
@@ -72,8 +83,7 @@ class GitHubForge:
                 found[number] = normalize.issue_from_rest(row, comments=self._comments(number))
         return tuple(found[number] for number in sorted(found))
 
-    def list_helps(self, *, label: str, held: Collection[int]) -> tuple[HelpIssue, ...]:
-        """See `Forge.list_helps`."""
+    def _list_helps(self, *, label: str, held: Collection[int]) -> tuple[HelpIssue, ...]:
         if not held:
             return ()
         rows = self._rows("issues", {"labels": label, "state": "all", "creator": self._me()})
@@ -81,21 +91,55 @@ class GitHubForge:
         helps = (self._help(row) for row in wanted)
         return tuple(sorted((h for h in helps if h is not None), key=lambda help_: help_.number))
 
-    def list_pulls(self, branches: Collection[str]) -> tuple[PullRequest, ...]:
-        """See `Forge.list_pulls`."""
+    def _list_pulls(self, branches: Collection[str]) -> tuple[PullRequest, ...]:
         rows = (self._newest_pull(branch) for branch in sorted(set(branches)))
         return tuple(normalize.pull_from_rest(row) for row in rows if row is not None)
 
-    def may_start(self, issue: int, *, label: str) -> bool:
-        """See `Forge.may_start`. A label alone proves nothing: a form can set it for anybody who opens an issue."""
-        events = self._rows(f"issues/{issue}/events")
+    def approval(self, issue: int, *, label: str) -> Approval:
+        """See `Forge.approval`. A label alone proves nothing: a form can set it for anybody who opens an issue."""
+        row = self._issue_or_refuse(issue)
+        digest = normalize.issue_from_rest(row).digest
         last = None
-        for row in events:  # oldest first
-            if normalize.labelled(row, label):
-                last = row
-            elif normalize.labelled(row, label, event="unlabeled"):
+        for event in self._rows(f"issues/{issue}/events"):  # oldest first
+            if normalize.labelled(event, label):
+                last = event
+            elif normalize.labelled(event, label, event="unlabeled"):
                 last = None  # somebody changed their mind since the list was read
-        return last is not None and self._may_write(normalize.actor_of(last))
+        if last is None:
+            return Approval(digest=digest)
+        by = normalize.actor_of(last)
+        return Approval(by=by, granted=self._may_write(by), digest=digest)
+
+    def acknowledge(self, comment: int) -> None:
+        """See `Forge.acknowledge`."""
+        self._client.write("POST", self._path(f"issues/comments/{comment}/reactions"), {"content": "eyes"})
+
+    def ensure_issue(
+        self, *, marker: str, title: str, body: str, labels: Collection[str], since: datetime
+    ) -> Issue:
+        """See `Forge.ensure_issue`."""
+        wanted = _marker(marker)
+        key = ("issue", str(wanted))
+        row = self._find_issue(wanted, since=since) or self._recent.row(key)
+        if row is None:
+            row = self._create(
+                key, self._path("issues"), {"title": title, "body": body, "labels": sorted(labels)}
+            )
+        missing = sorted({name for name in labels if not normalize.issue_from_rest(row).wears(name)})
+        if missing:
+            # Without push access GitHub leaves labels out of a new issue and says nothing.
+            self._add_labels(normalize.number_of(row), missing)
+        return normalize.issue_from_rest(row)
+
+    def _find_issue(self, wanted: Marker, *, since: datetime) -> Row | None:
+        """Our issue with this marker, among those made since a little before `since`."""
+        query = {"state": "all", "creator": self._me(), "sort": "created", "direction": "desc"}
+        for row in self._rows("issues", query):
+            if normalize.issue_from_rest(row).created_at < since - OVERLAP:
+                return None
+            if not normalize.is_pull(row) and self._is_mine(row) and normalize.carries(row, wanted):
+                return row
+        return None
 
     def login(self) -> str:
         """Whose token this is."""
@@ -150,7 +194,7 @@ class GitHubForge:
         listed = [
             row
             for row in self._rows(f"issues/{issue}/comments")
-            if self._is_ours(row) and normalize.carries(row, wanted)
+            if self._is_mine(row) and normalize.carries(row, wanted)
         ]
         # Of twins the oldest is kept up to date.
         row = min(listed, key=normalize.id_of) if listed else self._recent.row(key)
@@ -248,10 +292,11 @@ class GitHubForge:
                 )
         return self._login
 
+    def _is_mine(self, row: Row) -> bool:
+        return normalize.same_login(normalize.author_of(row), self._me())
+
     def _is_ours(self, row: Row) -> bool:
-        return normalize.same_login(normalize.author_of(row), self._me()) and (
-            normalize.marker_of(row) is not None
-        )
+        return self._is_mine(row) and speaks_for_cdock(normalize.body_of(row))
 
     def _may_write(self, login: str) -> bool:
         return self._writers.include(login, repository=self._full_name())
