@@ -238,6 +238,7 @@ def build(of: Site, *, only: frozenset[int] = frozenset(), max_parallel: int | N
     from cdock.adapters.prompts import TemplatePrompts
     from cdock.adapters.system import RandomIds, SystemClock
     from cdock.reconciler.house import House
+    from cdock.testing import MemoryLocks, MemoryOutbox
 
     settings = of.settings
     if max_parallel is not None:
@@ -260,6 +261,8 @@ def build(of: Site, *, only: frozenset[int] = frozenset(), max_parallel: int | N
         },
         logs=of.logs,
         mirror=FileMirror(of.clone.state / "state.json"),
+        outbox=MemoryOutbox(),
+        locks=MemoryLocks(),
         wishes=of.wishes,
         prompts=TemplatePrompts(of.clone.root),
         clock=SystemClock(),

@@ -14,8 +14,10 @@ from cdock.ports import (
     Clock,
     Forge,
     Ids,
+    Locks,
     Logs,
     Mirror,
+    Outbox,
     Prompts,
     Runner,
     Wishes,
@@ -102,6 +104,8 @@ class House:
     agents: Mapping[str, Agent]
     logs: Logs
     mirror: Mirror
+    outbox: Outbox
+    locks: Locks
     wishes: Wishes
     prompts: Prompts
     clock: Clock

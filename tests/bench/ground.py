@@ -20,7 +20,7 @@ from cdock.core.model import Attempt, Task
 from cdock.core.policy import Policy
 from cdock.ports import Claims, Forge, Runner
 from cdock.reconciler.house import House
-from cdock.testing import MemoryForge, MemoryHub, MemoryPrompts
+from cdock.testing import MemoryForge, MemoryHub, MemoryLocks, MemoryOutbox, MemoryPrompts
 from tests.git_repos import bare, git, write
 
 FILES, FOLDERS = 200, 31
@@ -69,6 +69,8 @@ class Poller:
             agents={"command": CommandAgent()},
             logs=FileLogs(root / "tasks"),
             mirror=FileMirror(root / "state.json"),
+            outbox=MemoryOutbox(),
+            locks=MemoryLocks(),
             wishes=FileWishes(root / "wishes"),
             prompts=MemoryPrompts(),
             clock=SystemClock(),

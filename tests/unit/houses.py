@@ -13,9 +13,11 @@ from cdock.testing import (
     MemoryForge,
     MemoryHub,
     MemoryIds,
+    MemoryLocks,
     MemoryLogs,
     MemoryMachine,
     MemoryMirror,
+    MemoryOutbox,
     MemoryPrompts,
     MemoryRunner,
     MemoryWishes,
@@ -41,6 +43,7 @@ class Place:
         self.logs = MemoryLogs()
         self.mirror = MemoryMirror()
         self.wishes = MemoryWishes()
+        self.outbox = MemoryOutbox(faults=self.faults)
         self.ids = MemoryIds(seed=self.seed)
         self.runner = MemoryRunner(self.machine, self.faults)
         self.restart()
@@ -56,6 +59,8 @@ class Place:
             agents={"memory": MemoryAgent()},
             logs=self.logs,
             mirror=self.mirror,
+            outbox=self.outbox,
+            locks=MemoryLocks(),
             wishes=self.wishes,
             prompts=MemoryPrompts(),
             clock=self.hub.clock,
