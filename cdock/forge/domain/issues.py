@@ -8,11 +8,23 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from cdock.forge.domain import events, gitdir, marks, milestones, reactions, references, repos, texts
+from cdock.forge.domain import (
+    events,
+    gitdir,
+    links,
+    marks,
+    milestones,
+    projectrules,
+    reactions,
+    references,
+    repos,
+    texts,
+)
 from cdock.forge.domain.errors import Forbidden, Gone, NotFound, invalid, missing
 from cdock.forge.domain.labels import Label, label_of
+from cdock.forge.domain.links import Links
 from cdock.forge.domain.milestones import Milestone
-from cdock.forge.domain.repos import Repo
+from cdock.forge.domain.repos import Repo, Unchecked
 from cdock.forge.domain.roles import Role, allows, require
 from cdock.forge.domain.users import User, by_ids
 from cdock.forge.store import Tx, moment_of, text_of
@@ -54,6 +66,7 @@ class Issue:
     closed_by: User | None
     edited: datetime | None
     editor: User | None
+    links: Links
 
     @property
     def open(self) -> bool:
@@ -75,6 +88,27 @@ def by_ids_of(tx: Tx, ids: Iterable[int]) -> dict[int, Issue]:
     question = ",".join("?" * len(wanted))
     rows = tx.rows(f"SELECT * FROM issue WHERE id IN ({question})", *wanted)  # noqa: S608
     return {issue.id: issue for issue in load(tx, rows)}
+
+
+def visible(tx: Tx, ids: Sequence[int], *, actor: User | Unchecked | None) -> list[Issue]:
+    """Issues by id, in this order, without those whose repository the acting user may not see."""
+    found = by_ids_of(tx, ids)
+    seen: dict[int, bool] = {}
+    for issue in found.values():
+        if issue.repo_id not in seen:
+            seen[issue.repo_id] = repos.is_visible(tx, issue.repo_id, actor=actor)
+    return [found[key] for key in ids if key in found and seen[found[key].repo_id]]
+
+
+def reachable(tx: Tx, issue_id: int, *, actor: User | Unchecked | None) -> tuple[Issue, Repo]:
+    """The issue or pull request with this database id, and its repository.
+
+    Raises NotFound, also when the acting user may not see the repository.
+    """
+    found = by_ids_of(tx, [issue_id]).get(issue_id)
+    if found is None:
+        raise NotFound
+    return found, repos.by_id(tx, found.repo_id, actor=actor)
 
 
 def create(
@@ -166,6 +200,8 @@ def shut(
             updated=tx.stamp,
         )
         events.record(tx, repo, issue.id, "closed", actor=actor, oid=oid, state_reason=kept_reason)
+        if issue.open:
+            projectrules.note_closed(tx, issue.id)
     return find(tx, repo, issue.number)
 
 
@@ -296,6 +332,7 @@ def load(tx: Tx, rows: Iterable[sqlite3.Row]) -> list[Issue]:
     people = by_ids(tx, named + [user_id for some in assigned.values() for user_id in some])
     planned = milestones.by_ids_of(tx, (row["milestone_id"] for row in rows))
     reacted = reactions.counts(tx, "issue", ids)
+    linked = links.of_issues(tx, ids)
     return [
         Issue(
             id=row["id"],
@@ -320,6 +357,7 @@ def load(tx: Tx, rows: Iterable[sqlite3.Row]) -> list[Issue]:
             closed_by=people.get(row["closed_by"]),
             edited=moment_of(row["edited"]) if row["edited"] else None,
             editor=people.get(row["editor_id"]),
+            links=linked.get(row["id"], links.NONE),
         )
         for row in rows
     ]

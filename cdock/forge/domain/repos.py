@@ -135,6 +135,15 @@ def by_id(tx: Tx, repo_id: int, *, actor: User | Unchecked | None = FORGE) -> Re
     return repo
 
 
+def is_visible(tx: Tx, repo_id: int, *, actor: User | Unchecked | None) -> bool:
+    """Whether the acting user may know of the repository with this id."""
+    try:
+        by_id(tx, repo_id, actor=actor)
+    except NotFound:
+        return False
+    return True
+
+
 def list_visible(tx: Tx, *, actor: User | None, owner: User | None = None) -> list[Repo]:
     """All repositories that the user may see, by name; optionally of one owner only."""
     rows = tx.rows(

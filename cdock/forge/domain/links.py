@@ -1,0 +1,58 @@
+"""How an issue hangs together with others, counted: what every issue shows of its parent, parts and dependencies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cdock.forge.store import Tx
+
+
+@dataclass(frozen=True)
+class Links:
+    """Counts around one issue. `blocked_by` and `blocking` count open issues, the totals closed ones too."""
+
+    parent_id: int | None = None
+    sub_issues: int = 0
+    sub_issues_closed: int = 0
+    blocked_by: int = 0
+    total_blocked_by: int = 0
+    blocking: int = 0
+    total_blocking: int = 0
+
+    @property
+    def percent_closed(self) -> int:
+        """How much of the sub-issues is closed, 0 without any."""
+        return self.sub_issues_closed * 100 // self.sub_issues if self.sub_issues else 0
+
+
+NONE = Links()
+
+
+def of_issues(tx: Tx, ids: Sequence[int]) -> dict[int, Links]:
+    """The links of issues, by id; issues without any are left out."""
+    question = ",".join("?" * len(ids))
+    found: dict[int, dict[str, int]] = {}
+    for row in tx.rows(
+        f"SELECT child_id, parent_id FROM sub_issue WHERE child_id IN ({question})",  # noqa: S608
+        *ids,
+    ):
+        found.setdefault(row["child_id"], {})["parent_id"] = row["parent_id"]
+    for key, other, opened, total in (
+        ("parent_id", "child_id", "", "sub_issues"),
+        ("issue_id", "blocker_id", "blocked_by", "total_blocked_by"),
+        ("blocker_id", "issue_id", "blocking", "total_blocking"),
+    ):
+        table = "sub_issue" if total == "sub_issues" else "blocked_by"
+        for row in tx.rows(
+            f"SELECT {key} AS id, count(*) AS n, sum(state = 'open') AS opened "  # noqa: S608
+            f"FROM {table} JOIN issue ON issue.id = {other} WHERE {key} IN ({question}) GROUP BY {key}",
+            *ids,
+        ):
+            counts = found.setdefault(row["id"], {})
+            counts[total] = row["n"]
+            if opened:
+                counts[opened] = row["opened"]
+            else:
+                counts["sub_issues_closed"] = row["n"] - row["opened"]
+    return {key: Links(**counts) for key, counts in found.items()}
