@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from cdock.forge import schema
 
@@ -50,6 +50,8 @@ class Tx:
         self.now = now.replace(microsecond=0)
         self.stamp = text_of(now)
         self.repos_root = repos_root
+        self.notices: list[Any] = []
+        """What happened in it, for those who tell others (see `domain.notices`)."""
 
     def row(self, sql: str, *values: object) -> sqlite3.Row | None:
         """The first row of an answer, if there is one."""

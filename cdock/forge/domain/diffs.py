@@ -39,6 +39,11 @@ def changes(repo: Repo, base: str, head: str) -> tuple[FileChange, ...]:
     return _changes(repo.git_dir, history.merge_base(repo, base, head) or EMPTY_TREE, head)
 
 
+def difference(repo: Repo, old: str, new: str) -> tuple[FileChange, ...]:
+    """The files in which two commits differ, wherever they parted."""
+    return _changes(repo.git_dir, old, new)
+
+
 def commit_changes(repo: Repo, commit: Commit) -> tuple[FileChange, ...]:
     """The files that one commit changed compared with its first parent."""
     return _changes(repo.git_dir, commit.parents[0] if commit.parents else EMPTY_TREE, commit.oid)

@@ -74,12 +74,18 @@ class Gone(DomainError):
 
 
 class Invalid(DomainError):
-    """The request is understood and cannot be carried out as it is."""
+    """The request is understood and cannot be carried out as it is.
 
-    def __init__(self, message: str = "Validation Failed", errors: Sequence[FieldError] = ()) -> None:
+    `plain` errors are shown to programs as sentences alone, as GitHub does where reviews are concerned.
+    """
+
+    def __init__(
+        self, message: str = "Validation Failed", errors: Sequence[FieldError] = (), *, plain: bool = False
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.errors = tuple(errors)
+        self.plain = plain
 
     def __str__(self) -> str:
         details = "; ".join(e.message or f"{e.resource} {e.field or ''} {e.code}" for e in self.errors)
@@ -99,3 +105,8 @@ def invalid(resource: str, field: str, message: str | None = None, *, value: obj
 def already_exists(resource: str, field: str) -> Invalid:
     """Another one has this value already."""
     return Invalid(errors=[FieldError(resource, field, "already_exists")])
+
+
+def unprocessable(resource: str, message: str) -> Invalid:
+    """What is asked for as a whole cannot be, whatever the fields say."""
+    return Invalid("Unprocessable Entity", [FieldError(resource, None, "custom", message)], plain=True)

@@ -14,7 +14,7 @@ from cdock.forge.domain.repos import Repo
 from cdock.forge.domain.users import User, by_ids
 from cdock.forge.store import Tx, moment_of
 
-TIMELINE_ONLY: Final = ("commented", "committed", "cross-referenced")
+TIMELINE_ONLY: Final = ("commented", "committed", "cross-referenced", "reviewed")
 """Kinds that the timeline shows and the list of events leaves out."""
 
 
@@ -24,8 +24,10 @@ class Event:
 
     labeled, unlabeled: `label` {name, color} · assigned, unassigned: `assignee` (user id) · renamed: `from`, `to` ·
     milestoned, demilestoned: `title` · locked: `lock_reason` · closed: `state_reason` · commented: `comment` (id) ·
-    cross-referenced: `source` (issue id) · head_ref_force_pushed: `before`, `after`.
-    `oid` is the commit of committed, referenced, merged, and of closed when a commit closed it.
+    cross-referenced: `source` (issue id) · head_ref_force_pushed: `before`, `after` · reviewed: `review` (id) ·
+    review_requested, review_request_removed: `requested_reviewer` (user id) ·
+    review_dismissed: `review` (id), `state` (before), `message`.
+    `oid` is the commit of committed, referenced, merged, reviewed, and of closed when a commit closed it.
     """
 
     id: int

@@ -45,7 +45,20 @@ def role_of(tx: Tx, repo: Repo, user: User | None) -> Role:
     if user.id == repo.owner.id:
         return Role.ADMIN
     row = tx.row("SELECT role FROM perm WHERE repo_id = ? AND user_id = ?", repo.id, user.id)
-    return max(everybody, parse_role(row["role"])) if row is not None else everybody
+    if row is not None:
+        return max(everybody, parse_role(row["role"]))
+    return Role.WRITE if user.kind == "Bot" and _installed(tx, repo, user) else everybody
+
+
+def _installed(tx: Tx, repo: Repo, bot: User) -> bool:
+    """Whether a bot is that of an App that is installed for the repository. Such a bot is no collaborator."""
+    found = tx.row(
+        "SELECT 1 FROM installation_repo JOIN installation ON installation.id = installation_id "
+        "JOIN app ON app.id = app_id WHERE repo_id = ? AND bot_id = ?",
+        repo.id,
+        bot.id,
+    )
+    return found is not None
 
 
 def allows(tx: Tx, repo: Repo, user: User | None, wanted: Role) -> bool:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cdock.forge.domain import comments, events, history, issues, repos, users
+from cdock.forge.domain import comments, events, history, issues, repos, reviews, users
 from cdock.forge.domain.comments import Comment
 from cdock.forge.domain.errors import NotFound
 from cdock.forge.domain.events import Event
 from cdock.forge.domain.history import Commit
 from cdock.forge.domain.issues import Issue
 from cdock.forge.domain.repos import Repo
+from cdock.forge.domain.reviews import Review
 from cdock.forge.domain.users import User
 from cdock.forge.store import Tx
 
@@ -18,7 +19,8 @@ from cdock.forge.store import Tx
 @dataclass(frozen=True)
 class Item:
     """An event; set is what belongs to its kind: `comment` (commented), `source` with its repository
-    (cross-referenced), `commit` (committed), `assignee` (assigned, unassigned).
+    (cross-referenced), `commit` (committed), `review` (reviewed), `assignee` (who is meant: assigned, unassigned,
+    review_requested, review_request_removed).
     """
 
     event: Event
@@ -26,6 +28,7 @@ class Item:
     source: Issue | None = None
     source_repo: Repo | None = None
     commit: Commit | None = None
+    review: Review | None = None
     assignee: User | None = None
 
 
@@ -34,7 +37,8 @@ def of_issue(tx: Tx, repo: Repo, issue: Issue, *, actor: User | None) -> list[It
     happened = events.of_issue(tx, issue.id, whole=True)
     written = {comment.id: comment for comment in comments.of_issue(tx, issue)}
     sources = issues.by_ids_of(tx, [e.data["source"] for e in happened if e.kind == "cross-referenced"])
-    assigned = users.by_ids(tx, (e.data.get("assignee") for e in happened))
+    meant = users.by_ids(tx, (e.data.get("assignee") or e.data.get("requested_reviewer") for e in happened))
+    given = reviews.by_ids_of(tx, [e.data["review"] for e in happened if e.kind == "reviewed"])
     commits = _commits(repo, [e.oid for e in happened if e.kind == "committed" and e.oid])
     items: list[Item] = []
     for event in happened:
@@ -48,8 +52,12 @@ def of_issue(tx: Tx, repo: Repo, issue: Issue, *, actor: User | None) -> list[It
             home = _visible(tx, source.repo_id, actor) if source else None
             if home is not None:
                 items.append(Item(event, source=source, source_repo=home))
+        elif event.kind == "reviewed":
+            items.append(Item(event, review=given[event.data["review"]]))
         elif event.kind in {"assigned", "unassigned"}:
-            items.append(Item(event, assignee=assigned[event.data["assignee"]]))
+            items.append(Item(event, assignee=meant[event.data["assignee"]]))
+        elif event.kind in {"review_requested", "review_request_removed"}:
+            items.append(Item(event, assignee=meant[event.data["requested_reviewer"]]))
         else:
             items.append(Item(event))
     return items

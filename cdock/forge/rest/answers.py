@@ -69,7 +69,8 @@ def refusal(error: DomainError | BadRequest | BadCredentials) -> Answer:
     if status is None:
         raise error
     if isinstance(error, Invalid):
-        return refused(status, error.message, errors=[_field(one) for one in error.errors])
+        errors = [one.message if error.plain else _field(one) for one in error.errors]
+        return refused(status, error.message, errors=errors)
     return refused(status, str(error))
 
 
