@@ -8,12 +8,16 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import closing
+from datetime import datetime
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
 START_LIMIT = 30.0
 STOP_LIMIT = 15.0
 ADMIN_LIMIT = 60.0
+CONTROL_LIMIT = 60.0
 
 
 class ForgeServer:
@@ -110,6 +114,53 @@ class ForgeServer:
             raise RuntimeError(f"admin {' '.join(args)} ended with code {done.returncode}:\n{done.stderr}")
         answer: dict[str, Any] = json.loads(done.stdout)
         return answer
+
+    def faults(self, rules: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Make requests go wrong, in ways that `cdock.forge.controls.faults` describes. Needs `--test-controls`."""
+        added: list[dict[str, Any]] = self.control("POST", "faults", rules)
+        return added
+
+    def clear_faults(self) -> None:
+        """Let everything go right again, and end requests that were held."""
+        self.control("DELETE", "faults")
+
+    def journal(self, since: int = 0) -> list[dict[str, Any]]:
+        """The requests after entry number `since`, oldest first, each with `seq`, `method`, `path`, `status`, …"""
+        entries: list[dict[str, Any]] = self.control("GET", f"journal?since={since}")
+        return entries
+
+    def clock(self, **change: Any) -> datetime:
+        """Change its time (`freeze=True` or a time, `advance=seconds`, `run=True`, `reset=True`), and tell it."""
+        told = self.control("POST", "clock", change) if change else self.control("GET", "clock")
+        return datetime.fromisoformat(told["now"])
+
+    def limits(self, mode: str) -> None:
+        """Enforce the limits of `github`, or none (`off`); everybody's budgets begin anew."""
+        self.control("POST", "limits", {"mode": mode})
+
+    def snapshot(self, name: str = "default") -> None:
+        """Put aside everything that the forge holds."""
+        self.control("POST", "snapshot", {"name": name})
+
+    def restore(self, name: str = "default") -> None:
+        """Bring back what was put aside."""
+        self.control("POST", "restore", {"name": name})
+
+    def control(self, method: str, path: str, body: Any = None) -> Any:
+        """Use the controls of a forge that was started with `--test-controls`."""
+        token = json.loads((self.data_dir / "forge.json").read_text())["control_token"]
+        with closing(HTTPConnection("127.0.0.1", self.port, timeout=CONTROL_LIMIT)) as connection:
+            connection.request(
+                method,
+                f"/_forge/{path}",
+                body=None if body is None else json.dumps(body),
+                headers={"Authorization": f"Bearer {token}"},
+            )
+            answer = connection.getresponse()
+            text = answer.read().decode()
+        if answer.status >= 400:
+            raise RuntimeError(f"{method} /_forge/{path} was answered {answer.status}: {text}")
+        return json.loads(text) if text else None
 
     def _command(self, verb: str) -> list[str]:
         return [sys.executable, "-P", "-m", "cdock.forge", verb, "--data", str(self.data_dir)]

@@ -35,7 +35,9 @@ def _serve(args: argparse.Namespace) -> None:
     from cdock.forge import serving
 
     serving.log_to_stderr()
-    serving.serve(args.data, host=args.host, port=args.port)
+    serving.serve(
+        args.data, host=args.host, port=args.port, test_controls=args.test_controls, limits=args.limits
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -45,6 +47,17 @@ def _parser() -> argparse.ArgumentParser:
     _add_data(serve)
     serve.add_argument("--port", type=int, default=0, help="0 takes a free one (default)")
     serve.add_argument("--host", default="127.0.0.1", help="a loopback address (default 127.0.0.1)")
+    serve.add_argument(
+        "--limits",
+        choices=("off", "github"),
+        default="off",
+        help="enforce GitHub's rate limits (default off)",
+    )
+    serve.add_argument(
+        "--test-controls",
+        action="store_true",
+        help="for tests: routes that make requests fail, stop the clock and tell what was asked",
+    )
     administer = verbs.add_parser("admin", help="users, tokens, repositories; prints JSON")
     _add_data(administer)
     admin.add_parsers(administer.add_subparsers(dest="command", required=True))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final
+from typing import Final, Literal
 from urllib.parse import unquote, urlsplit
 
 from starlette.applications import Starlette
@@ -17,9 +17,12 @@ from cdock.forge.rest.endpoint import RestApi
 from cdock.forge.rest.rates import Rates
 from cdock.forge.store import Store
 
+Interface = Literal["rest", "graphql", "git", "page"]
+
 _REST_ROOTS: Final = frozenset(
     ("graphql", "meta", "orgs", "rate_limit", "repos", "repositories", "search", "user", "users", "versions")
 )
+_GRAPHQL: Final = frozenset(("/graphql", "/api/graphql"))
 _HOSTS: Final = frozenset(("127.0.0.1", "localhost", "::1", "github.localhost"))
 
 
@@ -39,10 +42,10 @@ def build_app(
     site = Starlette(routes=[persons.avatar_route(store), *pages])
 
     async def forge(scope: Scope, receive: Receive, send: Send) -> None:
-        host, path = _host(scope["headers"]), scope["path"]
-        if git.PATH.fullmatch(path):
+        path, interface = scope["path"], interface_of(scope)
+        if interface == "git":
             await transport(scope, receive, send)
-        elif host.startswith("api.") or _is_rest(path, scope):
+        elif interface in ("rest", "graphql"):
             await rest(scope, receive, send)
         elif path.count("/") == 1 and await run_in_threadpool(persons.is_login, store, path[1:]):
             # A user has no page of their own; what they own stands on the front page.
@@ -64,6 +67,16 @@ def build_app(
         await inner(addressed, receive, send)
 
     return app
+
+
+def interface_of(scope: Scope) -> Interface:
+    """Which of the forge's faces a request is for."""
+    path = scope["path"]
+    if git.PATH.fullmatch(path):
+        return "git"
+    if not (_host(scope["headers"]).startswith("api.") or _is_rest(path, scope)):
+        return "page"
+    return "graphql" if path in _GRAPHQL else "rest"
 
 
 def _addressed(scope: Scope) -> Scope | None:

@@ -34,10 +34,14 @@ def alone(data_dir: Path) -> Iterator[None]:
         yield
 
 
-def announce(data_dir: Path, *, url: str, port: int) -> None:
-    """Say that this process listens now. The file appears whole or not at all."""
+def announce(data_dir: Path, *, url: str, port: int, control_token: str | None = None) -> None:
+    """Say that this process listens now. The file appears whole or not at all, and for this user only."""
     fresh = data_dir / f".{INFO}.{os.getpid()}"
-    fresh.write_text(json.dumps({"pid": os.getpid(), "port": port, "url": url}) + "\n")
+    told = {"pid": os.getpid(), "port": port, "url": url}
+    if control_token is not None:
+        told["control_token"] = control_token
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(json.dumps(told) + "\n")
     fresh.replace(data_dir / INFO)
 
 
@@ -49,6 +53,7 @@ def withdraw(data_dir: Path) -> None:
 def running(data_dir: Path) -> dict[str, object] | None:
     """What the server of a directory said of itself (`pid`, `port`, `url`), or None when there is none.
 
+    The token of its controls is left out, for this gets printed.
     A file left by a server that was killed does not count: its lock is free.
     """
     lock = _lock(data_dir)
@@ -69,4 +74,5 @@ def _read(data_dir: Path) -> dict[str, object] | None:
         known: dict[str, object] = json.loads((data_dir / INFO).read_text())
     except FileNotFoundError:
         return None
+    known.pop("control_token", None)
     return known

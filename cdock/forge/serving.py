@@ -12,10 +12,13 @@ from pathlib import Path
 from typing import Final
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from cdock.forge import hooks, presence
 from cdock.forge.app import build_app
-from cdock.forge.store import Store
+from cdock.forge.controls.limits import Mode
+from cdock.forge.controls.mounting import Controls, OpenConnections
+from cdock.forge.store import Store, system_now
 from cdock.forge.web.pages import routes
 
 STOP_LIMIT: Final = 5
@@ -29,21 +32,29 @@ class CannotServe(ValueError):
     """The server cannot start; the text says why and what to do."""
 
 
-def serve(data_dir: Path, *, host: str, port: int) -> None:
-    """Serve a data directory until SIGTERM or SIGINT. Raises CannotServe, and AlreadyServed."""
+def serve(data_dir: Path, *, host: str, port: int, test_controls: bool = False, limits: Mode = "off") -> None:
+    """Serve a data directory until SIGTERM or SIGINT. Raises CannotServe, and AlreadyServed.
+
+    `limits` says whose limits are enforced; with `test_controls` there are routes for faults, clock and journal, open
+    to whoever reads the token in forge.json.
+    """
     if not _is_loopback(host):
         raise CannotServe(
             f"--host {host} is not an address of this machine alone. The forge has no TLS and trusts its "
             "network: use 127.0.0.1 or ::1, and a tunnel to reach it from elsewhere."
         )
     data_dir.mkdir(parents=True, exist_ok=True)
-    with presence.alone(data_dir), _listening(host, port) as listener, Store(data_dir) as store:
+    controls = Controls(limits=limits, tests=test_controls) if test_controls or limits != "off" else None
+    now = controls.clock.now if controls else system_now
+    with presence.alone(data_dir), _listening(host, port) as listener, Store(data_dir, now=now) as store:
         store.back_up()
         hooks.start(store)
         url = _url(host, listener.getsockname()[1])
         config = uvicorn.Config(
-            build_app(store, pages=routes(store)),
-            http="h11",
+            _app(store, controls),
+            http=OpenConnections if controls else "h11",
+            # Under controls answers carry the forge's time, not the machine's.
+            date_header=controls is None,
             lifespan="off",
             access_log=False,
             log_config=None,
@@ -55,13 +66,21 @@ def serve(data_dir: Path, *, host: str, port: int) -> None:
         # From now on, not only once it runs; it also passes a signal on to here when it has ended, which is no failure.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, server.handle_exit)
-        presence.announce(data_dir, url=url, port=listener.getsockname()[1])
+        token = controls.token if controls else None
+        presence.announce(data_dir, url=url, port=listener.getsockname()[1], control_token=token)
         sys.stdout.write(f"The forge listens on {url}\n")
         sys.stdout.flush()
         try:
             server.run(sockets=[listener])
         finally:
             presence.withdraw(data_dir)
+
+
+def _app(store: Store, controls: Controls | None) -> ASGIApp:
+    pages = routes(store)
+    if controls is None:
+        return build_app(store, pages=pages)
+    return build_app(store, pages=pages, rates=controls.rates, wrap=lambda app: controls.around(app, store))
 
 
 def log_to_stderr() -> None:

@@ -1,0 +1,126 @@
+"""What stands around the forge under test: it watches every request and lets rules and limits meddle."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from datetime import datetime, timedelta
+from importlib import import_module
+from typing import Final
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from cdock.forge.controls import asked
+from cdock.forge.controls.asked import Asked
+from cdock.forge.controls.exchange import Exchange, dated
+from cdock.forge.controls.faults import Faults
+from cdock.forge.controls.gate import Gate
+from cdock.forge.controls.journal import BODY_KEPT, Journal
+from cdock.forge.controls.limits import Limits
+from cdock.forge.rest.rates import Rates, spending
+from cdock.forge.store import Store
+
+# Kinds register themselves when they are imported.
+import_module("cdock.forge.controls.kinds")
+
+_MINUTE: Final = timedelta(minutes=1)
+
+
+class Around:
+    """The ASGI application that has the forge inside. Without a `journal` nothing is written down."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        store: Store,
+        rates: Rates,
+        limits: Limits,
+        faults: Faults,
+        journal: Journal | None,
+    ) -> None:
+        self.gate = Gate()
+        self._app = self.gate.guarding(app)
+        self._store = store
+        self._rates = rates
+        self._limits = limits
+        self._faults = faults
+        self._journal = journal
+        self._pushes: dict[str, deque[datetime]] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        costs: list[int] = []
+        spending.set(costs)
+        arrived = time.monotonic()
+        exchange = Exchange(
+            asked=await asked.read(scope, receive, store=self._store),
+            scope=scope,
+            receive=receive,
+            send=dated(send, self._store.now),
+            app=self._app,
+            store=self._store,
+            rates=self._rates,
+            write_down=self._write_down,
+            arrived=arrived,
+            costs=costs,
+        )
+        try:
+            await self._answer(exchange)
+        finally:
+            # A client that left, or a failure of ours, is an outcome too.
+            exchange.write(None)
+
+    async def _answer(self, exchange: Exchange) -> None:
+        refused = self._limits.refusal(exchange.asked, exchange.rate, now=exchange.at)
+        if refused is not None:
+            exchange.limit, reply = refused
+            await exchange.say(reply)
+            return
+        rule = self._faults.choose(exchange.asked)
+        if rule is None:
+            await exchange.proceed()
+            return
+        exchange.fault = rule.kind.name
+        await rule.kind.effect(exchange, rule)
+
+    def _write_down(self, exchange: Exchange, status: int | None) -> None:
+        one = exchange.asked
+        done = exchange.inner is not None and exchange.inner < 400
+        content = one.content and done
+        if exchange.limit is None:
+            self._limits.spend(one, now=exchange.at, done=done)
+        if self._journal is None:
+            return
+        push = one.pack and one.service == "git-receive-pack"
+        self._journal.add(
+            monotonic=exchange.arrived,
+            clock=exchange.at.isoformat(timespec="milliseconds"),
+            took=round(time.monotonic() - exchange.arrived, 6),
+            interface=one.interface,
+            method=one.method,
+            path=one.path,
+            query=one.query,
+            operations=one.operations,
+            body=one.json if len(one.body) <= BODY_KEPT else None,
+            size=len(one.body),
+            token=one.who.token if one.who else None,
+            login=one.who.login if one.who else None,
+            status=status,
+            inner=exchange.inner,
+            etag_hit=status == 304,
+            points=sum(exchange.costs),
+            content=content,
+            fault=exchange.fault,
+            limit=exchange.limit,
+            service=one.service,
+            push=push,
+            pushes=self._pushes_lately(one, now=exchange.at) if push else 0,
+            unimplemented=exchange.unimplemented,
+        )
+
+    def _pushes_lately(self, one: Asked, *, now: datetime) -> int:
+        lately = self._pushes.setdefault(one.repository, deque())
+        while lately and now - lately[0] >= _MINUTE:
+            lately.popleft()
+        lately.append(now)
+        return len(lately)
