@@ -9,16 +9,29 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from cdock.adapters.github.etags import ETagCache, Page
-from cdock.adapters.github.faults import Absent, OutcomeUnknown, error_of, message_of, pause_of
+from cdock.adapters.github.faults import (
+    Absent,
+    OutcomeUnknown,
+    Unsupported,
+    error_of,
+    message_of,
+    pause_of,
+)
 from cdock.adapters.github.gate import WriteGate
-from cdock.core.errors import Unavailable
+from cdock.adapters.github.hosts import graphql_url
+from cdock.core.errors import Limited, Unavailable
+
+if TYPE_CHECKING:
+    from cdock.adapters.github.graphql import Endpoint, Reply
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +50,26 @@ class _Answer:
     status: int
     headers: Mapping[str, str]
     body: str
+
+
+class Poll:
+    """A page that was read but counts as seen only when it is committed: until then the next poll shows it again.
+
+    `content` is the parsed list or object (callers must not change it), `next` the address of the page after it, and
+    `changed` whether the server sent it anew.
+    """
+
+    def __init__(self, page: Page, *, changed: bool, store: Callable[[Page], None]) -> None:
+        self.content = page.content
+        self.next = page.next
+        self.changed = changed
+        self._page = page
+        self._store = store
+
+    def commit(self) -> None:
+        """All that the page shows was understood, so from now on an unchanged one costs nothing."""
+        if self._page.etag:
+            self._store(self._page)
 
 
 class Client:
@@ -60,6 +93,10 @@ class Client:
             seconds_between_writes=0,
         ).requester
         self._connection = Connection(base_url, timeout=timeout)
+        self._graphql_url = graphql_url(base_url)
+        self._timeout = timeout
+        self._token = token
+        self._endpoint: Endpoint | None = None
         self._lock = threading.Lock()
         self._gate = WriteGate(write_spacing)
         self._etags = ETagCache(token=token)
@@ -74,6 +111,8 @@ class Client:
     def close(self) -> None:
         """Let go of the connection."""
         self._connection.close()
+        if self._endpoint:
+            self._endpoint.close()
 
     def read(self, path: str) -> dict[str, Any]:
         """The object at `path`; unchanged since the last read, it costs nothing.
@@ -135,6 +174,90 @@ class Client:
                 fix="cdock looks again.",
             )
         return row
+
+    def poll(self, url: str, query: Query | None = None) -> Poll:
+        """A page of which only changes matter, and which is asked for again and again in the same words.
+
+        `url` is a path, or a `next` as GitHub wrote it; `query` is sent as it is, so name `per_page`. Meant for
+        lists with the newest first: a row that is added behind a full page does not change it.
+
+        Raises:
+            Unavailable: no usable answer, or a rate limit.
+            Refused: the host said no; `Absent` when there is no such thing.
+        """
+        query = query or {}
+        tried = f"GET {urlsplit(url).path}"
+        # Apart from what `rows` read, which counts as seen at once.
+        key = f"poll {self._etags.key(url, query, accept=ACCEPT)}"
+        known = self._etags.find(key)
+        headers = {"Accept": ACCEPT, **({"If-None-Match": known.etag} if known else {})}
+        answer = self._send("GET", url, query, headers, None, tried=tried)
+        if answer.status == 304 and known:
+            page = Page(known.content, answer.headers.get("etag", known.etag), known.next)
+            self._etags.store(key, page)
+            return Poll(page, changed=False, store=lambda _: None)
+        content = self._content(answer, tried=tried, writing=False)
+        page = Page(content, answer.headers.get("etag", ""), _next_link(answer.headers))
+        return Poll(page, changed=True, store=partial(self._etags.store, key))
+
+    def graphql(self, document: str, variables: Mapping[str, Any], *, writing: bool) -> dict[str, Any]:
+        """Send a GraphQL document once, a mutation in turn with all writes; the `data` it is answered with.
+
+        An answer with any error raises, and what data came with it is not given out.
+
+        Raises:
+            Unsupported: the host has no GraphQL, or does not know these fields.
+            OutcomeUnknown: a mutation may have been applied all the same, or only a part of it was.
+            Limited: the quota is used up; nothing was applied.
+            Unavailable: no usable answer, and nothing was applied.
+            Refused: the host said no; `Absent` when there is no such thing, `NotPermitted` when the token may not.
+        """
+        tried = f"the {'mutation' if writing else 'query'} {_operation(document)}"
+        with self._gate.turn() if writing else nullcontext():
+            reply = self._exchange(document, variables, tried=tried, writing=writing)
+        from cdock.adapters.github.graphql import error_of_reply
+
+        if reply.status in (404, 501) or (reply.status == 405 and not reply.result):
+            raise Unsupported(
+                f"{self.host} has no GraphQL at {urlsplit(self._graphql_url).path}",
+                tried=tried,
+                fix="Check the host in the settings; an older or another forge may not have it.",
+            )
+        if error := error_of_reply(reply, tried=tried, host=self.host, writing=writing):
+            raise error
+        if reply.status >= 300:
+            raise error_of(
+                reply.status, reply.headers, reply.body, tried=tried, host=self.host, writing=writing
+            )
+        if not isinstance(reply.data, dict):
+            raise (OutcomeUnknown if writing else Unavailable)(
+                f"{self.host} answered {tried} with something that is no GraphQL result",
+                tried=tried,
+                fix=_NOT_GITHUB,
+            )
+        return reply.data
+
+    def _exchange(self, document: str, variables: Mapping[str, Any], *, tried: str, writing: bool) -> "Reply":
+        from cdock.adapters.github.graphql import Endpoint, limited
+
+        with self._lock:
+            self._check_limit(tried)
+            if self._endpoint is None:
+                self._endpoint = Endpoint(self._graphql_url, token=self._token, timeout=self._timeout)
+            try:
+                reply = self._endpoint.send(document, variables)
+            except (OSError, ValueError) as error:
+                kind = OutcomeUnknown if writing else Unavailable
+                raise kind(
+                    f"{self.host} did not answer {tried} ({type(error).__name__})",
+                    tried=tried,
+                    fix="Check the network; cdock looks again.",
+                ) from error
+            # GraphQL says with status 200 that the quota is used up; its headers are those of a 403.
+            status = 403 if limited(reply) else reply.status
+            body = reply.body if status == reply.status else '{"message": "rate limit"}'
+            self._note_limit(_Answer(status, reply.headers, body), tried=tried)
+        return reply
 
     def _page(self, url: str, query: Query) -> Page:
         tried = f"GET {urlsplit(url).path}"
@@ -207,13 +330,20 @@ class Client:
         log.warning("rate limit met", extra={"host": self.host, "seconds": pause.total_seconds()})
         raise self._limited(pause, tried=tried)
 
-    def _limited(self, left: timedelta, *, tried: str) -> Unavailable:
+    def _limited(self, left: timedelta, *, tried: str) -> Limited:
         until = datetime.now(UTC) + left + timedelta(seconds=1)
-        return Unavailable(
+        return Limited(
             f"{self.host} limits this account's requests until {until:%H:%M:%S} UTC",
+            until=until,
             tried=tried,
             fix="cdock looks again after that. Fewer pollers on one account, or a longer interval, help.",
         )
+
+
+def _operation(document: str) -> str:
+    """The name of a document's operation, for messages."""
+    found = re.search(r"\b(?:query|mutation)\s+(\w+)", document)
+    return found[1] if found else "without a name"
 
 
 def _next_link(headers: Mapping[str, str]) -> str:

@@ -34,10 +34,7 @@ class Connection(HTTPSRequestsConnectionClass):
         self.seconds = timeout
         self.redirects = 0
         self.session.mount("http://", self.adapter)
-        # A cookie would change every ETag, and an API needs none.
-        self.session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        # A proxy set for the outside must not be asked for this machine.
-        self.session.trust_env = not is_loopback(host)
+        prepare_session(self.session, base_url)
 
     def getresponse(self) -> RequestsResponse:
         """Send the request; reads follow moves on the same server.
@@ -82,6 +79,14 @@ class Connection(HTTPSRequestsConnectionClass):
                 f"{self.host} says the repository or the issue has moved", fix="cdock looks for it again."
             )
         return target if there.query else there._replace(query=here.query).geturl()
+
+
+def prepare_session(session: requests.Session, url: str) -> None:
+    """Make a session fit for the API at `url`."""
+    # A cookie would change every ETag, and an API needs none.
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    # A proxy set for the outside must not be asked for this machine.
+    session.trust_env = not is_loopback(urlsplit(url).hostname or "")
 
 
 def _address(url: str) -> tuple[str, str | None, int]:

@@ -26,6 +26,10 @@ class Absent(NotPermitted):
     """There is nothing at this address, or the token may not see what is there."""
 
 
+class Unsupported(Refused):
+    """The host does not have this part of the API: another way has to be taken, or the feature left out."""
+
+
 def pause_of(
     status: int, headers: Mapping[str, str], message: str, *, now: datetime, repeated: int
 ) -> timedelta | None:
@@ -110,6 +114,11 @@ def message_of(body: str) -> str:
     parts = [_detail(entry) for entry in details] if isinstance(details, list) else []
     message = content.get("message")
     text = f"{message if isinstance(message, str) else ''} {'; '.join(parts)}"
+    return line_of(text)
+
+
+def line_of(text: str) -> str:
+    """A stranger's text as one short printable line."""
     clean = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     return clean if len(clean) <= 300 else clean[:299] + "…"
 

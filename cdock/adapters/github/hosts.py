@@ -100,6 +100,11 @@ def parse_repository(text: str, *, default_host: str = "github.com") -> Reposito
     raise _unknown(text)
 
 
+def graphql_url(rest: str) -> str:
+    """The GraphQL endpoint beside a REST root: both are below `/api` on a company's own server."""
+    return f"{rest.removesuffix('/v3')}/graphql"
+
+
 def is_loopback(host: str) -> bool:
     """Whether `host`, a name or an address without port, is this machine itself."""
     if host == "localhost" or host.endswith(".localhost"):
