@@ -83,7 +83,9 @@ def refused(status: int, message: str, *, errors: list[Json] | None = None) -> A
 
 
 def _field(error: FieldError) -> Json:
-    known = {"resource": error.resource, "field": error.field, "code": error.code}
+    known = {"resource": error.resource, "code": error.code}
+    if error.field is not None:
+        known["field"] = error.field
     if error.message is not None:
         known["message"] = error.message
     if error.value is not None:

@@ -8,7 +8,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from cdock.forge.domain import apps
+from cdock.forge.domain.apps import App
 from cdock.forge.domain.errors import Invalid, missing
+from cdock.forge.domain.logins import Login
 from cdock.forge.domain.repos import Repo
 from cdock.forge.domain.users import User
 from cdock.forge.rest.answers import BadRequest
@@ -96,7 +99,12 @@ class Call:
     target: Repo | None
     path: str
     rates: Mapping[Resource, Rate]
+    login: Login | None = None
+    """How the acting user proved who they are."""
+    app: App | None = None
+    """The App that asks in its own name, with its key; nobody acts then."""
     _associations: dict[tuple[int, int], str] = field(default_factory=dict)
+    _apps: dict[int, App | None] = field(default_factory=dict)
 
     @property
     def repo(self) -> Repo:
@@ -143,6 +151,14 @@ class Call:
         if key not in self._associations:
             self._associations[key] = _association(self.tx, repo, user)
         return self._associations[key]
+
+    def app_of(self, user: User | None) -> App | None:
+        """The App that did what this user did, if the user is an App's bot."""
+        if user is None or user.kind != "Bot":
+            return None
+        if user.id not in self._apps:
+            self._apps[user.id] = apps.of_bot(self.tx, user)
+        return self._apps[user.id]
 
 
 def parse_number(text: str) -> int | None:

@@ -54,6 +54,7 @@ _COMMON: Final = {
 
 # Handlers register themselves when they are imported.
 for _module in (
+    "checks",
     "code",
     "comments",
     "gitdata",
@@ -67,6 +68,7 @@ for _module in (
     "ratelimit",
     "reactions",
     "repos",
+    "reviews",
     "statuses",
 ):
     import_module(f"cdock.forge.rest.{_module}")

@@ -41,20 +41,27 @@ def of_issue(call: Call) -> Answer:
 @repo_route("GET", "/issues/{number:int}/timeline")
 def timeline_of_issue(call: Call) -> Answer:
     """The same with comments, mentions elsewhere and commits."""
-    found = timeline.of_issue(call.tx, call.repo, find_issue(call), actor=call.actor)
-    return numbered(call, [shapes.item(call, call.repo, one) for one in part(call, found)], len(found))
+    issue = find_issue(call)
+    found = timeline.of_issue(call.tx, call.repo, issue, actor=call.actor)
+    body = [shapes.item(call, call.repo, one, of=issue) for one in part(call, found)]
+    return numbered(call, body, len(found))
 
 
 def _many(call: Call, found: Sequence[Event], *, named: bool = False) -> list[Json]:
-    assigned = users.by_ids(call.tx, (one.data.get("assignee") for one in found))
+    meant = users.by_ids(call.tx, (_meant(one) for one in found))
     of = issues.by_ids_of(call.tx, (one.issue_id for one in found)) if named else {}
     return [
         shapes.event(
             call,
             call.repo,
             one,
-            assignee=assigned.get(one.data.get("assignee", 0)),
+            assignee=meant.get(_meant(one) or 0),
             of=of.get(one.issue_id),
         )
         for one in found
     ]
+
+
+def _meant(event: Event) -> int | None:
+    user_id: int | None = event.data.get("assignee") or event.data.get("requested_reviewer")
+    return user_id

@@ -128,13 +128,6 @@ def update_branch(call: Call) -> Answer:
     return Answer({"message": "Updating pull request branch.", "url": url}, status=202)
 
 
-@repo_route("GET", "/pulls/{number:int}/requested_reviewers")
-def reviewers(call: Call) -> Answer:
-    """Nobody: reviews cannot be requested here yet."""
-    _find(call)
-    return Answer({"users": [], "teams": []})
-
-
 def _find(call: Call) -> Pull:
     return pulls.find(call.tx, call.repo, call.number("number"))
 

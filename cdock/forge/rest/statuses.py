@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from cdock.forge.domain import refs, roles, statuses
-from cdock.forge.domain.errors import Forbidden
-from cdock.forge.domain.roles import Role
+from cdock.forge.domain import refs, statuses
 from cdock.forge.rest.answers import Answer
 from cdock.forge.rest.call import Call
 from cdock.forge.rest.paging import numbered, part
@@ -56,17 +54,3 @@ def list_statuses(call: Call) -> Answer:
     oid = refs.resolve(call.repo, call.params["ref"])
     found = statuses.list_all(call.tx, call.repo, oid)
     return numbered(call, [code.status(call, call.repo, one) for one in part(call, found)], len(found))
-
-
-@repo_route("GET", "/commits/{ref:path}/check-runs")
-def check_runs(call: Call) -> Answer:
-    """None: only GitHub Apps can make check runs, and there are none here."""
-    refs.resolve(call.repo, call.params["ref"])
-    return Answer({"total_count": 0, "check_runs": []})
-
-
-@repo_route("POST", "/check-runs")
-def create_check_run(call: Call) -> Answer:
-    """Refused, as GitHub refuses it to everybody who is not an App."""
-    roles.require(call.tx, call.repo, call.actor, Role.WRITE)
-    raise Forbidden("You must authenticate via a GitHub App.")

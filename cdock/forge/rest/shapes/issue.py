@@ -12,6 +12,7 @@ from cdock.forge.domain.reactions import CONTENTS, Reaction
 from cdock.forge.domain.repos import Repo
 from cdock.forge.rest.answers import Json
 from cdock.forge.rest.call import Call
+from cdock.forge.rest.shapes import app as apps
 from cdock.forge.rest.shapes import people
 from cdock.forge.rest.urls import quoted
 from cdock.forge.store import text_of
@@ -50,7 +51,7 @@ def issue(call: Call, repo: Repo, shown: Issue) -> Json:
         "closed_by": people.maybe(urls, shown.closed_by),
         "reactions": rollup(f"{url}/reactions", shown.reactions),
         "timeline_url": f"{url}/timeline",
-        "performed_via_github_app": None,
+        "performed_via_github_app": apps.maybe(urls, call.app_of(shown.author)),
         "state_reason": shown.state_reason,
     }
     if shown.pull is not None:
@@ -119,7 +120,7 @@ def comment(call: Call, repo: Repo, shown: Comment) -> Json:
         "author_association": call.association(repo, shown.author),
         "body": shown.body,
         "reactions": rollup(f"{url}/reactions", shown.reactions),
-        "performed_via_github_app": None,
+        "performed_via_github_app": apps.maybe(call.urls, call.app_of(shown.author)),
     }
 
 

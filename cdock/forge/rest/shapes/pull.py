@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from cdock.forge.domain import merging, pulls
+from cdock.forge.domain import merging, pulls, reviewcomments, reviewers
 from cdock.forge.domain.pulls import Pull
 from cdock.forge.domain.repos import Repo
 from cdock.forge.rest.answers import Json
@@ -58,7 +58,7 @@ def simple(call: Call, repo: Repo, shown: Pull) -> Json:
         **addresses,
         "merged_at": text_of(shown.merged) if shown.merged else None,
         "merge_commit_sha": shown.merge_oid,
-        "requested_reviewers": [],
+        "requested_reviewers": [people.user(call.urls, one) for one in reviewers.of_pull(call.tx, shown)],
         "requested_teams": [],
         "head": _end(call, repo, home, shown.head_ref, shown.head_oid),
         "base": _end(call, repo, home, shown.base_ref, shown.base_oid),
@@ -82,7 +82,7 @@ def full(call: Call, repo: Repo, shown: Pull) -> Json:
         "mergeable_state": able.state,
         "merged_by": people.maybe(call.urls, shown.merged_by),
         "comments": shown.issue.comments,
-        "review_comments": 0,
+        "review_comments": reviewcomments.count(call.tx, shown.issue.id),
         "maintainer_can_modify": shown.maintainer_can_modify,
         "commits": len(pulls.commits(repo, shown)),
         "additions": sum(change.additions for change in changed),
