@@ -291,7 +291,11 @@ class Clock(Protocol):
         ...
 
     def sleep(self, seconds: float) -> bool:
-        """Wait; returns early with True when the loop was asked to end."""
+        """Wait; returns early with True when the loop was asked to end, with False when somebody knocked."""
+        ...
+
+    def woken(self) -> bool:
+        """Whether somebody knocked since this was last asked."""
         ...
 
 

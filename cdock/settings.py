@@ -96,6 +96,12 @@ class AgentTable(_Table):
     command: CommandTable = CommandTable()
     scripted: ScriptedTable = ScriptedTable()
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The agents that are configured well enough to be started."""
+        usable = {"claude": True, "command": bool(self.command.argv), "scripted": bool(self.scripted.script)}
+        return tuple(sorted({name for name, there in usable.items() if there} | {self.default}))
+
 
 class RunnerTable(_Table):
     """Where agents run."""
@@ -135,6 +141,9 @@ class PollTable(_Table):
     """How often, how much at once."""
 
     interval: Duration = timedelta(seconds=15)
+    """Between two reads of the forge."""
+    idle: Duration = timedelta(minutes=2)
+    """What that grows to while nothing changes."""
     max_parallel: int = Field(default=2, ge=1)
     lease: Duration = timedelta(minutes=15)
     harvest_every: Duration = timedelta(seconds=20)
@@ -204,6 +213,7 @@ class Settings(_Table):
             acceptance=self.acceptance.commands,
             branch_prefix=self.branch.prefix,
             agent=self.agent.default,
+            agents=self.agent.names,
             labels=Labels(**self.labels.model_dump()),
         )
 

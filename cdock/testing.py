@@ -48,6 +48,7 @@ class MemoryClock:
     time: datetime = START
     seconds: float = 1000.0
     ended: bool = False
+    knocked: bool = False
 
     def now(self) -> datetime:
         """See `Clock`."""
@@ -61,6 +62,11 @@ class MemoryClock:
         """Advance instead of waiting."""
         self.advance(seconds)
         return self.ended
+
+    def woken(self) -> bool:
+        """See `Clock`."""
+        knocked, self.knocked = self.knocked, False
+        return knocked
 
     def advance(self, seconds: float) -> None:
         """Let time pass."""
@@ -117,9 +123,10 @@ class MemoryHub:
     bot: str = "cdock-bot"
     writers: set[str] = field(default_factory=lambda: {"cdock-bot", "maria"})
     issues: dict[int, Issue] = field(default_factory=dict)
-    labelled_by: dict[tuple[int, str], tuple[str, int]] = field(default_factory=dict)
-    """Who put a label on an issue, and which of all changes that was."""
-    labelled_at: dict[tuple[int, str], datetime] = field(default_factory=dict)
+    labelled_by: dict[tuple[int, str], str] = field(default_factory=dict)
+    """Who put a label on an issue last."""
+    allowed_at: dict[tuple[int, str], tuple[int, datetime | None]] = field(default_factory=dict)
+    """When somebody who may put it on last, and which of all changes that was."""
     edited_by: dict[int, tuple[str, int]] = field(default_factory=dict)
     """Who changed the text of an issue last, and which of all changes that was."""
     seen: set[int] = field(default_factory=set)
@@ -161,8 +168,9 @@ class MemoryHub:
         """Somebody puts a label on."""
         known = self.spelled.setdefault(label.casefold(), label)
         self._edit(number, labels=self.issues[number].labels | {known})
-        self.labelled_by[number, label.casefold()] = by, self._next()
-        self.labelled_at[number, label.casefold()] = self.clock.now()
+        self.labelled_by[number, label.casefold()] = by
+        if by in self.writers:
+            self.allowed_at[number, label.casefold()] = self._next(), self.clock.now()
 
     def edit(self, number: int, *, by: str, title: str | None = None, body: str | None = None) -> None:
         """Somebody changes the text of an issue."""
@@ -287,15 +295,14 @@ class MemoryForge:
         """See `Forge`."""
         self.faults.before("forge")
         there = self.hub.issues[issue]
-        if not there.wears(label):
-            return Approval(digest=there.digest)
-        by, at = self.hub.labelled_by[issue, label.casefold()]
+        by = self.hub.labelled_by.get((issue, label.casefold()), "") if there.wears(label) else ""
+        at, moment = self.hub.allowed_at.get((issue, label.casefold()), (0, None))
         editor, edited = self.hub.edited_by.get(issue, ("", 0))
         strange = edited > at and editor not in self.hub.writers
         return Approval(
             by=by,
             granted=by in self.hub.writers,
-            at=self.hub.labelled_at.get((issue, label.casefold())),
+            at=moment,
             digest=there.digest,
             edited_by=editor if strange else "",
         )
@@ -330,7 +337,7 @@ class MemoryForge:
         """See `Forge`."""
         self.faults.before("forge")
         comments = self.hub.issues[issue].comments
-        ours = next((c for c in comments if c.mine and c.body.startswith(marker)), None)
+        ours = next((c for c in comments if c.author == self.hub.bot and c.body.startswith(marker)), None)
         if ours is None:
             self.hub.comment(issue, body, by=self.hub.bot)
         else:

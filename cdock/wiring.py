@@ -272,6 +272,7 @@ def build(of: Site, *, only: frozenset[int] = frozenset(), max_parallel: int | N
         process=str(uuid4()),
         machine=socket.gethostname(),
         poll_every=settings.poll.interval.total_seconds(),
+        poll_idle=settings.poll.idle.total_seconds(),
         only=only,
         agent_settings=tables,
         secrets=secrets_in(of.env) | {secret},

@@ -7,10 +7,11 @@ from uuid import UUID, uuid4
 
 
 class SystemClock:
-    """See `cdock.ports.Clock`. `end` wakes a sleeper and asks the loop to stop."""
+    """See `cdock.ports.Clock`. `end` wakes a sleeper and asks the loop to stop, `knock` only wakes it."""
 
     def __init__(self) -> None:
-        self._ended = threading.Event()
+        self._woken = threading.Event()
+        self._ended = False
 
     def now(self) -> datetime:
         """See `Clock`; whole seconds are enough for everything that is stored."""
@@ -22,11 +23,24 @@ class SystemClock:
 
     def sleep(self, seconds: float) -> bool:
         """See `Clock`."""
-        return self._ended.wait(seconds)
+        self._woken.wait(seconds)
+        return self._ended
+
+    def woken(self) -> bool:
+        """See `Clock`."""
+        if self._ended or not self._woken.is_set():
+            return False
+        self._woken.clear()
+        return True
+
+    def knock(self) -> None:
+        """Wake the loop; safe in any thread."""
+        self._woken.set()
 
     def end(self) -> None:
         """Ask the loop to end; safe in a signal handler."""
-        self._ended.set()
+        self._ended = True
+        self._woken.set()
 
 
 class RandomIds:

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from cdock.core.model import Answer, Case, Outcome, Role
+from cdock.core.commands import Command
+from cdock.core.model import Answer, Case, Outcome, Role, Status
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,19 @@ class StartAttempt(_OnCase):
     """Write the next attempt into the claim, then start its agent; with an answer, resume its conversation."""
 
     answer: Answer | None = None
+
+
+@dataclass(frozen=True)
+class CheckApproval(_OnCase):
+    """Find out who changed the text since it was approved; where they may not, ask for a new approval once."""
+
+
+@dataclass(frozen=True)
+class HearCommand(_OnCase):
+    """Acknowledge a slash command, obey it, or say in one line why not."""
+
+    command: Command
+    status: Status
 
 
 @dataclass(frozen=True)
@@ -128,6 +142,8 @@ Action = (
     | RenewClaim
     | PrepareWorkspace
     | StartAttempt
+    | CheckApproval
+    | HearCommand
     | StopRun
     | HoldTask
     | HarvestWork

@@ -81,11 +81,18 @@ def charged(task: Task) -> tuple[Attempt, ...]:
 
 
 def spent(task: Task, policy: Policy) -> bool:
-    """Whether one error came back as often in this round as the policy allows, or all attempts are used up."""
+    """Whether one error came back as often in this round as the policy allows, or all attempts are used up.
+
+    A budget that a person gave counts attempts only, whatever their errors.
+    """
     prints = [a.fingerprint for a in charged(task)]
+    if task.budget:
+        used_up = len(prints) >= task.budget
+    else:
+        same = any(prints.count(p) >= policy.tries for p in set(prints))
+        used_up = same or len(prints) >= policy.max_attempts
     return (
-        any(prints.count(p) >= policy.tries for p in set(prints))
-        or len(prints) >= policy.max_attempts
+        used_up
         or in_a_row(task, Outcome.LOST) >= LOST_LIMIT
         or in_a_row(task, Outcome.HANDOFF) >= HANDOFF_LIMIT
     )

@@ -51,7 +51,6 @@ class _Seen:
         self.harvests = dict(world.harvests)
         self.verdicts = dict(world.verdicts)
         self.checks = dict(world.checks)
-        self.pushes = dict(world.pushes)
         self.stops = world.stops
 
 
@@ -85,5 +84,4 @@ def _case(issue: Issue, claim: Claim | None, seen: _Seen) -> Case:
         pull=max(pulls, key=lambda pull: pull.number, default=None),
         help=max(helps, key=lambda found: (found.round, found.number), default=None),
         stop_wished=task.id in seen.stops,
-        pushed_at=seen.pushes.get(task.id),
     )

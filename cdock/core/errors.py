@@ -47,7 +47,7 @@ class Unavailable(CdockError):
 class Limited(Unavailable):
     """A quota of the forge is used up: nothing was sent, and nothing may be before `until` (aware, in UTC)."""
 
-    default_code: ClassVar[str] = "CD220"
+    default_code: ClassVar[str] = "CD221"
 
     def __init__(self, message: str, *, until: datetime, tried: str = "", fix: str = "") -> None:
         super().__init__(message, tried=tried, fix=fix)

@@ -12,10 +12,10 @@ from cdock.core.attempts import HANDOFF_LIMIT, charged, in_a_row, in_round, spen
 from cdock.core.events import Ending
 from cdock.core.model import (
     Answer,
+    Approval,
     Attempt,
     Case,
     Comment,
-    HelpIssue,
     Issue,
     Outcome,
     Status,
@@ -124,7 +124,7 @@ _HEADLINES: Mapping[Status, str] = {
     Status.IN_REVIEW: "◉ **In review**",
     Status.DONE: "✓ **Done**",
     Status.CANCELLED: "■ **Ended without a merge**",
-    Status.WAITING: "■ **Stopped by a person**",
+    Status.WAITING: "■ **Waiting for a person**",
 }
 
 _OUTCOMES: Mapping[Outcome, str] = {
@@ -153,10 +153,47 @@ def status_comment(case: Case, task: Task, status: Status, policy: Policy) -> st
     if cost:
         lines += ["", f"Cost so far: ${cost:.2f}"]
     if status is Status.WAITING:
-        lines += ["", f"The work is kept. Add the label `{policy.labels.ready}` to go on with it."]
+        lines += ["", _what_is_awaited(case, task, policy)]
     if status is Status.CANCELLED and case.issue.open:
         lines += ["", f"The branch is kept. Add the label `{policy.labels.ready}` to start anew."]
     return "\n".join(lines) + "\n"
+
+
+def _what_is_awaited(case: Case, task: Task, policy: Policy) -> str:
+    ready = policy.labels.ready
+    if not (task.stopped or task.paused):
+        return (
+            "The title or the text was changed after the approval, by somebody who may not start work. "
+            f"Look at it, then add the label `{ready}` to approve it as it is now."
+        )
+    return f"The work is kept. Comment `/cdock resume` or add the label `{ready}` to go on with it."
+
+
+def ask_marker(digest: str) -> Marker:
+    """The marker of the comment that asks for a new approval of the text with this digest."""
+    return Marker("ask", {"text": digest})
+
+
+def ask_again(approval: Approval, policy: Policy) -> str:
+    """The comment that asks for a new approval."""
+    ready = policy.labels.ready
+    who = inline(approval.edited_by, limit=40)
+    return (
+        f"{ask_marker(approval.digest)}\n"
+        f"The title or the text was changed by {who or 'somebody'} after `{ready}` was added, "
+        "and they have no write access here. Nothing starts on the new text until a person with write access "
+        f"has looked at it and added the label `{ready}` again.\n"
+    )
+
+
+def reply_marker(comment: int) -> Marker:
+    """The marker of the reply to a command."""
+    return Marker("reply", {"to": str(comment)})
+
+
+def reply(comment: int, text: str) -> str:
+    """The reply to a command: one line."""
+    return f"{reply_marker(comment)}\n{text}\n"
 
 
 def _what_next(case: Case, status: Status) -> str:
@@ -265,18 +302,6 @@ def _code(text: str) -> str:
     return f"{ticks}{pad}{line}{pad}{ticks}"
 
 
-def answer_of(help_issue: HelpIssue) -> Answer | None:
-    """What a person with write access said to a help issue: all their comments, or its closing without any."""
-    said = [c for c in help_issue.comments if c.by_writer and not is_ours(c) and visible(c.body)]
-    if said:
-        text = "\n\n".join(visible(comment.body) for comment in said)
-        return Answer(text=text, author=said[-1].author, ref=f"comment-{said[-1].id}")
-    if not help_issue.open and help_issue.closed_by_writer:
-        text = "Nobody has more to add: decide by yourself, note the decision, and go on."
-        return Answer(text=text, author=help_issue.closed_by, ref=f"closed-{help_issue.number}")
-    return None
-
-
 def is_ours(comment: Comment) -> bool:
     """Whether cdock wrote it: our account and a marker. A person may use the same account as cdock does."""
     return comment.mine and speaks_for_cdock(comment.body)
@@ -292,11 +317,12 @@ def speaks_for_cdock(text: str) -> bool:
     return marker is not None and marker.kind != SAID
 
 
-def visible(text: str) -> str:
+def visible(text: str, *, strip: bool = True) -> str:
     """A text of the forge without what its readers cannot see: comments, and characters that hide or reorder."""
     for pattern in _HIDDEN:
         text = pattern.sub("", text)
-    return seen(text).strip()
+    clean = seen(text)
+    return clean.strip() if strip else clean
 
 
 _HIDDEN = (

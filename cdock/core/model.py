@@ -106,11 +106,11 @@ class Approval:
     granted: bool = False
     """Whether they may write to the repository, or are a bot that is trusted by name."""
     at: datetime | None = None
-    """When they did, by the forge's clock."""
+    """When somebody who may put it on last, by the forge's clock; it may have been taken off since."""
     digest: str = ""
     """The `Issue.digest` of the text at the time of asking."""
     edited_by: str = ""
-    """Who changed the text after that without being allowed to write; empty when nobody did."""
+    """Who changed the text after `at` without being allowed to write; empty when nobody did."""
 
     @property
     def holds(self) -> bool:
@@ -375,8 +375,6 @@ class Case:
     pull: PullRequest | None = None
     help: HelpIssue | None = None
     stop_wished: bool = False
-    pushed_at: float | None = None
-    """Our monotonic reading at the last push of this task by this process."""
 
 
 @dataclass(frozen=True)
@@ -397,11 +395,14 @@ class World:
     verdicts: tuple[tuple[str, Verdict], ...] = ()
     """What the logs of ended agent runs say, by run name."""
     checks: tuple[tuple[str, CheckResult], ...] = ()
-    pushes: tuple[tuple[TaskId, float], ...] = ()
+    pushed_at: float | None = None
+    """Our monotonic reading at the last coalesced push of this process."""
     stops: frozenset[TaskId] = frozenset()
     only: frozenset[int] = frozenset()
     """When not empty, no other issue is newly claimed."""
     gone: frozenset[int] = frozenset()
     """Claimed issues that the forge has not had for a while: deleted, or moved to another repository."""
+    unapproved: frozenset[int] = frozenset()
+    """Issues whose label was found to be put on by somebody who may not, and that have not changed since."""
     paused: frozenset[int] = frozenset()
     """Issues whose last step failed lately: but for the heartbeat they wait, and take no room from the others."""

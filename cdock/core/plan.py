@@ -9,13 +9,14 @@ READY → CLAIMED → IN_PROGRESS → IN_REVIEW → DONE         any → CANCELL
 
 from datetime import UTC, datetime, timedelta
 
-from cdock.core import messages
 from cdock.core.actions import (
     Action,
     AskForHelp,
+    CheckApproval,
     CloseHelp,
     CloseIssue,
     HarvestWork,
+    HearCommand,
     HoldTask,
     OpenPullRequest,
     PrepareWorkspace,
@@ -25,21 +26,22 @@ from cdock.core.actions import (
     RemoveRuns,
     RemoveWorkspace,
     RenewClaim,
+    ShowStatus,
     StartAttempt,
     StartCheck,
     StopRun,
     TakeClaim,
 )
+from cdock.core.answers import answer, help_of
 from cdock.core.attempts import not_before, outcome_of, spent
 from cdock.core.cases import cases_of
+from cdock.core.commands import pending
 from cdock.core.events import Ending
 from cdock.core.fingerprint import fingerprint
 from cdock.core.model import (
-    Answer,
     Attempt,
     Case,
     Claim,
-    HelpIssue,
     Issue,
     Outcome,
     Role,
@@ -79,31 +81,27 @@ def status_of(case: Case, world: World, policy: Policy) -> Status:
     task = claim.task
     if task.running:
         return Status.IN_PROGRESS
-    if task.stopped and not case.issue.wears(policy.labels.ready):
+    if _held_back(case, task) and not case.issue.wears(policy.labels.ready):
         return Status.WAITING
     if answer(case, task):
         return Status.CLAIMED
-    if _help_of(case, task):
+    if help_of(case, task):
         return Status.NEEDS_HELP
     if spent(task, policy) or _asked(task):
         return Status.FAILED
     return Status.CLAIMED
 
 
-def answer(case: Case, task: Task) -> Answer | None:
-    """What a person said to the help issue of this round."""
-    found = _help_of(case, task)
-    return messages.answer_of(found) if found else None
+def changed(case: Case, task: Task) -> bool:
+    """Whether the issue asks for something else than what was approved. Older claims do not know."""
+    return bool(task.approved) and task.approved != case.issue.digest
 
 
-def earlier_answer(case: Case, task: Task) -> Answer | None:
-    """The answer that opened the present round: later attempts of the round must know it too."""
-    found = case.help if case.help and case.help.round == task.round - 1 else None
-    return messages.answer_of(found) if found else None
-
-
-def _help_of(case: Case, task: Task) -> HelpIssue | None:
-    return case.help if case.help and case.help.round == task.round else None
+def _held_back(case: Case, task: Task) -> bool:
+    """Whether a person has to say go before another attempt starts."""
+    done = task.last is not None and task.last.outcome is Outcome.SUCCEEDED
+    disputed = changed(case, task) and task.disputed == case.issue.digest
+    return task.stopped or ((task.paused or disputed) and not done)
 
 
 def _asked(task: Task) -> bool:
@@ -143,7 +141,7 @@ def plan(world: World, policy: Policy) -> tuple[Action, ...]:
     busy = sum(status in (Status.CLAIMED, Status.IN_PROGRESS) for _, status in cases)
     alive = sum(run.alive for run in world.runs)
     slots = Slots(claims=policy.max_parallel - busy, runs=policy.max_parallel - alive)
-    steps = (
+    steps = tuple(
         step
         for case, status in cases
         for step in (
@@ -152,7 +150,20 @@ def plan(world: World, policy: Policy) -> tuple[Action, ...]:
             else steps_for(case, status, world, policy=policy, slots=slots)
         )
     )
-    return (*steps, *_unclaimed(world, policy))
+    return (*steps, *_joining(steps, [case for case, _ in cases], world), *_unclaimed(world, policy))
+
+
+def _joining(steps: tuple[Action, ...], cases: list[Case], world: World) -> tuple[Action, ...]:
+    """Heartbeats that are not due yet, but cost nothing as there is a push to go with."""
+    if not any(isinstance(step, RenewClaim | PublishWork) for step in steps):
+        return ()
+    moving = {step.issue for step in steps if not isinstance(step, ShowStatus)} | world.paused
+    return tuple(
+        RenewClaim(case)
+        for case in cases
+        if case.claim and not foreign(case.claim, world) and case.issue.number not in moving
+        if world.elapsed - case.claim.seen_at >= case.claim.ttl / 6
+    )
 
 
 def _unclaimed(world: World, policy: Policy) -> tuple[Action, ...]:
@@ -192,7 +203,7 @@ def _overdue(case: Case, task: Task, world: World, policy: Policy) -> StopRun | 
     if (attempt := task.running) is None:
         return None
     if case.run and case.run.alive:
-        if case.stop_wished:
+        if case.stop_wished or task.stopped:
             return StopRun(case, Role.AGENT, "somebody asked for it")
         if world.now - attempt.started_at >= policy.time_box:
             return StopRun(case, Role.AGENT, "its time is up")
@@ -222,6 +233,7 @@ def steps_for(
     if claim is None or foreign(claim, world):
         # A stale claim on a settled issue is taken over too: somebody has to clear up after its holder.
         wanted = not world.only or case.issue.number in world.only
+        wanted = wanted and (claim is not None or case.issue.number not in world.unapproved)
         return (TakeClaim(case),) if wanted and slots.claim() else ()
     show = None if passing(claim.task, status) else show_status(case, claim.task, status, policy)
     step = _next(case, claim, status, world, policy=policy, slots=slots)
@@ -245,12 +257,14 @@ def _next(
         return stop
     if claim.process != world.process or _heartbeat(case, world):
         return RenewClaim(case)
+    if command := pending(case, task):
+        return HearCommand(case, command, status)
     if status in (Status.DONE, Status.CANCELLED):
         return _wind_up(case, task, status, world, policy)
     if case.workspace is None:
         return PrepareWorkspace(case)
     if attempt := task.running:
-        return _attend(case, attempt, world, policy=policy, slots=slots)
+        return _attend(case, task, attempt, world, policy=policy, slots=slots)
     if case.strays:
         return RemoveRuns(case)
     if case.workspace.unpushed:
@@ -269,16 +283,20 @@ def _next(
     pause = not_before(task, policy)
     if said is None and pause is not None and world.now < pause:
         return None
+    if changed(case, task):
+        return CheckApproval(case)
     return StartAttempt(case, said) if slots.run() else None
 
 
-def _attend(case: Case, attempt: Attempt, world: World, *, policy: Policy, slots: Slots) -> Action | None:
+def _attend(
+    case: Case, task: Task, attempt: Attempt, world: World, *, policy: Policy, slots: Slots
+) -> Action | None:
     """The next step of an attempt that has no outcome yet."""
     run, workspace = case.run, case.workspace
     if run is None:
         return RecordOutcome(case, Outcome.LOST, "the run of this attempt is gone")
     if run.alive:
-        if workspace and workspace.unpushed and _due(case.pushed_at, world, policy.push_every):
+        if workspace and workspace.unpushed and _due(world.pushed_at, world, policy.push_every):
             return PublishWork(case)
         harvested = case.harvest.at if case.harvest and case.harvest.run == run.name else None
         started = run.started_at is not None and world.now - run.started_at >= policy.harvest_every
@@ -287,7 +305,7 @@ def _attend(case: Case, attempt: Attempt, world: World, *, policy: Policy, slots
         return None
     if not (case.harvest and case.harvest.run == run.name and case.harvest.final):
         return HarvestWork(case, final=True)
-    if case.stop_wished:
+    if case.stop_wished or task.stopped:
         return RecordOutcome(case, Outcome.CANCELLED, "stopped by a person")
     refused = case.harvest.refused
     has_work = bool(workspace and workspace.has_work)

@@ -56,11 +56,13 @@ class Policy:
     harvest_every: timedelta = timedelta(seconds=20)
     """How often new commits of a running agent are fetched."""
     push_every: timedelta = timedelta(seconds=30)
-    """Least time between two pushes of one task while its agent runs (GitHub advises 6 pushes a minute)."""
+    """Least time between two pushes of this machine while agents run (GitHub advises 6 a minute for a repository)."""
     stop_grace: timedelta = timedelta(seconds=10)
     """Time between asking an agent to end and killing it."""
     acceptance: tuple[str, ...] = ()
     """Shell commands that must exit 0 before a pull request is opened."""
+    agents: tuple[str, ...] = ("claude",)
+    """The agents a person may ask for by `/cdock agent`."""
     branch_prefix: str = "cdock/"
     agent: str = "claude"
     """The agent that is started when nothing else is asked for."""

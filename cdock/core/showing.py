@@ -32,7 +32,8 @@ def show_status(case: Case, task: Task, status: Status, policy: Policy) -> ShowS
         return None
     wanted = {label for label in (state_label(status, policy.labels), task.id.label) if label}
     add = frozenset(label for label in wanted if not case.issue.wears(label))
-    kept = wanted | ({policy.labels.ready} if task.stopped else set())  # a person's "go on", not acted on yet
+    # A person's "go on" that was not acted on yet.
+    kept = wanted | ({policy.labels.ready} if task.stopped or task.paused or task.disputed else set())
     wrong = {label.casefold() for label in policy.labels.states} - {label.casefold() for label in kept}
     remove = frozenset(label for label in case.issue.labels if label.casefold() in wrong)
     comment = messages.status_comment(case, task, status, policy)

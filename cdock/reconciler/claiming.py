@@ -1,13 +1,16 @@
 """Moving claims: taking, holding and releasing them is the only way work changes hands."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
 from cdock.core import messages
-from cdock.core.errors import Refused
+from cdock.core.actions import HearCommand
+from cdock.core.commands import obey
+from cdock.core.errors import CdockError, Refused, Unavailable
 from cdock.core.ids import TaskId, collides, slug_of, task_id
-from cdock.core.model import Case, Claim, Task
+from cdock.core.model import Approval, Case, Claim, Move, Task
 from cdock.reconciler.house import House
 
 log = logging.getLogger("cdock")
@@ -42,17 +45,75 @@ def branch_of(house: House, task: TaskId) -> str:
 def swap(house: House, case: Case, task: Task) -> Claim:
     """Move our claim to hold `task`; the move is the heartbeat too."""
     before = claim_of(case)
-    after = replace(
-        before,
+    _lock(house, before.issue)
+    after = _renewed(house, before, task)
+    oid = house.claims.swap(before.issue, expected=before.oid, claim=after)
+    return remember(house, replace(after, oid=oid))
+
+
+def _renewed(house: House, claim: Claim, task: Task) -> Claim:
+    return replace(
+        claim,
         holder=house.me,
         process=house.process,
         machine=house.machine,
-        seq=before.seq + 1,
+        seq=claim.seq + 1,
         ttl=seconds(house.policy.lease),
         task=task,
     )
-    oid = house.claims.swap(before.issue, expected=before.oid, claim=after)
-    return remember(house, replace(after, oid=oid))
+
+
+def _lock(house: House, issue: int) -> None:
+    """No two processes of this machine work on one issue, even where a copied clone made them the same poller.
+
+    Raises:
+        Refused: another one does.
+    """
+    if not house.locks.hold(issue):
+        raise Refused(
+            f"another process of this machine works on issue #{issue}",
+            code="CD451",
+            tried=f"locking issue #{issue}",
+            fix="end the other `cdock run`; a clone that was copied with its .cdock needs that removed",
+        )
+
+
+def publish(house: House, cases: Sequence[tuple[Case, bool]]) -> dict[int, CdockError]:
+    """Move our claims, those marked together with their new commits, in one push; what went wrong, by issue."""
+    failed: dict[int, CdockError] = {}
+    moves: list[Move] = []
+    for case, work in cases:
+        claim = claim_of(case)
+        try:
+            _lock(house, claim.issue)
+        except Refused as error:
+            failed[claim.issue] = error
+            continue
+        after = _renewed(house, claim, claim.task)
+        if work and case.workspace:
+            moves.append(Move(after, branch=branch_of(house, claim.task.id), commit=case.workspace.head))
+        else:
+            moves.append(Move(after))
+    try:
+        moved = house.claims.publish(moves)
+    except CdockError as error:
+        moved = {move.claim.issue: error for move in moves}
+    for move in moves:
+        result = moved[move.claim.issue]
+        if isinstance(result, CdockError):
+            failed[move.claim.issue] = result
+            continue
+        remember(house, replace(move.claim, oid=result))
+        if move.branch:
+            log.info("pushed", extra=about(move.claim.task, text=move.commit[:7]))
+    house.memory.pushed_at = house.clock.elapsed()
+    return failed
+
+
+def lose(house: House, issue: int) -> None:
+    """Another poller has the claim: forget ours."""
+    house.locks.release(issue)
+    house.memory.doubt = True
 
 
 def remember(house: House, claim: Claim) -> Claim:
@@ -68,8 +129,8 @@ def take(house: House, case: Case) -> None:
         swap(house, case, task_of(case))
         log.info("took over an expired claim", extra=about(task_of(case)))
     else:
-        require_go(house, case.issue.number)
-        task = _new_task(house, case)
+        _lock(house, case.issue.number)
+        task = _new_task(house, case, require_go(house, case))
         claim = Claim(
             issue=case.issue.number,
             oid="",
@@ -86,23 +147,85 @@ def take(house: House, case: Case) -> None:
     house.memory.stale = True
 
 
-def require_go(house: House, issue: int) -> None:
-    """Somebody who may write to the repository said go.
+def require_go(house: House, case: Case) -> Approval:
+    """Somebody who may write to the repository said go, for the text as it is.
 
     Raises:
-        Refused: the label was put on by somebody else, who may only read or sort issues.
+        Refused: the label was put on by somebody else, who may only read or sort issues; or such a one changed the
+            text since, and a new approval was asked for.
+        Unavailable: the text is being changed just now.
     """
-    label = house.policy.labels.ready
-    if not house.forge.approval(issue, label=label).holds:
+    number, label = case.issue.number, house.policy.labels.ready
+    approval = house.forge.approval(number, label=label)
+    if not approval.granted:
+        house.memory.unapproved[number] = case.issue.updated_at
         raise Refused(
-            f"issue #{issue} was not labelled {label!r} by somebody with write access",
+            f"issue #{number} was not labelled {label!r} by somebody with write access",
             code="CD401",
-            tried=f"who put the label {label!r} on the issue last",
+            tried=f"who put the label {label!r} on the issue last: {approval.by or 'nobody'}",
             fix=f"let a person with write access remove the label {label!r} and add it again",
         )
+    if approval.edited_by:
+        ask_again(house, case, approval)
+        raise Refused(
+            f"issue #{number} was changed after it was labelled {label!r}",
+            code="CD452",
+            tried=f"who changed it: {approval.edited_by}",
+            fix=f"look at its text, then let a person with write access add the label {label!r} again",
+        )
+    if approval.digest != case.issue.digest:
+        raise Unavailable(
+            f"issue #{number} is being changed just now",
+            tried="reading its text twice",
+            fix="cdock looks again",
+        )
+    return approval
 
 
-def _new_task(house: House, case: Case) -> Task:
+def ask_again(house: House, case: Case, approval: Approval) -> None:
+    """Ask for a new approval of a changed text, once, and take the label off that approved another text."""
+    house.forge.ensure_comment(
+        case.issue.number,
+        marker=str(messages.ask_marker(approval.digest)),
+        body=messages.ask_again(approval, house.policy),
+    )
+    house.forge.ensure_labels(case.issue.number, add=(), remove={house.policy.labels.ready})
+    house.memory.stale = True
+
+
+def check_approval(house: House, case: Case) -> None:
+    """The text is not the one that was approved: go on when those who changed it may, else ask once."""
+    task = task_of(case)
+    approval = house.forge.approval(case.issue.number, label=house.policy.labels.ready)
+    if approval.digest != case.issue.digest:
+        raise Unavailable(
+            f"issue #{case.issue.number} is being changed just now",
+            tried="reading its text twice",
+            fix="cdock looks again",
+        )
+    if approval.edited_by:
+        ask_again(house, case, approval)
+        swap(house, case, replace(task, disputed=approval.digest))
+        log.warning("changed after its approval", extra=about(task, text=approval.edited_by))
+    else:
+        swap(house, case, replace(task, approved=approval.digest, disputed=""))
+
+
+def hear(house: House, step: HearCommand) -> None:
+    """Acknowledge a command, then obey it; where it cannot be obeyed, reply once. The claim remembers it last."""
+    case, command, task = step.case, step.command, task_of(step.case)
+    after, said = obey(command, case, task, status=step.status, policy=house.policy)
+    house.forge.acknowledge(command.comment)
+    if said:
+        marker = str(messages.reply_marker(command.comment))
+        house.forge.ensure_comment(command.issue, marker=marker, body=messages.reply(command.comment, said))
+    swap(house, case, after)
+    house.memory.stale = True
+    verb = command.verb.value if command.verb else command.argument
+    log.info("command", extra=about(task, text=f"{command.author}: {verb}"))
+
+
+def _new_task(house: House, case: Case, approval: Approval) -> Task:
     shown = house.memory.snapshot
     labels = {label for issue in shown.issues for label in issue.labels} if shown else set()
     # Copied in one step, because others are claiming at the same time.
@@ -118,6 +241,8 @@ def _new_task(house: House, case: Case) -> Task:
                 issue=case.issue.number,
                 title=case.issue.title,
                 created_at=house.clock.now(),
+                approved=approval.digest,
+                approved_at=approval.at,
             )
 
 
@@ -127,6 +252,7 @@ def release(house: House, case: Case) -> None:
     house.runner.clear(claim.task.id)
     house.claims.swap(claim.issue, expected=claim.oid, claim=None)
     house.memory.claims.pop(claim.issue, None)
+    house.locks.release(claim.issue)
     house.memory.stale = True
     if case.stop_wished:
         house.wishes.granted(claim.task.id)

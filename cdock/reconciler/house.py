@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from cdock.core.events import Reading
 from cdock.core.ids import TaskId
@@ -29,12 +30,14 @@ from cdock.ports import (
 class Pause:
     """No step of this issue before `until` (monotonic), after `failures` in a row, the last one of a `step`.
 
-    The heartbeat goes on meanwhile, unless it is what failed.
+    The heartbeat goes on meanwhile, unless it is what failed. `quota_until` says that it is the forge's quota that is
+    waited for, and until when (wall clock).
     """
 
     until: float
     failures: int
     step: str
+    quota_until: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,7 @@ class About:
     help: int | None
     url: str
     said: str
+    quota_until: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -70,8 +74,25 @@ class Memory:
     """What the forge showed when it was last looked at."""
     read_at: float = 0.0
     stale: bool = True
-    """Whether the forge has to be read again at the next look."""
+    """Whether a write of ours changed what the forge shows."""
+    doubt: bool = True
+    """Whether the forge and its claims have to be read again at the next look: something was not as expected."""
+    quiet: int = 0
+    """Reads of the forge in a row that showed nothing new."""
     claims: dict[int, Claim] = field(default_factory=dict)
+    listed_at: float = 0.0
+    """When the claims were last listed."""
+    seen_at: datetime | None = None
+    """When the forge last answered."""
+    told_seen_at: datetime | None = None
+    """The same, as the mirror says it."""
+    away_since: datetime | None = None
+    """Since when it has not."""
+    away_why: str = ""
+    limited: Pause | None = None
+    """Until when nothing that can wait is written, because of the forge's quota."""
+    unapproved: dict[int, datetime | None] = field(default_factory=dict)
+    """Issues labelled by somebody who may not, as they last changed when that was found out."""
     absent: dict[int, float] = field(default_factory=dict)
     """Claimed issues that the forge does not show, and since when."""
     gone: frozenset[int] = frozenset()
@@ -83,7 +104,7 @@ class Memory:
     harvests: dict[TaskId, Harvest] = field(default_factory=dict)
     unread: dict[str, int] = field(default_factory=dict)
     """How often in a row the commits of an ended run could not be fetched."""
-    pushes: dict[TaskId, float] = field(default_factory=dict)
+    pushed_at: float | None = None
     pauses: dict[int, Pause] = field(default_factory=dict)
     shown: dict[int, tuple[str, float]] = field(default_factory=dict)
     """What was last shown on an issue and when, so that a reader that lags behind is not written to again."""
@@ -119,6 +140,8 @@ class House:
     """The machine's name, for people."""
     poll_every: float = 15.0
     """Seconds between two reads of the forge."""
+    poll_idle: float = 120.0
+    """Seconds to which that grows while nothing changes."""
     look_every: float = 1.0
     """Seconds between two looks at this machine while something runs."""
     workers: int = 4

@@ -4,14 +4,15 @@ import logging
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 
-from cdock.core.actions import Action, ReleaseClaim, RenewClaim, ShowStatus, StopRun
+from cdock.core.actions import Action, PublishWork, ReleaseClaim, RenewClaim, ShowStatus, StopRun
 from cdock.core.cases import cases_of
-from cdock.core.errors import CdockError, ClaimLost, Unavailable
+from cdock.core.errors import CdockError, ClaimLost, Limited, Unavailable
 from cdock.core.model import Status, World
 from cdock.core.plan import plan, status_of
+from cdock.reconciler.claiming import lose, publish
 from cdock.reconciler.house import House, Pause
 from cdock.reconciler.mirror import write_mirror
-from cdock.reconciler.observe import observe
+from cdock.reconciler.observe import interval, observe
 from cdock.reconciler.perform import perform
 
 log = logging.getLogger("cdock")
@@ -24,9 +25,11 @@ def tick(house: House) -> tuple[Action, ...]:
     """One round: what was done, or tried."""
     world = observe(house)
     steps = _ready(plan(world, house.policy), house, world)
+    lost = _move_claims([step for step in steps if isinstance(step, RenewClaim | PublishWork)], house)
     by_issue: dict[int, list[Action]] = defaultdict(list)
     for step in steps:
-        by_issue[step.issue].append(step)
+        if step.issue not in lost and not isinstance(step, RenewClaim | PublishWork):
+            by_issue[step.issue].append(step)
     if len(by_issue) > 1 and house.workers > 1:
         with ThreadPoolExecutor(max_workers=house.workers) as pool:
             list(pool.map(lambda own: _perform_all(own, house), by_issue.values()))
@@ -37,14 +40,34 @@ def tick(house: House) -> tuple[Action, ...]:
     return steps
 
 
+def _move_claims(steps: list[RenewClaim | PublishWork], house: House) -> frozenset[int]:
+    """Heartbeats and new commits of all tasks, together; the issues of which nothing more is done in this tick."""
+    if not steps:
+        return frozenset()
+    failed = publish(house, [(step.case, isinstance(step, PublishWork)) for step in steps])
+    for step in steps:
+        error = failed.get(step.issue)
+        if error is None:
+            _went_well(step, house)
+        else:
+            _went_wrong(step, error, house)
+    return frozenset(issue for issue, error in failed.items() if isinstance(error, ClaimLost))
+
+
 def _ready(steps: tuple[Action, ...], house: House, world: World) -> tuple[Action, ...]:
     """The steps that were not done just now, and nothing urgent that failed just now."""
     return tuple(
         step
         for step in steps
-        if not (isinstance(step, ShowStatus) and _just_shown(step, house, world))
+        if not (isinstance(step, ShowStatus) and (_just_shown(step, house, world) or _saving(house, world)))
         if not (isinstance(step, RenewClaim | StopRun) and _just_failed(step, house, world))
     )
+
+
+def _saving(house: House, world: World) -> bool:
+    """Whether the forge's quota is kept for what cannot wait; what is true by then is shown later."""
+    limited = house.memory.limited
+    return limited is not None and limited.until > world.elapsed
 
 
 def _just_failed(step: Action, house: House, world: World) -> bool:
@@ -67,14 +90,13 @@ def _perform_all(steps: list[Action], house: House) -> None:
     for step in steps:
         try:
             perform(step, house)
-        except ClaimLost as error:
-            house.memory.stale = True
-            log.info("claim lost", extra={"issue": step.issue, "step": str(step), "error": error.message})
-            return
         except CdockError as error:
             if not failed:
-                _pause(house, step, error)
-            failed = True
+                _went_wrong(step, error, house)
+            if isinstance(error, ClaimLost):
+                return
+            # A status that has to wait for its turn keeps nothing else from being done.
+            failed = failed or not (isinstance(step, ShowStatus) and isinstance(error, Limited))
             continue
         except Exception:
             # A fault of ours in one case must not stop the others; it is logged whole and tried again later.
@@ -87,6 +109,27 @@ def _perform_all(steps: list[Action], house: House) -> None:
         if isinstance(step, ReleaseClaim):
             house.memory.shown.pop(step.issue, None)
         _went_well(step, house)
+
+
+def _went_wrong(step: Action, error: CdockError, house: House) -> None:
+    """Say what failed, and when it is tried again."""
+    if isinstance(error, ClaimLost):
+        lose(house, step.issue)
+        log.info("claim lost", extra={"issue": step.issue, "step": str(step), "error": error.message})
+    elif isinstance(error, Limited) and isinstance(step, ShowStatus):
+        _save_quota(house, error)
+    else:
+        _pause(house, step, error)
+
+
+def _save_quota(house: House, error: Limited) -> None:
+    left = max(1.0, (error.until - house.clock.now()).total_seconds())
+    until = house.clock.elapsed() + left
+    if house.memory.limited is None or until - house.memory.limited.until > 1:
+        log.info(
+            "waiting", extra={"text": f"GitHub quota until {error.until:%H:%M:%S} UTC", "fix": error.fix}
+        )
+    house.memory.limited = Pause(until=until, failures=0, step="", quota_until=error.until)
 
 
 def _went_well(step: Action, house: House) -> None:
@@ -104,10 +147,14 @@ def _pause(house: House, step: Action, error: CdockError) -> None:
     # A heartbeat that failed pauses too, so a pause must end well before the lease does.
     limit = min(policy.backoff_limit, policy.lease / 3)
     pause = min(policy.backoff * (1 << min(failures - 1, 16)), limit).total_seconds()
+    quota = error.until if isinstance(error, Limited) else None
+    if quota:
+        # The heartbeat needs no quota and goes on, so this may take as long as it takes.
+        pause = max(pause, (quota - house.clock.now()).total_seconds())
     house.memory.pauses[step.issue] = Pause(
-        until=house.clock.elapsed() + pause, failures=failures, step=type(step).__name__
+        until=house.clock.elapsed() + pause, failures=failures, step=type(step).__name__, quota_until=quota
     )
-    house.memory.stale = True
+    house.memory.doubt = True
     level = logging.INFO if isinstance(error, Unavailable) else logging.WARNING
     log.log(
         level,
@@ -133,7 +180,7 @@ def given_up(house: House) -> frozenset[int]:
 
 def settled(house: House) -> bool:
     """Whether nothing is left to do or to wait for, leaving aside the issues that were given up."""
-    house.memory.stale = True
+    house.memory.doubt = True
     world = observe(house)
     hopeless = given_up(house)
     if any(step.issue not in hopeless for step in plan(world, house.policy)):
@@ -175,6 +222,6 @@ def run(house: House, *, once: bool = False) -> int:
         if once and settled(house):
             break
         busy = bool(house.memory.claims) or bool(house.memory.pauses)
-        if house.clock.sleep(house.look_every if busy else house.poll_every):
+        if house.clock.sleep(house.look_every if busy else interval(house)):
             break
     return len(given_up(house))

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 from cdock.core.cases import cases_of
 from cdock.core.errors import CdockError
@@ -13,6 +14,9 @@ from cdock.core.record import dump_record, record_of
 from cdock.reconciler.house import About, House, Told
 
 log = logging.getLogger("cdock")
+
+SEEN_EVERY = timedelta(minutes=1)
+"""How far behind the mirror may be about when the forge answered last."""
 
 
 def write_mirror(house: House, world: World) -> None:
@@ -30,10 +34,30 @@ def write_mirror(house: House, world: World) -> None:
             told = replace(told, noted=_note(house, told.record, about.task.id))
         house.memory.told[number] = told
     tasks = [told.entry for told in house.memory.told.values()]
+    record = {"version": 1, "isolation": house.runner.isolation, "forge": _forge(house), "tasks": tasks}
     try:
-        house.mirror.save({"version": 1, "isolation": house.runner.isolation, "tasks": tasks})
+        house.mirror.save(record)
     except CdockError as error:
         _warn_once(house, "mirror not written", error)
+
+
+def _forge(house: House) -> Mapping[str, object]:
+    """How the forge does. When it was seen last is brought up to date once a minute, not at every look."""
+    memory = house.memory
+    seen, told = memory.seen_at, memory.told_seen_at
+    if seen and (told is None or seen - told >= SEEN_EVERY or memory.away_since):
+        memory.told_seen_at = seen
+    limited = memory.limited if memory.limited and memory.limited.until > house.clock.elapsed() else None
+    return {
+        "seen_at": _iso(memory.told_seen_at),
+        "away_since": _iso(memory.away_since),
+        "why": memory.away_why,
+        "quota_until": _iso(limited.quota_until if limited else None),
+    }
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
 
 
 def _about(case: Case, house: House, world: World) -> About:
@@ -49,7 +73,13 @@ def _about(case: Case, house: House, world: World) -> About:
         help=case.help.number if case.help and case.help.open else None,
         url=case.issue.url,
         said=_said(house, task.id.run(task.last.number)) if task.last else "",
+        quota_until=_quota(house, case.issue.number),
     )
+
+
+def _quota(house: House, issue: int) -> datetime | None:
+    pause = house.memory.pauses.get(issue)
+    return pause.quota_until if pause and pause.until > house.clock.elapsed() else None
 
 
 def _told(about: About, house: House) -> Told:
@@ -62,7 +92,13 @@ def _told(about: About, house: House) -> Told:
             pull=about.pull,
         )
     )
-    extra = {"worktree": about.worktree, "help_number": about.help, "url": about.url, "said": about.said}
+    extra = {
+        "worktree": about.worktree,
+        "help_number": about.help,
+        "url": about.url,
+        "said": about.said,
+        "waiting": {"for": "GitHub quota", "until": _iso(about.quota_until)} if about.quota_until else None,
+    }
     return Told(about=about, record=record, entry=record | extra)
 
 

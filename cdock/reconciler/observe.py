@@ -1,6 +1,7 @@
 """Look at everything and say what is there. Nothing is decided here and nothing changed but our copies of logs."""
 
 import logging
+import zlib
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -23,6 +24,10 @@ from cdock.reconciler.house import House
 
 log = logging.getLogger("cdock")
 
+CLAIMS_EVERY = 60.0
+"""Seconds after which the claims are listed again although nothing changed, to see whose leases do not move."""
+QUIET = 10
+"""Reads of the forge without news after which the interval begins to grow, and doubles each time."""
 TAIL = 16_384
 """Bytes of output that explain an end."""
 GONE_AFTER = 60.0
@@ -70,45 +75,91 @@ def observe(house: House, *, keep_logs: bool = True) -> World:
         harvests=tuple(house.memory.harvests.items()),
         verdicts=tuple(verdicts),
         checks=tuple(checks),
-        pushes=tuple(house.memory.pushes.items()),
+        pushed_at=house.memory.pushed_at,
         stops=house.wishes.stops(),
         only=house.only,
         gone=house.memory.gone,
+        unapproved=_unapproved(house, shown),
         paused=frozenset(n for n, pause in house.memory.pauses.items() if pause.until > now),
     )
 
 
 def _shown(house: House) -> Snapshot:
-    """The forge's side: read again after a write of ours and at the poll interval, else as last seen."""
+    """The forge's side: read again at the poll interval, else as last seen, with our own writes since."""
     memory, now = house.memory, house.clock.elapsed()
-    if memory.snapshot and not memory.stale and now - memory.read_at < house.poll_every:
+    knocked = house.clock.woken()
+    due = memory.doubt or knocked or now - memory.read_at >= interval(house)
+    if memory.snapshot and not due and not memory.stale:
         return memory.snapshot
     try:
-        claims = house.claims.list()
-        shown = house.forge.look(_watch(house, claims))
+        if memory.snapshot is None or memory.doubt or now - memory.listed_at >= CLAIMS_EVERY:
+            _list_claims(house)
+        shown = house.forge.look(_watch(house), fresh=due)
+        if due and shown is not memory.snapshot and memory.listed_at < now and _list_claims(house):
+            shown = house.forge.look(_watch(house), fresh=False)
     except (Unavailable, Refused) as error:
         # After a first success a refusal is often about one thing or one moment: an issue deleted between two reads,
         # a replica that does not know the token. Whatever it is, what runs has to be looked after.
         if memory.snapshot is None:
             raise
         away = isinstance(error, Unavailable)
-        log.warning(
-            f"forge {'not reachable' if away else 'refuses'}, going on with what was last seen",
-            extra={"error": error.message, "fix": error.fix},
-        )
-        memory.read_at, memory.stale = now, False
+        if memory.away_since is None:
+            memory.away_since = house.clock.now()
+        if memory.away_why != error.message:
+            log.warning(
+                f"forge {'not reachable' if away else 'refuses'}, going on with what was last seen",
+                extra={"error": error.message, "fix": error.fix},
+            )
+        memory.away_why = error.message
+        memory.read_at, memory.stale, memory.doubt = now, False, False
         return memory.snapshot
-    memory.claims = {claim.issue: _since(memory.claims, claim, now) for claim in claims}
+    if memory.away_since is not None:
+        log.info("forge is back", extra={"text": f"it was away since {memory.away_since:%H:%M:%S} UTC"})
+    if due:
+        memory.quiet = memory.quiet + 1 if shown is memory.snapshot and not knocked else 0
+        memory.read_at, memory.seen_at, memory.away_since, memory.away_why = now, house.clock.now(), None, ""
+        _note_absent(house, shown, now)
     memory.snapshot = shown
+    memory.stale = memory.doubt = False
+    return shown
+
+
+def interval(house: House) -> float:
+    """Seconds from one read of the forge to the next: it grows while nothing changes, and is never quite the same."""
+    doublings = max(0, house.memory.quiet - QUIET) / QUIET
+    wanted = min(house.poll_every * 2 ** min(doublings, 30.0), max(house.poll_idle, house.poll_every))
+    # Pollers that were started together must not stay together.
+    return wanted * (0.9 + 0.2 * (zlib.crc32(f"{house.process}/{house.memory.read_at}".encode()) / 2**32))
+
+
+def _list_claims(house: House) -> bool:
+    """Read all claims; whether another set of issues is claimed now."""
+    memory, now = house.memory, house.clock.elapsed()
+    before = memory.claims
+    memory.claims = {claim.issue: _since(before, claim, now) for claim in house.claims.list()}
+    memory.listed_at = now
+    return memory.claims.keys() != before.keys()
+
+
+def _note_absent(house: House, shown: Snapshot, now: float) -> None:
+    """Remember which claimed issues the forge does not show, and since when."""
+    memory = house.memory
     absent = memory.claims.keys() - {issue.number for issue in shown.issues}
     memory.absent = {number: memory.absent.get(number, now) for number in absent}
     memory.gone = frozenset(n for n, since in memory.absent.items() if now - since >= GONE_AFTER)
-    memory.read_at, memory.stale = now, False
-    return memory.snapshot
 
 
-def _watch(house: House, claims: tuple[Claim, ...]) -> Watch:
+def _unapproved(house: House, shown: Snapshot) -> frozenset[int]:
+    """Issues that nobody who may has labelled, unless something was done to them since that was found out."""
+    changed = {issue.number: issue.updated_at for issue in shown.issues}
+    memory = house.memory
+    memory.unapproved = {n: at for n, at in memory.unapproved.items() if n in changed and changed[n] == at}
+    return frozenset(memory.unapproved)
+
+
+def _watch(house: House) -> Watch:
     """What has to be seen: all that is ready or claimed, and of our own tasks the help issues and pull requests."""
+    claims = house.memory.claims.values()
     ours = [claim for claim in claims if claim.holder == house.me]
     return Watch(
         ready=house.policy.labels.ready,

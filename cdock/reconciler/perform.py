@@ -7,9 +7,11 @@ from cdock.core import messages
 from cdock.core.actions import (
     Action,
     AskForHelp,
+    CheckApproval,
     CloseHelp,
     CloseIssue,
     HarvestWork,
+    HearCommand,
     HoldTask,
     OpenPullRequest,
     PrepareWorkspace,
@@ -27,9 +29,20 @@ from cdock.core.actions import (
 )
 from cdock.core.errors import Unavailable
 from cdock.core.model import Case
-from cdock.reconciler.claiming import about, branch_of, release, seconds, swap, take, task_of
+from cdock.reconciler.claiming import (
+    about,
+    branch_of,
+    check_approval,
+    hear,
+    publish,
+    release,
+    seconds,
+    swap,
+    take,
+    task_of,
+)
 from cdock.reconciler.house import House
-from cdock.reconciler.working import check, clear, harvest, prepare, publish, record, start, stop
+from cdock.reconciler.working import check, clear, harvest, prepare, record, start, stop
 
 log = logging.getLogger("cdock")
 
@@ -46,7 +59,11 @@ def perform(step: Action, house: House) -> None:
         case TakeClaim(case):
             take(house, case)
         case RenewClaim(case):
-            swap(house, case, task_of(case))
+            _one(house, case, work=False)
+        case CheckApproval(case):
+            check_approval(house, case)
+        case HearCommand():
+            hear(house, step)
         case PrepareWorkspace(case):
             prepare(house, case)
         case StartAttempt():
@@ -69,7 +86,7 @@ def perform(step: Action, house: House) -> None:
                 house.memory.readings.pop(run.name, None)
                 house.memory.copied.pop(run.name, None)
         case PublishWork(case):
-            publish(house, case)
+            _one(house, case, work=True)
         case OpenPullRequest(case):
             _open_pull(house, case)
         case AskForHelp(case):
@@ -87,6 +104,11 @@ def perform(step: Action, house: House) -> None:
             release(house, case)
 
 
+def _one(house: House, case: Case, *, work: bool) -> None:
+    for error in publish(house, [(case, work)]).values():
+        raise error
+
+
 def _open_pull(house: House, case: Case) -> None:
     task = task_of(case)
     try:
@@ -97,7 +119,7 @@ def _open_pull(house: House, case: Case) -> None:
         )
     except Unavailable:
         # Somebody may have deleted the branch since it was pushed; nobody else would push it again.
-        publish(house, case)
+        _one(house, case, work=True)
         raise
     house.memory.stale = True
     log.info("pull request open", extra=about(task, text=pull.url))

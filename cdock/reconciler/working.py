@@ -8,15 +8,14 @@ from cdock.core.actions import (
     RecordOutcome,
     StartAttempt,
 )
+from cdock.core.answers import earlier_answer
 from cdock.core.errors import CdockError, NotPermitted, Refused, Unavailable
 from cdock.core.events import Job, RunSpec
-from cdock.core.model import Attempt, Case, Harvest, Move, Outcome, Role, RunState, Workspace
-from cdock.core.plan import earlier_answer
+from cdock.core.model import Attempt, Case, Harvest, Outcome, Role, RunState, Workspace
+from cdock.ports import Agent
 from cdock.reconciler.claiming import (
     about,
     branch_of,
-    claim_of,
-    remember,
     require_go,
     seconds,
     swap,
@@ -48,8 +47,8 @@ def start(house: House, step: StartAttempt) -> None:
     case, answer = step.case, step.answer
     task, workspace = task_of(case), _workspace(case)
     last = task.last
-    name = house.policy.agent
-    agent = house.agents[name]
+    name = task.agent or house.policy.agent
+    agent = _agent(house, name)
     # A conversation can only go on where it took place; its log tells.
     here = last is not None and house.logs.size(task.id, task.id.run(last.number)) > 0
     resumed = last.session if answer and here and last and last.agent == name else ""
@@ -78,11 +77,12 @@ def start(house: House, step: StartAttempt) -> None:
     )
     # Whatever is wrong with the settings of the agent comes up here, before an attempt is on record.
     launch = agent.resume(job) if resumed else agent.start(job)
-    if task.stopped and not answer:
-        require_go(house, case.issue.number)
+    if (task.stopped or task.paused) and not answer:
+        require_go(house, case)
     house.runner.forget_signals(task.id)
     # Written down before the start: a crash in between leaves an attempt that is seen as lost, never a second run.
-    claim = swap(house, case, replace(task.with_attempt(attempt), base=workspace.base, stopped=False))
+    begun = replace(task.with_attempt(attempt), base=workspace.base, stopped=False, paused=False)
+    claim = swap(house, case, begun)
     if not answer:
         log.info("attempt starts", extra=about(task, attempt=attempt.number))
     else:
@@ -112,6 +112,23 @@ def start(house: House, step: StartAttempt) -> None:
         )
         swap(house, replace(case, claim=claim), claim.task.with_attempt(lost))
         raise
+
+
+def _agent(house: House, name: str) -> Agent:
+    """The agent of this name.
+
+    Raises:
+        Refused: it is not configured any more; somebody asked for it on another machine, or in former times.
+    """
+    found = house.agents.get(name)
+    if found is None:
+        raise Refused(
+            f"the agent {name!r} that this task should use is not configured here",
+            code="CD453",
+            tried=f"starting it; configured are {', '.join(sorted(house.agents))}",
+            fix="comment `/cdock agent NAME` on the issue with another one, or configure it in cdock.toml",
+        )
+    return found
 
 
 def stop(house: House, case: Case, role: Role, why: str) -> None:
@@ -197,7 +214,7 @@ def record(house: House, step: RecordOutcome) -> None:
             cost=verdict.cost,
             summary=messages.summary_of(verdict.kind, house.fit(verdict.text)),
         )
-    cancelled = step.outcome is Outcome.CANCELLED and step.case.stop_wished
+    cancelled = step.outcome is Outcome.CANCELLED and (step.case.stop_wished or task.stopped)
     swap(house, step.case, replace(task.with_attempt(ended), stopped=cancelled))
     if step.case.stop_wished:
         house.wishes.granted(task.id)
@@ -207,24 +224,10 @@ def record(house: House, step: RecordOutcome) -> None:
     )
 
 
-def publish(house: House, case: Case) -> None:
-    """Push branch and claim together."""
-    task, workspace, before = task_of(case), _workspace(case), claim_of(case)
-    after = replace(before, seq=before.seq + 1, holder=house.me, process=house.process)
-    move = Move(after, branch=branch_of(house, task.id), commit=workspace.head)
-    moved = house.claims.publish([move])[task.issue]
-    if isinstance(moved, CdockError):
-        raise moved
-    held = remember(house, replace(after, oid=moved))
-    house.memory.pushes[task.id] = held.seen_at
-    log.info("pushed", extra=about(task, text=workspace.head[:7]))
-
-
 def clear(house: House, case: Case) -> None:
     """Remove worktree and volume."""
     task = task_of(case)
     house.workspaces.remove(task.id, branch=branch_of(house, task.id))
     house.runner.clear(task.id)
     house.memory.harvests.pop(task.id, None)
-    house.memory.pushes.pop(task.id, None)
     log.info("workspace removed", extra=about(task))

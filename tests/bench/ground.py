@@ -91,7 +91,7 @@ class Poller:
         house.claims.swap(task.issue, expected=house.memory.claims.pop(task.issue).oid, claim=None)
         del self.hub.issues[task.issue]
         house.memory.readings.clear()
-        house.memory.stale = True
+        house.memory.doubt = True
 
 
 def wait_for(what: str, seen: Callable[[], bytes], *, limit: float = LIMIT) -> bytes:

@@ -79,7 +79,7 @@ class Place:
         """Tick until nothing is planned; the trail. Fails when it does not settle."""
         trail = []
         for _ in range(limit):
-            self.house.memory.stale = True
+            self.house.memory.doubt = True
             if not (done := self.tick()):
                 return trail
             trail.append(done)

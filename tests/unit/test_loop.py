@@ -110,7 +110,7 @@ def test_issues_that_cannot_be_claimed_take_no_room_from_others(hub: MemoryHub, 
         hub.open_issue(f"Buy my coins {n}", by="mallory", labels=["agent-ready"])
     wanted = [hub.open_issue(f"Add login {n}", labels=["agent-ready"]) for n in range(2)]
     for _ in range(10):
-        place.house.memory.stale = True
+        place.house.memory.doubt = True
         place.tick()
     assert sorted(hub.refs) == wanted
     assert len(place.machine.alive) == 2
@@ -128,7 +128,7 @@ def test_a_pause_after_failures_does_not_cost_the_claim() -> None:
     number = hub.open_issue("Add login", labels=["agent-ready"])
     for _ in range(200):
         for place in (here, there):
-            place.house.memory.stale = True
+            place.house.memory.doubt = True
             place.tick()
         hub.clock.advance(15)
         assert hub.refs[number].holder == "here"

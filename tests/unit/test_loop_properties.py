@@ -144,7 +144,7 @@ class Story:
             self.hub.clock.advance(61)
             done = []
             for place in self.places:
-                place.house.memory.stale = True
+                place.house.memory.doubt = True
                 done.append(self.tick(place))
                 self.check()
             # A heartbeat alone is quiet, but it may be the one that adopts the work of a former life.
@@ -228,7 +228,7 @@ def _live(place: Place) -> bool:
     """The whole life of one issue; True when it ended by a crash."""
     try:
         for _ in range(60):
-            place.house.memory.stale = True
+            place.house.memory.doubt = True
             place.hub.clock.advance(61)
             done = place.tick()
             for name in place.machine.alive:

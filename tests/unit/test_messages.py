@@ -13,6 +13,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from cdock.core import messages
+from cdock.core.answers import answer_of
 from cdock.core.events import Ending
 from cdock.core.ids import TaskId
 from cdock.core.messages import Marker, fenced, inline, parse_marker, title_of, visible
@@ -336,7 +337,7 @@ def test_the_status_comment_does_not_change_by_itself() -> None:
         (Status.NEEDS_HELP, "answer in #57"),
         (Status.IN_REVIEW, ": #58"),
         (Status.DONE, ": #58"),
-        (Status.WAITING, "Add the label `agent-ready` to go on"),
+        (Status.WAITING, "add the label `agent-ready` to approve it as it is now"),
         (Status.CANCELLED, "Add the label `agent-ready` to start anew"),
     ],
 )
@@ -368,15 +369,15 @@ def test_a_row_names_the_cause() -> None:
 
 
 def test_no_answer_yet() -> None:
-    assert messages.answer_of(help_of()) is None
-    assert messages.answer_of(help_of(comment("Me too", by_writer=False))) is None
+    assert answer_of(help_of()) is None
+    assert answer_of(help_of(comment("Me too", by_writer=False))) is None
     ours = comment(f"{messages.status_marker(task_of())}\nIn progress", mine=True)
-    assert messages.answer_of(help_of(ours)) is None
-    assert messages.answer_of(help_of(comment(" \n"), comment("<!-- note to self -->"))) is None
+    assert answer_of(help_of(ours)) is None
+    assert answer_of(help_of(comment(" \n"), comment("<!-- note to self -->"))) is None
 
 
 def test_all_that_people_with_write_access_said_is_the_answer() -> None:
-    found = messages.answer_of(
+    found = answer_of(
         help_of(
             comment("Use port 80.", id=1),
             comment("Buy my coins", id=2, author="mallory", by_writer=False),
@@ -387,29 +388,29 @@ def test_all_that_people_with_write_access_said_is_the_answer() -> None:
 
 
 def test_a_person_may_answer_with_our_account() -> None:
-    found = messages.answer_of(help_of(comment("Port 80", mine=True, author="cdock-bot")))
+    found = answer_of(help_of(comment("Port 80", mine=True, author="cdock-bot")))
     assert found is not None
     assert found.text == "Port 80"
 
 
 def test_an_edited_or_further_comment_is_another_answer() -> None:
-    first = messages.answer_of(help_of(comment("a", id=1)))
-    second = messages.answer_of(help_of(comment("a", id=1), comment("b", id=2)))
+    first = answer_of(help_of(comment("a", id=1)))
+    second = answer_of(help_of(comment("a", id=1), comment("b", id=2)))
     assert first is not None
     assert second is not None
     assert first.ref != second.ref
 
 
 def test_closing_says_decide_by_yourself() -> None:
-    found = messages.answer_of(help_of(open=False, closed_by="maria", closed_by_writer=True))
+    found = answer_of(help_of(open=False, closed_by="maria", closed_by_writer=True))
     assert found is not None
     assert (found.author, found.ref) == ("maria", "closed-57")
     assert "decide by yourself" in found.text
-    assert messages.answer_of(help_of(open=False, closed_by="mallory")) is None
+    assert answer_of(help_of(open=False, closed_by="mallory")) is None
 
 
 def test_what_was_said_counts_more_than_the_closing() -> None:
-    found = messages.answer_of(help_of(comment("Port 80"), open=False, closed_by_writer=True))
+    found = answer_of(help_of(comment("Port 80"), open=False, closed_by_writer=True))
     assert found is not None
     assert found.text == "Port 80"
 

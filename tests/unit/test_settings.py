@@ -81,6 +81,7 @@ def test_every_setting_of_a_policy_is_handed_on(load: Load) -> None:
         acceptance=("make lint", "make test"),
         branch_prefix="bot/",
         agent="scripted",
+        agents=("claude", "scripted"),
         labels=Labels("go", "a", "b", "c", "d", "e", "f", "g"),
     )
     untouched = {"lease_margin", "backoff_limit", "stop_grace"}

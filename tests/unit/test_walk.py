@@ -33,7 +33,7 @@ def ready(hub: MemoryHub, title: str = "Add OAuth login") -> int:
 
 
 def status(place: Place, number: int) -> Status:
-    place.house.memory.stale = True
+    place.house.memory.doubt = True
     world = observe(place.house)
     case = next(case for case in cases_of(world) if case.issue.number == number)
     return status_of(case, world, place.house.policy)
