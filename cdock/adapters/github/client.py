@@ -56,7 +56,7 @@ class Poll:
     """A page that was read but counts as seen only when it is committed: until then the next poll shows it again.
 
     `content` is the parsed list or object (callers must not change it), `next` the address of the page after it, and
-    `changed` whether the server sent it anew.
+    `changed` whether the server sent it anew; without that there is no content, for it was understood before.
     """
 
     def __init__(self, page: Page, *, changed: bool, store: Callable[[Page], None]) -> None:
@@ -69,7 +69,8 @@ class Poll:
     def commit(self) -> None:
         """All that the page shows was understood, so from now on an unchanged one costs nothing."""
         if self._page.etag:
-            self._store(self._page)
+            # Thousands of these are remembered, so what they showed is not.
+            self._store(Page(None, self._page.etag, self._page.next))
 
 
 class Client:
@@ -175,11 +176,12 @@ class Client:
             )
         return row
 
-    def poll(self, url: str, query: Query | None = None) -> Poll:
+    def poll(self, url: str, query: Query | None = None, *, anew: bool = False) -> Poll:
         """A page of which only changes matter, and which is asked for again and again in the same words.
 
         `url` is a path, or a `next` as GitHub wrote it; `query` is sent as it is, so name `per_page`. Meant for
-        lists with the newest first: a row that is added behind a full page does not change it.
+        lists with the newest first: a row that is added behind a full page does not change it. With `anew` the page
+        is sent whether it changed or not.
 
         Raises:
             Unavailable: no usable answer, or a rate limit.
@@ -190,7 +192,7 @@ class Client:
         # Apart from what `rows` read, which counts as seen at once.
         key = f"poll {self._etags.key(url, query, accept=ACCEPT)}"
         known = self._etags.find(key)
-        headers = {"Accept": ACCEPT, **({"If-None-Match": known.etag} if known else {})}
+        headers = {"Accept": ACCEPT, **({"If-None-Match": known.etag} if known and not anew else {})}
         answer = self._send("GET", url, query, headers, None, tried=tried)
         if answer.status == 304 and known:
             page = Page(known.content, answer.headers.get("etag", known.etag), known.next)

@@ -15,7 +15,10 @@ from urllib.parse import urlencode
 
 @dataclass(frozen=True)
 class Page:
-    """One answer: parsed JSON (callers must not change it), its ETag, and the URL of the page after it, if any."""
+    """One answer: parsed JSON (callers must not change it), its ETag, and the URL of the page after it, if any.
+
+    A page of which only changes matter is kept without what it showed.
+    """
 
     content: Any
     etag: str
@@ -25,7 +28,7 @@ class Page:
 class ETagCache:
     """The newest `limit` pages read with one token, the least recently used going first."""
 
-    def __init__(self, *, token: str, limit: int = 500) -> None:
+    def __init__(self, *, token: str, limit: int = 10_000) -> None:
         # GitHub mixes the credential into its ETags, so another token's are worthless. The token itself stays out.
         self._fingerprint = hashlib.sha256(token.encode()).hexdigest()[:16]
         self._limit = limit
