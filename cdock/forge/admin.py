@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from cdock.forge import presence
-from cdock.forge.domain import logins, repos, roles, users
+from cdock.forge.domain import logins, projects, repos, roles, users
 from cdock.forge.store import Store
 
 Answer = dict[str, object]
@@ -16,7 +17,9 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     """Add the admin commands to a parser."""
     user = commands.add_parser("user", help="make a user, or leave an existing one as it is")
     user.add_argument("login")
-    user.add_argument("--bot", action="store_true")
+    kind = user.add_mutually_exclusive_group()
+    kind.add_argument("--bot", action="store_const", dest="kind", const="Bot", default="User")
+    kind.add_argument("--org", action="store_const", dest="kind", const="Organization")
     token = commands.add_parser("token", help="a new token for a user, shown once")
     token.add_argument("login")
     token.add_argument("--note")
@@ -28,6 +31,14 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     role.add_argument("name", metavar="OWNER/NAME")
     role.add_argument("login")
     role.add_argument("role", choices=[role.label for role in roles.Role])
+    board = commands.add_parser(
+        "project", help="make a board, or leave an owner's one of this title as it is"
+    )
+    board.add_argument("owner")
+    board.add_argument("title")
+    board.add_argument("--public", action="store_true")
+    board.add_argument("--repo", metavar="OWNER/NAME", help="show it with this repository of the same owner")
+    board.add_argument("--write", metavar="LOGIN", action="append", default=[], help="let a user change it")
     code = commands.add_parser("login-code", help="a one-time code to log in with a browser")
     code.add_argument("login")
     commands.add_parser("status", help="whether it is being served, and where")
@@ -38,22 +49,26 @@ def run(data_dir: Path, args: argparse.Namespace) -> Answer:
     with Store(data_dir) as store:
         match args.command:
             case "user":
-                return _user(store, args.login, bot=args.bot)
+                return _user(store, args.login, kind=args.kind)
             case "token":
                 return _token(store, args.login, note=args.note)
             case "repo":
                 return _repo(store, args.name, private=args.private, description=args.description)
             case "role":
                 return _role(store, args.name, args.login, roles.Role[args.role.upper()])
+            case "project":
+                return _project(
+                    store, args.owner, args.title, public=args.public, repo=args.repo, writers=args.write
+                )
             case "login-code":
                 return _code(store, args.login)
             case _:
                 return _status(store)
 
 
-def _user(store: Store, login: str, *, bot: bool) -> Answer:
+def _user(store: Store, login: str, *, kind: users.Kind) -> Answer:
     with store.write() as tx:
-        person = users.ensure(tx, login, kind="Bot" if bot else "User")
+        person = users.ensure(tx, login, kind=kind)
     return {"id": person.id, "login": person.login, "type": person.kind}
 
 
@@ -75,6 +90,29 @@ def _role(store: Store, name: str, login: str, role: roles.Role) -> Answer:
         person = users.ensure(tx, login)
         roles.set_role(tx, repo, person, role)
     return {"full_name": repo.full_name, "login": person.login, "role": role.label}
+
+
+def _project(
+    store: Store, login: str, title: str, *, public: bool, repo: str | None, writers: Sequence[str]
+) -> Answer:
+    with store.write() as tx:
+        owner = users.find(tx, login)
+        known = [each for each in projects.list_of(tx, owner, actor=owner) if each.title == title]
+        board = known[0] if known else projects.create(tx, owner, title, actor=owner)
+        if public and not board.public:
+            projects.update(tx, board, actor=owner, public=True)
+        if repo is not None:
+            projects.link(tx, board, repos.find(tx, *_split(repo), actor=repos.FORGE), actor=owner)
+        for each in writers:
+            person = users.find(tx, each)
+            projects.set_access(tx, board, person, projects.Access.WRITE, actor=owner)
+    return {
+        "id": board.id,
+        "owner": owner.login,
+        "number": board.number,
+        "path": board.path,
+        "new": not known,
+    }
 
 
 def _code(store: Store, login: str) -> Answer:

@@ -6,7 +6,7 @@ import secrets
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from cdock.forge.domain import projects
@@ -43,6 +43,11 @@ class Iteration:
     title: str
     start: date
     duration: int
+
+    @property
+    def ends(self) -> date:
+        """The first day after it."""
+        return self.start + timedelta(days=self.duration)
 
 
 @dataclass(frozen=True)

@@ -57,8 +57,9 @@ class Project:
 def create(tx: Tx, owner: User, title: str, *, actor: User | None, repo: Repo | None = None) -> Project:
     """A new private board with GitHub's standard fields, linked to `repo` when one is given.
 
-    A user's boards are made by that user; an organisation's by whoever may write to one of its repositories. Whoever
-    makes one is its admin. Raises Forbidden, and Invalid for an empty title or one beyond 256 characters.
+    A user's boards are made by that user; an organisation's by whoever may write to one of its repositories (and by
+    itself, for the forge's own commands). Whoever makes one is its admin. Raises Forbidden, and Invalid for an empty
+    title or one beyond 256 characters.
     """
     if actor is None:
         raise LoginNeeded
@@ -214,7 +215,7 @@ def touch(tx: Tx, project_id: int) -> None:
 
 
 def _may_create(tx: Tx, owner: User, actor: User) -> bool:
-    if owner.kind != "Organization":
+    if owner.kind != "Organization" or actor.id == owner.id:
         return actor.id == owner.id
     mine = repos.list_visible(tx, actor=actor, owner=owner)
     return any(role_of(tx, repo, actor) >= Role.WRITE for repo in mine)

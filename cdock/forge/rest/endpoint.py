@@ -64,12 +64,15 @@ for _module in (
     "meta",
     "milestones",
     "people",
+    "projects",
     "pulls",
     "ratelimit",
     "reactions",
     "repos",
     "reviews",
+    "search",
     "statuses",
+    "structure",
 ):
     import_module(f"cdock.forge.rest.{_module}")
 
@@ -155,10 +158,18 @@ class _Asked:
         self.path = path[len(self.prefix) :].rstrip("/") or "/"
         self.head = request.method == "HEAD"
         self.method = "GET" if self.head else request.method
-        self.query = dict(parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True))
+        self.query = _query(request.scope["query_string"].decode("latin-1"))
         self.query_text: str = request.scope["query_string"].decode("latin-1")
         self.headers = request.headers
         self.urls: Urls = urls_of(request.headers.get("host", ""), self.prefix)
+
+
+def _query(text: str) -> dict[str, str]:
+    """The last value of each key; those of a list (`fields[]=1&fields[]=2`) are joined by commas."""
+    found: dict[str, str] = {}
+    for key, value in parse_qsl(text, keep_blank_values=True):
+        found[key] = f"{found[key]},{value}" if key.endswith("[]") and key in found else value
+    return found
 
 
 async def _content(request: Request) -> bytes | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 from urllib.parse import urlencode
 
@@ -73,6 +73,29 @@ def walked(call: Call, body: Json, page: Page) -> Answer:
     if page.after is not None:
         links["next"] = _address(call, {"after": _cursor(page.after)})
     return Answer(body, links=links)
+
+
+def stretch(
+    call: Call, found: Sequence[T], *, id_of: Callable[[T], int], shape: Callable[[T], Json]
+) -> Answer:
+    """A page of a list that is here in whole, with links by cursor. Only what is on the page is shaped."""
+    after, before = _place(call.query.get("after")), _place(call.query.get("before"))
+    places = {id_of(one): index for index, one in enumerate(found)}
+    size = per_page(call)
+    if before is not None:
+        end = places.get(before.id, int(before.key))
+        start = max(end - size, 0)
+    else:
+        # Without the item that the last page ended with, the list goes on where it was.
+        start = 0 if after is None else places.get(after.id, int(after.key) - 1) + 1
+        end = start + size
+    shown = found[start:end]
+    links: dict[str, str] = {}
+    if shown and start > 0:
+        links["prev"] = _address(call, {"before": _cursor(Place(start, id_of(shown[0])))})
+    if shown and start + len(shown) < len(found):
+        links["next"] = _address(call, {"after": _cursor(Place(start + len(shown) - 1, id_of(shown[-1])))})
+    return Answer([shape(one) for one in shown], links=links)
 
 
 def _address(call: Call, place: dict[str, str]) -> str:

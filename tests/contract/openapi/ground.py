@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,13 +70,17 @@ class Api:
 
 @dataclass(frozen=True)
 class Ground:
-    """One repository: the owner may do all, the helper may write, the stranger may look."""
+    """One repository: the owner may do all, the helper may write, the stranger may look.
+
+    `admin` runs a command of the forge's own, for what GitHub's REST interface cannot make.
+    """
 
     name: str
     clone: Path
     owner: Api
     helper: Api
     stranger: Api
+    admin: Callable[..., dict[str, Any]]
 
     @property
     def repo(self) -> str:
@@ -120,7 +124,7 @@ def make_ground(forge: ForgeServer, people: People, directory: Path, *, name: st
     git(directory, "commit", "--quiet", "--message", "Begin")
     git(directory, "push", "--quiet", "origin", "main")
     clients = {login: Api(url, token) for login, token in people.items()}
-    return Ground(full_name, directory, clients[OWNER], clients[HELPER], clients[STRANGER])
+    return Ground(full_name, directory, clients[OWNER], clients[HELPER], clients[STRANGER], forge.admin)
 
 
 def git(directory: Path, *args: str) -> str:

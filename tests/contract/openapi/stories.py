@@ -340,6 +340,128 @@ def reading(ground: Ground) -> None:
     api.call(200, "DELETE", f"{place}/contents/note.txt", gone)
 
 
+def structure(ground: Ground) -> None:
+    """Issues in parts, and issues that wait for each other."""
+    api, place = ground.owner, f"{ground.repo}/issues"
+    whole, part, other = (
+        api.call(201, "POST", place, {"title": title}) for title in ("Whole", "Part", "Other")
+    )
+    one = f"{place}/{whole['number']}"
+    for each in (part, other):
+        added = api.call(201, "POST", f"{one}/sub_issues", {"sub_issue_id": each["id"]})
+    assert added["sub_issues_summary"]["total"] == 2
+    listed = [each["number"] for each in api.call(200, "GET", f"{one}/sub_issues", per_page=5)]
+    assert listed == [part["number"], other["number"]]
+    order = {"sub_issue_id": other["id"], "before_id": part["id"]}
+    api.call(200, "PATCH", f"{one}/sub_issues/priority", order)
+    assert api.call(200, "GET", f"{place}/{part['number']}/parent")["id"] == whole["id"]
+    api.call(422, "POST", f"{one}/sub_issues", {"sub_issue_id": part["id"]})
+    api.call(422, "PATCH", f"{one}/sub_issues/priority", {**order, "before_id": 1})
+    ground.stranger.call(403, "DELETE", f"{one}/sub_issue", {"sub_issue_id": part["id"]})
+    api.call(200, "DELETE", f"{one}/sub_issue", {"sub_issue_id": other["id"]})
+    api.call(404, "GET", f"{place}/{other['number']}/parent")
+    waiting = f"{place}/{other['number']}/dependencies/blocked_by"
+    blocked = api.call(201, "POST", waiting, {"issue_id": part["id"]})
+    assert blocked["issue_dependencies_summary"]["blocked_by"] == 1
+    assert [each["id"] for each in api.call(200, "GET", waiting)] == [part["id"]]
+    blocking = api.call(200, "GET", f"{place}/{part['number']}/dependencies/blocking")
+    assert [each["id"] for each in blocking] == [other["id"]]
+    api.call(422, "POST", waiting, {"issue_id": part["id"]})
+    api.call(404, "POST", waiting, {"issue_id": 1})
+    api.call(200, "DELETE", f"{waiting}/{part['id']}")
+    api.call(404, "DELETE", f"{waiting}/{part['id']}")
+    for number in (whole["number"], part["number"], other["number"]):
+        assert api.call(200, "GET", f"{place}/{number}/timeline")
+        assert api.call(200, "GET", f"{place}/{number}/events")
+    kinds = {each["event"] for each in api.call(200, "GET", f"{place}/events", per_page=100)}
+    assert len(kinds) == 8, kinds
+
+
+def boards(ground: Ground) -> None:
+    """Items on a user's and on an organisation's board, their fields and values."""
+    api = ground.owner
+    sha = ground.commit("board", {"board.txt": "1\n"})
+    assert sha
+    issue = api.call(201, "POST", f"{ground.repo}/issues", {"title": "Card", "labels": ["blue"]})
+    pull = api.call(201, "POST", f"{ground.repo}/pulls", {"title": "Pull", "head": "board", "base": "main"})
+    ground.admin("user", "crew", "--org")
+    for owner, kind in ((OWNER, "users"), ("crew", "orgs")):
+        number = ground.admin("project", owner, "Work", "--write", OWNER)["number"]
+        every = f"/{kind}/{owner}/projectsV2"
+        board = f"{every}/{number}"
+        assert [each["title"] for each in api.call(200, "GET", every, per_page=10)] == ["Work"]
+        assert api.call(200, "GET", board)["number"] == number
+        first = api.send("GET", f"{board}/fields", per_page=4)
+        assert len(first.json()) == 4
+        api.call(200, "GET", first.links["next"]["url"].removeprefix(api.url))
+        fields = {each["name"]: each for each in api.call(200, "GET", f"{board}/fields", per_page=100)}
+        for new in (
+            {"name": "Notes", "data_type": "text"},
+            {"name": "Points", "data_type": "number"},
+            {"name": "Due", "data_type": "date"},
+            {
+                "name": "Size",
+                "data_type": "single_select",
+                "single_select_options": [{"name": "S", "color": "GREEN", "description": "small"}],
+            },
+            {
+                "name": "Sprint",
+                "data_type": "iteration",
+                "iteration_configuration": {
+                    "start_date": "2026-01-05",
+                    "duration": 14,
+                    "iterations": [{"title": "One", "start_date": "2026-01-05", "duration": 14}],
+                },
+            },
+        ):
+            made = api.call(201, "POST", f"{board}/fields", new)
+            fields[made["name"]] = made
+        api.call(422, "POST", f"{board}/fields", {"name": "notes", "data_type": "text"})
+        item = api.call(201, "POST", f"{board}/items", {"type": "Issue", "id": issue["id"]})
+        by_name = {"type": "PullRequest", "repo": ground.name.split("/")[1], "number": pull["number"]}
+        api.call(201, "POST", f"{board}/items", {**by_name, "owner": OWNER})
+        one = f"{board}/items/{item['id']}"
+        changes = {
+            "Status": fields["Status"]["options"][0]["id"],
+            "Size": fields["Size"]["options"][0]["id"],
+            "Sprint": fields["Sprint"]["configuration"]["iterations"][0]["id"],
+            "Notes": "<b>",
+            "Points": 2.5,
+            "Due": "2026-02-03",
+        }
+        changed = api.call(
+            200,
+            "PATCH",
+            one,
+            {"fields": [{"id": fields[name]["id"], "value": value} for name, value in changes.items()]},
+        )
+        assert {each["name"] for each in changed["fields"] if each["value"]} >= set(changes)
+        api.call(422, "PATCH", one, {"fields": [{"id": fields["Points"]["id"], "value": "many"}]})
+        api.call(404, "PATCH", f"{board}/items/1", {"fields": []})
+        wanted = ",".join(str(each["id"]) for each in fields.values())
+        assert len(api.call(200, "GET", one, fields=wanted)["fields"]) == len(fields)
+        items = api.call(200, "GET", f"{board}/items", q="is:open status:Todo", fields=wanted, per_page=3)
+        assert [each["id"] for each in items] == [item["id"]]
+        ground.stranger.call(404, "GET", board)
+        api.call(204, "DELETE", one)
+        api.call(404, "GET", one)
+
+
+def search(ground: Ground) -> None:
+    """Find issues and pull requests by what they are and say."""
+    api = ground.owner
+    for title in ("needle one", "needle two", "hay"):
+        api.call(201, "POST", f"{ground.repo}/issues", {"title": title})
+    ground.commit("needle", {"needle.txt": "1\n"})
+    api.call(201, "POST", f"{ground.repo}/pulls", {"title": "needle three", "head": "needle", "base": "main"})
+    here = f"repo:{ground.name}"
+    found = api.call(200, "GET", "/search/issues", q=f"{here} is:issue needle in:title", sort="created")
+    assert found["total_count"] == 2
+    found = api.call(200, "GET", "/search/issues", q=f"{here} needle", order="asc", per_page=2)
+    assert (found["total_count"], len(found["items"])) == (3, 2)
+    api.call(422, "GET", "/search/issues", q="repo:nobody/nothing x")
+
+
 STORIES: dict[str, Story] = {
     "meta": meta,
     "repos": repos,
@@ -354,4 +476,7 @@ STORIES: dict[str, Story] = {
     "checks": checks,
     "git data": git_data,
     "reading": reading,
+    "structure": structure,
+    "boards": boards,
+    "search": search,
 }

@@ -11,7 +11,7 @@ from cdock.forge.domain.users import User
 from cdock.forge.rest.answers import Json
 from cdock.forge.rest.call import Call
 from cdock.forge.rest.shapes import app as apps
-from cdock.forge.rest.shapes import code, people
+from cdock.forge.rest.shapes import code, people, structure
 from cdock.forge.rest.shapes import issue as issues
 from cdock.forge.rest.shapes import repo as repos
 from cdock.forge.rest.shapes import review as reviews
@@ -54,6 +54,8 @@ def event(
             "review_id": shown.data["review"],
             "dismissal_message": shown.data["message"],
         }
+    elif shown.kind in structure.NAMED:
+        body |= structure.of_event(call, shown)
     if of is not None:
         body["issue"] = issues.issue(call, repo, of)
     return body

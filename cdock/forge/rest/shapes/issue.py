@@ -13,7 +13,7 @@ from cdock.forge.domain.repos import Repo
 from cdock.forge.rest.answers import Json
 from cdock.forge.rest.call import Call
 from cdock.forge.rest.shapes import app as apps
-from cdock.forge.rest.shapes import people
+from cdock.forge.rest.shapes import people, structure
 from cdock.forge.rest.urls import quoted
 from cdock.forge.store import text_of
 
@@ -54,7 +54,9 @@ def issue(call: Call, repo: Repo, shown: Issue) -> Json:
         "performed_via_github_app": apps.maybe(urls, call.app_of(shown.author)),
         "state_reason": shown.state_reason,
     }
-    if shown.pull is not None:
+    if shown.pull is None:
+        body |= structure.of_issue(call, repo, shown)
+    else:
         body["draft"] = shown.pull.draft
         body["pull_request"] = {
             "url": f"{urls.repo(repo)}/pulls/{shown.number}",
