@@ -20,7 +20,21 @@ from cdock.forge.store import Store
 Interface = Literal["rest", "graphql", "git", "page"]
 
 _REST_ROOTS: Final = frozenset(
-    ("graphql", "meta", "orgs", "rate_limit", "repos", "repositories", "search", "user", "users", "versions")
+    (
+        "app",
+        "apps",
+        "graphql",
+        "installation",
+        "meta",
+        "orgs",
+        "rate_limit",
+        "repos",
+        "repositories",
+        "search",
+        "user",
+        "users",
+        "versions",
+    )
 )
 _GRAPHQL: Final = frozenset(("/graphql", "/api/graphql"))
 _HOSTS: Final = frozenset(("127.0.0.1", "localhost", "::1", "github.localhost"))

@@ -18,7 +18,10 @@ Kind = Literal["User", "Bot", "Organization"]
 RESERVED: Final = frozenset(
     {
         "api",
+        "app",
+        "apps",
         "graphql",
+        "installation",
         "meta",
         "orgs",
         "rate_limit",

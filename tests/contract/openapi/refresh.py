@@ -10,6 +10,7 @@ all of the noise in a diff. One line per path and per component makes the next v
 from __future__ import annotations
 
 import argparse
+import gzip
 import json
 import re
 import sys
@@ -22,6 +23,8 @@ from .routes import HIDING, Routes
 HERE = Path(__file__).parent
 OPERATIONS = HERE / "operations.txt"
 CUT = HERE / "github-rest.json"
+WEBHOOKS = HERE / "webhooks.txt"
+PAYLOADS = HERE / "github-webhooks.json.gz"
 LICENCE = HERE / "github-rest.LICENSE"
 
 METHODS = ("get", "put", "post", "patch", "delete")
@@ -74,6 +77,22 @@ def cut(source: dict[str, Any], operations: list[tuple[str, str]], *, origin: st
         "components": _components(source["components"], paths),
     }
     return {**document, HIDING: sorted(_hiding(source, document))}
+
+
+def cut_webhooks(source: dict[str, Any], names: list[str], *, origin: str) -> dict[str, Any]:
+    """The schemas of what these webhooks send: components, and `payloads` by name. Raises VanishedError."""
+    missing = [name for name in names if name not in source["x-webhooks"]]
+    if missing:
+        raise VanishedError(
+            f"{origin} does not publish the webhooks {', '.join(missing)}: see {WEBHOOKS.name}"
+        )
+    payloads = {
+        name: _schema(
+            source["x-webhooks"][name]["post"]["requestBody"]["content"]["application/json"]["schema"]
+        )
+        for name in names
+    }
+    return {"components": _components(source["components"], payloads), "payloads": payloads}
 
 
 def render(document: dict[str, Any]) -> str:
@@ -194,13 +213,18 @@ def main() -> int:
     about = json.loads((package / "package.json").read_text())
     source = json.loads((package / "generated" / "api.github.com.json").read_text())
     origin = f"{about['name']} {about['version']} ({about['license']})"
+    names = [name for name in WEBHOOKS.read_text().splitlines() if name and not name.startswith("#")]
     try:
         document = cut(source, operations_in(OPERATIONS.read_text()), origin=origin)
+        webhooks = cut_webhooks(source, names, origin=origin)
     except VanishedError as error:
         print(error, file=sys.stderr)
         return 1
     CUT.write_text(render(document))
+    # A megabyte in plain text, and nobody reads its diff.
+    PAYLOADS.write_bytes(gzip.compress(_compact(webhooks).encode(), mtime=0))
     LICENCE.write_text((package / "LICENSE").read_text())
+    print(f"{PAYLOADS.name}: {len(names)} webhooks, {PAYLOADS.stat().st_size // 1024} KB")
     print(f"{CUT.name}: {len(document['paths'])} paths of {origin}, {CUT.stat().st_size // 1024} KB")
     return 0
 

@@ -264,6 +264,55 @@ def pulls(ground: Ground) -> None:
     assert len(api.call(200, "GET", place, state="all", sort="updated", direction="desc")) == 2
 
 
+def reviews(ground: Ground) -> None:
+    """Ask for a review, give one, talk about lines, and take it back."""
+    place = f"{ground.repo}/pulls"
+    head = ground.commit("reviewed", {"src/login.py": "one\ntwo\nthree\n"})
+    made = ground.helper.call(201, "POST", place, {"title": "Login", "head": "reviewed", "base": "main"})
+    one, api = f"{place}/{made['number']}", ground.owner
+    asked = f"{one}/requested_reviewers"
+    ground.helper.call(201, "POST", asked, {"reviewers": [OWNER]})
+    assert ground.helper.call(200, "GET", asked)["users"][0]["login"] == OWNER
+    ground.helper.call(422, "POST", asked, {"reviewers": ["nobody"]})
+    ground.helper.call(200, "DELETE", asked, {"reviewers": [OWNER]})
+    ground.helper.call(422, "POST", f"{one}/reviews", {"event": "APPROVE"})
+    line = {"path": "src/login.py", "body": "why?", "line": 2, "side": "RIGHT"}
+    waiting = api.call(200, "POST", f"{one}/reviews", {"body": "so far", "comments": [line]})
+    assert waiting["state"] == "PENDING"
+    api.call(200, "PUT", f"{one}/reviews/{waiting['id']}", {"body": "almost"})
+    api.call(200, "DELETE", f"{one}/reviews/{waiting['id']}")
+    waiting = api.call(200, "POST", f"{one}/reviews", {"body": "so far", "comments": [line]})
+    sent = {"event": "REQUEST_CHANGES", "body": "not like this"}
+    assert (
+        api.call(200, "POST", f"{one}/reviews/{waiting['id']}/events", sent)["state"] == "CHANGES_REQUESTED"
+    )
+    review = f"{one}/reviews/{waiting['id']}"
+    api.call(200, "GET", review)
+    assert len(api.call(200, "GET", f"{review}/comments")) == 1
+    comment = api.call(201, "POST", f"{one}/comments", {**line, "commit_id": head, "start_line": 1})
+    api.call(201, "POST", f"{one}/comments", {**line, "commit_id": head, "in_reply_to": comment["id"]})
+    api.call(422, "POST", f"{one}/comments", {**line, "commit_id": head, "line": 9})
+    reply = ground.helper.call(201, "POST", f"{one}/comments/{comment['id']}/replies", {"body": "because"})
+    ground.helper.call(404, "POST", f"{one}/comments/{reply['id']}/replies", {"body": "because"})
+    file = {"path": "src/login.py", "body": "this file", "commit_id": head, "subject_type": "file"}
+    api.call(201, "POST", f"{one}/comments", file)
+    assert len(api.call(200, "GET", f"{one}/comments", sort="updated", direction="desc")) == 5
+    assert len(api.call(200, "GET", f"{place}/comments", since="2020-01-01T00:00:00Z")) == 5
+    own = f"{place}/comments/{reply['id']}"
+    ground.helper.call(200, "GET", own)
+    ground.helper.call(200, "PATCH", own, {"body": "because of #1"})
+    ground.helper.call(204, "DELETE", own)
+    ground.helper.call(200, "PUT", f"{review}/dismissals", {"message": "done", "event": "DISMISS"})
+    ground.helper.call(422, "PUT", f"{review}/dismissals", {"message": "done", "event": "DISMISS"})
+    assert len(api.call(200, "GET", f"{one}/reviews")) == 5
+    assert api.call(200, "GET", one)["review_comments"] == 4
+    issue = f"{ground.repo}/issues/{made['number']}"
+    kinds = [entry["event"] for entry in api.call(200, "GET", f"{issue}/timeline")]
+    assert kinds[:3] == ["committed", "review_requested", "review_request_removed"]
+    assert kinds[-1] == "review_dismissed"
+    assert [entry["event"] for entry in api.call(200, "GET", f"{issue}/events")][-1] == "review_dismissed"
+
+
 def checks(ground: Ground) -> None:
     """Commit statuses; check runs are for apps alone."""
     api = ground.helper
@@ -473,6 +522,7 @@ STORIES: dict[str, Story] = {
     "history": history,
     "milestones": milestones,
     "pulls": pulls,
+    "reviews": reviews,
     "checks": checks,
     "git data": git_data,
     "reading": reading,
