@@ -86,7 +86,8 @@ class _Wanted:
     descending: bool = True
 
     def add(self, condition: str, *values: object, negated: bool = False) -> None:
-        self.terms.append(f"NOT ({condition})" if negated else f"({condition})")
+        # A column that is null makes a condition neither true nor false; what is not true must count as false here.
+        self.terms.append(f"NOT coalesce(({condition}), 0)" if negated else f"({condition})")
         self.values.extend(values)
 
 
