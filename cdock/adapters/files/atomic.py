@@ -24,3 +24,16 @@ def write_atomic(path: Path, text: str, *, mode: int = 0o644) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def sync_directory(path: Path) -> None:
+    """Names that were given or taken in the directory are on disk when this returns.
+
+    Raises:
+        OSError: the directory cannot be opened, or the disk says no.
+    """
+    opened = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
