@@ -17,6 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from cdock.adapters.github.gate import Budget
 from cdock.adapters.github.hosts import parse_repository
 from cdock.adapters.github.rest import GitHubForge
 from cdock.core.errors import CdockError, NotPermitted, Refused, Unavailable
@@ -671,7 +672,7 @@ def test_line_endings_and_space_at_the_end_are_no_difference(script: Script, for
 
 
 def test_writes_are_spaced(script: Script, make: Make) -> None:
-    forge = make(write_spacing=0.2)
+    forge = make(budget=Budget(spacing=0.2))
     for number in (1, 2, 3):
         script.on("GET", f"/repos/maria/demo/issues/{number}", Say(content=issue_row(number)))
         script.on(

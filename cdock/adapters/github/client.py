@@ -1,55 +1,33 @@
 """One account's requests to one GitHub host: conditional reads, gated writes, and errors in cdock's own words.
 
-Nothing here retries and nothing waits for a rate limit: PyGithub's own retries repeat POST and would make twins, and a
-sleeping client lets leases run out. Callers get `Unavailable` and plan the same step again.
+A write is done, or not applied (`Refused`, `Limited`, `Unavailable`), or of unknown outcome (`OutcomeUnknown`): then
+look before sending it again.
 """
 
 import json
-import logging
 import re
-import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from cdock.adapters.github.etags import ETagCache, Page
-from cdock.adapters.github.faults import (
-    Absent,
-    OutcomeUnknown,
-    Unsupported,
-    error_of,
-    message_of,
-    pause_of,
-)
-from cdock.adapters.github.gate import WriteGate
-from cdock.adapters.github.hosts import graphql_url
-from cdock.core.errors import Limited, Unavailable
+from cdock.adapters.github.faults import Absent, OutcomeUnknown, Unsupported, error_of
+from cdock.adapters.github.gate import Gate, Turn
+from cdock.adapters.github.headers import Quota
+from cdock.adapters.github.hosts import Host
+from cdock.adapters.github.tokens import Credential
+from cdock.adapters.github.wire import CORE, GRAPHQL, Answer, Wire
+from cdock.adapters.github.wire import Query as Query
+from cdock.core.errors import NotPermitted, Unavailable
 
-if TYPE_CHECKING:
-    from cdock.adapters.github.graphql import Endpoint, Reply
-
-log = logging.getLogger(__name__)
-
-API_VERSION = "2022-11-28"
 ACCEPT = "application/vnd.github+json"
 PER_PAGE = 100
 MOST_PAGES = 1_000
 
 _NOT_GITHUB = "A proxy or a login page may be in between; check the host in the settings."
-
-Query = Mapping[str, str | int]
-
-
-@dataclass(frozen=True)
-class _Answer:
-    status: int
-    headers: Mapping[str, str]
-    body: str
 
 
 class Poll:
@@ -74,46 +52,74 @@ class Poll:
 
 
 class Client:
-    """Safe to use from several threads: PyGithub is not, so one lock stands around it."""
+    """Safe to use from several threads. `gate` is that of the credential's account (`gate.gate_for`)."""
 
-    def __init__(self, base_url: str, *, token: str, timeout: float, write_spacing: float) -> None:
-        from github import Auth, Github
-
-        from cdock.adapters.github.connection import Connection
-
-        self.host = urlsplit(base_url).netloc
-        self._requester = Github(
-            auth=Auth.Token(token),
-            base_url=base_url,
-            user_agent="cdock",
-            per_page=PER_PAGE,
-            retry=None,
-            lazy=True,
-            api_version=API_VERSION,
-            seconds_between_requests=0,
-            seconds_between_writes=0,
-        ).requester
-        self._connection = Connection(base_url, timeout=timeout)
-        self._graphql_url = graphql_url(base_url)
-        self._timeout = timeout
-        self._token = token
-        self._endpoint: Endpoint | None = None
-        self._lock = threading.Lock()
-        self._gate = WriteGate(write_spacing)
-        self._etags = ETagCache(token=token)
-        self._closed_until = 0.0
-        self._limits_met = 0
+    def __init__(self, host: Host, *, credential: Credential, gate: Gate, timeout: float) -> None:
+        self.host = urlsplit(host.rest).netloc
+        self._wire = Wire(host, credential=credential, gate=gate, timeout=timeout)
+        self._credential = credential
+        self._etags = ETagCache(token=credential.account)
+        self._etags_of = ""
+        self._login = ""
 
     @property
     def redirects(self) -> int:
         """How often the server said that something has moved."""
-        return self._connection.redirects
+        return self._wire.redirects
+
+    @property
+    def quota(self) -> Quota | None:
+        """What is left of the REST API's requests, as the last answer said; asking for it would cost some."""
+        return self._wire.quotas.get(CORE)
+
+    @property
+    def scopes(self) -> frozenset[str] | None:
+        """The scopes of a classic token; None for another kind of token, or before the first answer."""
+        return self._wire.scopes
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """When the token ends, where the host says so."""
+        return self._wire.expires_at
+
+    @property
+    def told_at(self) -> datetime | None:
+        """The host's clock at its last answer."""
+        return self._wire.told_at
 
     def close(self) -> None:
         """Let go of the connection."""
-        self._connection.close()
-        if self._endpoint:
-            self._endpoint.close()
+        self._wire.close()
+
+    def login(self) -> str:
+        """The login of the account that the credential is of.
+
+        Raises:
+            NotPermitted: the token has no user, and is not one of an App that we know.
+        """
+        if not self._login:
+            self._login = self._credential.login() or self._login_of_user()
+        return self._login
+
+    def _login_of_user(self) -> str:
+        try:
+            login = self.read("/user").get("login", "")
+        except NotPermitted as error:
+            if "integration" not in error.message:
+                raise
+            raise NotPermitted(
+                f"the token for {self.host} is one of a GitHub App or a workflow, which has no user",
+                tried="GET /user",
+                fix="Give cdock the App itself (CDOCK_APP_ID and CDOCK_APP_KEY_FILE), or the token of a user account: "
+                "`gh auth login`, or a personal access token in CDOCK_TOKEN.",
+            ) from error
+        if not login:
+            raise NotPermitted(
+                f"{self.host} does not say whose token this is",
+                tried="GET /user",
+                fix="Use a token of a user account.",
+            )
+        return str(login)
 
     def read(self, path: str) -> dict[str, Any]:
         """The object at `path`; unchanged since the last read, it costs nothing.
@@ -152,22 +158,26 @@ class Client:
             f"{self.host} sent more than {MOST_PAGES} pages for GET {path}", tried=f"GET {path}"
         )
 
-    def write(self, method: str, path: str, body: Any = None) -> Any:
+    def write(self, method: str, path: str, body: Any = None, *, may_wait: bool = False) -> Any:
         """Send a change once, in turn; the JSON it is answered with.
+
+        Say `may_wait` for what only shows how things stand and can be shown later, such as an edit of a status
+        comment or a label: a quarter of the account's budget is kept for all else.
 
         Raises:
             OutcomeUnknown: the change may have been applied all the same.
-            Unavailable: it was not applied, because of a rate limit or a move.
+            Limited: it was not applied, because of the account's budget or a rate limit.
+            Unavailable: it was not applied, because of a move or because the host could not be reached.
             Refused: the host said no.
         """
         tried = f"{method} {path}"
-        with self._gate.turn():
-            answer = self._send(method, path, {}, {"Accept": ACCEPT}, body, tried=tried)
+        with self._wire.gate.turn(CORE, may_wait=may_wait, tried=tried) as turn:
+            answer = self._send(method, path, {}, {"Accept": ACCEPT}, body, tried=tried, turn=turn)
         return self._content(answer, tried=tried, writing=True) if answer.body else None
 
-    def write_row(self, method: str, path: str, body: Any) -> dict[str, Any]:
+    def write_row(self, method: str, path: str, body: Any, *, may_wait: bool = False) -> dict[str, Any]:
         """As `write`, for a change that is answered with what it made."""
-        row = self.write(method, path, body)
+        row = self.write(method, path, body, may_wait=may_wait)
         if not isinstance(row, dict):
             raise OutcomeUnknown(
                 f"{self.host} did not show what {method} {path} made",
@@ -202,10 +212,13 @@ class Client:
         page = Page(content, answer.headers.get("etag", ""), _next_link(answer.headers))
         return Poll(page, changed=True, store=partial(self._etags.store, key))
 
-    def graphql(self, document: str, variables: Mapping[str, Any], *, writing: bool) -> dict[str, Any]:
+    def graphql(
+        self, document: str, variables: Mapping[str, Any], *, writing: bool, may_wait: bool = False
+    ) -> dict[str, Any]:
         """Send a GraphQL document once, a mutation in turn with all writes; the `data` it is answered with.
 
-        An answer with any error raises, and what data came with it is not given out.
+        An answer with any error raises, and what data came with it is not given out. `may_wait` is for mutations,
+        as for `write`.
 
         Raises:
             Unsupported: the host has no GraphQL, or does not know these fields.
@@ -215,13 +228,14 @@ class Client:
             Refused: the host said no; `Absent` when there is no such thing, `NotPermitted` when the token may not.
         """
         tried = f"the {'mutation' if writing else 'query'} {_operation(document)}"
-        with self._gate.turn() if writing else nullcontext():
-            reply = self._exchange(document, variables, tried=tried, writing=writing)
+        gate = self._wire.gate
+        with gate.turn(GRAPHQL, may_wait=may_wait, tried=tried) if writing else nullcontext() as turn:
+            reply = self._wire.ask(document, variables, tried=tried, turn=turn)
         from cdock.adapters.github.graphql import error_of_reply
 
         if reply.status in (404, 501) or (reply.status == 405 and not reply.result):
             raise Unsupported(
-                f"{self.host} has no GraphQL at {urlsplit(self._graphql_url).path}",
+                f"{self.host} has no GraphQL at {urlsplit(self._wire.host.graphql).path}",
                 tried=tried,
                 fix="Check the host in the settings; an older or another forge may not have it.",
             )
@@ -238,28 +252,6 @@ class Client:
                 fix=_NOT_GITHUB,
             )
         return reply.data
-
-    def _exchange(self, document: str, variables: Mapping[str, Any], *, tried: str, writing: bool) -> "Reply":
-        from cdock.adapters.github.graphql import Endpoint, limited
-
-        with self._lock:
-            self._check_limit(tried)
-            if self._endpoint is None:
-                self._endpoint = Endpoint(self._graphql_url, token=self._token, timeout=self._timeout)
-            try:
-                reply = self._endpoint.send(document, variables)
-            except (OSError, ValueError) as error:
-                kind = OutcomeUnknown if writing else Unavailable
-                raise kind(
-                    f"{self.host} did not answer {tried} ({type(error).__name__})",
-                    tried=tried,
-                    fix="Check the network; cdock looks again.",
-                ) from error
-            # GraphQL says with status 200 that the quota is used up; its headers are those of a 403.
-            status = 403 if limited(reply) else reply.status
-            body = reply.body if status == reply.status else '{"message": "rate limit"}'
-            self._note_limit(_Answer(status, reply.headers, body), tried=tried)
-        return reply
 
     def _page(self, url: str, query: Query) -> Page:
         tried = f"GET {urlsplit(url).path}"
@@ -280,7 +272,7 @@ class Client:
             self._etags.store(key, page)
         return page
 
-    def _content(self, answer: _Answer, *, tried: str, writing: bool) -> Any:
+    def _content(self, answer: Answer, *, tried: str, writing: bool) -> Any:
         try:
             return json.loads(answer.body)
         except ValueError as error:
@@ -292,54 +284,32 @@ class Client:
             ) from error
 
     def _send(
-        self, method: str, url: str, query: Query, headers: dict[str, str], body: Any, *, tried: str
-    ) -> _Answer:
-        with self._lock:
-            self._check_limit(tried)
-            try:
-                status, received, text = self._requester.requestJson(
-                    method, url, dict(query), headers, body, self._connection
-                )
-            except (OSError, ValueError) as error:
-                # The error's own words may hold the address of a proxy with its password.
-                kind = Unavailable if method == "GET" else OutcomeUnknown
-                raise kind(
-                    f"{self.host} did not answer {tried} ({type(error).__name__})",
-                    tried=tried,
-                    fix="Check the network; cdock looks again.",
-                ) from error
-            answer = _Answer(status, received, text)
-            self._note_limit(answer, tried=tried)
-        if status >= 300 and status != 304:
-            raise error_of(status, received, text, tried=tried, host=self.host, writing=method != "GET")
+        self,
+        method: str,
+        url: str,
+        query: Query,
+        headers: Mapping[str, str],
+        body: Any,
+        *,
+        tried: str,
+        turn: Turn | None = None,
+    ) -> Answer:
+        answer = self._wire.send(method, url, query, headers, body, tried=tried, turn=turn)
+        if self._etags_of != (newest := self._wire.fingerprint):
+            if self._etags_of:
+                # GitHub mixes the token into its ETags, so those of the one before are worthless.
+                self._etags = ETagCache(token=self._credential.account)
+            self._etags_of = newest
+        if answer.status >= 300 and answer.status != 304:
+            raise error_of(
+                answer.status,
+                answer.headers,
+                answer.body,
+                tried=tried,
+                host=self.host,
+                writing=turn is not None,
+            )
         return answer
-
-    def _check_limit(self, tried: str) -> None:
-        """Hammering a limited account can get it banned, so nothing is sent until the limit has passed."""
-        left = self._closed_until - time.monotonic()
-        if left > 0:
-            raise self._limited(timedelta(seconds=left), tried=tried)
-
-    def _note_limit(self, answer: _Answer, *, tried: str) -> None:
-        now = datetime.now(UTC)
-        said = message_of(answer.body) if answer.status in (403, 429) else ""
-        pause = pause_of(answer.status, answer.headers, said, now=now, repeated=self._limits_met)
-        if pause is None:
-            self._limits_met = 0
-            return
-        self._limits_met += 1
-        self._closed_until = time.monotonic() + pause.total_seconds()
-        log.warning("rate limit met", extra={"host": self.host, "seconds": pause.total_seconds()})
-        raise self._limited(pause, tried=tried)
-
-    def _limited(self, left: timedelta, *, tried: str) -> Limited:
-        until = datetime.now(UTC) + left + timedelta(seconds=1)
-        return Limited(
-            f"{self.host} limits this account's requests until {until:%H:%M:%S} UTC",
-            until=until,
-            tried=tried,
-            fix="cdock looks again after that. Fewer pollers on one account, or a longer interval, help.",
-        )
 
 
 def _operation(document: str) -> str:

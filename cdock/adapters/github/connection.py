@@ -6,10 +6,12 @@ PyGithub follows a 301 but drops what stands behind the question mark, and so tu
 This module loads PyGithub (a third of a second), so only `client` imports it, and only when a client is made.
 """
 
+from collections.abc import Callable
 from http.cookiejar import DefaultCookiePolicy
 from urllib.parse import urljoin, urlsplit
 
 import requests
+from github.Auth import Auth
 from github.Requester import HTTPSRequestsConnectionClass, RequestsResponse
 
 from cdock.adapters.github.hosts import is_loopback
@@ -17,6 +19,23 @@ from cdock.core.errors import Refused, Unavailable
 
 _REDIRECTS = (301, 302, 307, 308)
 _LONGEST_CHAIN = 5
+
+
+class Bearer(Auth):
+    """The Authorization header of the next request, as `token` gives it when it is built."""
+
+    def __init__(self, token: Callable[[], str]) -> None:
+        self._token = token
+
+    @property
+    def token_type(self) -> str:
+        """The word before the token; for an App's own signature GitHub takes no other."""
+        return "Bearer"
+
+    @property
+    def token(self) -> str:
+        """What stands after it."""
+        return self._token()
 
 
 class Connection(HTTPSRequestsConnectionClass):

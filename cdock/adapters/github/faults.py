@@ -6,10 +6,10 @@ that no message holds a token.
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from cdock.adapters.github.headers import seconds, server_time
 from cdock.core.errors import CdockError, NotPermitted, Refused, Unavailable
 
 LEAST_PAUSE = timedelta(minutes=1)
@@ -45,11 +45,11 @@ def pause_of(
     named = any(words in message.lower() for words in ("rate limit", "abuse detection"))
     if status != 429 and "retry-after" not in headers and remaining != "0" and not named:
         return None
-    wait = _seconds(headers.get("retry-after"))
+    wait = seconds(headers.get("retry-after"))
     if wait is None and remaining == "0":
-        reset = _seconds(headers.get("x-ratelimit-reset"))
+        reset = seconds(headers.get("x-ratelimit-reset"))
         # Both times are the server's, so a wrong clock on this machine does not matter.
-        wait = reset - _server_time(headers, now=now).timestamp() if reset is not None else None
+        wait = reset - (server_time(headers) or now).timestamp() if reset is not None else None
     if wait is None:
         wait = LEAST_PAUSE.total_seconds() * 2 ** min(repeated, 6)
     return timedelta(seconds=min(max(wait, 1.0), LONGEST_PAUSE.total_seconds()))
@@ -102,6 +102,14 @@ def error_of(
     )
 
 
+def never_sent(error: BaseException) -> bool:
+    """Whether a request failed before any of it had left: then it was not applied."""
+    # By name, because the libraries are heavy and this module is loaded early.
+    causes = [error, *error.args, getattr(next(iter(error.args), None), "reason", None)]
+    names = {kind.__name__ for cause in causes for kind in type(cause).__mro__}
+    return bool(names & {"ConnectTimeout", "NewConnectionError", "ConnectTimeoutError", "InvalidURL"})
+
+
 def message_of(body: str) -> str:
     """What an error's body says, with the details of a 422, as one line; empty when it is not GitHub's JSON."""
     try:
@@ -142,19 +150,3 @@ def _permission_fix(headers: Mapping[str, str]) -> str:
 
 def _line(text: str) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:200]
-
-
-def _seconds(text: str | None) -> float | None:
-    try:
-        seconds = float(text or "")
-    except ValueError:
-        return None
-    return seconds if 0 <= seconds < 1e12 else None
-
-
-def _server_time(headers: Mapping[str, str], *, now: datetime) -> datetime:
-    try:
-        moment = parsedate_to_datetime(headers.get("date", ""))
-    except ValueError:
-        return now
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

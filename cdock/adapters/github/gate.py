@@ -1,25 +1,222 @@
-"""The one gate all writes pass: one at a time, and never closer together than GitHub asks for."""
+"""The one gate of an account: what it may send now, and what has to wait until when.
 
+GitHub allows an account 80 writes that create content in a minute and 500 in an hour, wants them one after another and
+a second apart, and does not say how many are left. So every write counts here, edits too, and all clients of an
+account in this process share one gate. It knows nothing of other processes and of what was sent before this one
+started: several machines of one account have to split the hour between them (`writes_per_hour`).
+"""
+
+import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from cdock.adapters.github.hosts import Host
+from cdock.core.errors import Limited, Unavailable
+
+log = logging.getLogger(__name__)
+
+MINUTE, HOUR = 60.0, 3600.0
+KEPT = 4
+"""One in so many writes of a window is kept for those that may not wait: claims' issues, pull requests, questions."""
+LONGEST_QUEUE = 120.0
+"""Seconds a write waits for those before it; more means that the forge hardly answers."""
+EVERYTHING = ""
+"""The resource of limits that are on all requests."""
 
 
-class WriteGate:
-    """Lets one writer through at a time; the next one at least `spacing` seconds after the last has finished."""
+@dataclass(frozen=True)
+class Budget:
+    """What the writes of an account may come to; 0 is no limit.
 
-    def __init__(self, spacing: float) -> None:
-        self._spacing = spacing
-        self._lock = threading.Lock()
-        self._free_at = 0.0
+    `spacing` is the time in seconds from one write's start to the next one's. It is a little more than the second that
+    GitHub wants, for not every write is equally long on its way.
+    """
+
+    spacing: float = 1.02
+    per_minute: int = 60
+    per_hour: int = 400
+
+    def within(self, other: "Budget") -> "Budget":
+        """The stricter of both in each respect."""
+        return Budget(
+            spacing=max(self.spacing, other.spacing),
+            per_minute=_stricter(self.per_minute, other.per_minute),
+            per_hour=_stricter(self.per_hour, other.per_hour),
+        )
+
+
+FREE = Budget(spacing=0, per_minute=0, per_hour=0)
+"""For servers without limits."""
+
+
+class Turn:
+    """A write's turn. `sending` is called just before it is sent: what was never sent does not count."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self.sent_at: float | None = None
+
+    def sending(self) -> None:
+        """The write goes out now."""
+        self.sent_at = self._clock()
+
+
+class Gate:
+    """Lets one writer through at a time, and nobody while a limit is on.
+
+    `clock` and `sleep` are in seconds and never jump; `now` is the wall clock, for what people are told.
+    """
+
+    def __init__(
+        self,
+        budget: Budget,
+        *,
+        host: str = "the forge",
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.budget = budget
+        self._host = host
+        self._clock, self._sleep, self._now = clock, sleep, now
+        self._writing = threading.Lock()
+        self._state = threading.Lock()
+        self._free_at = clock()
+        self._done: deque[float] = deque()
+        self._closed: dict[str, float] = {}
+        self._told: dict[str, float] = {}
+        self._met_writing = False
+        self.limits_met = 0
+        """Limits of the host that were met in a row."""
+
+    def tighten(self, budget: Budget) -> None:
+        """Keep to this budget as well."""
+        self.budget = self.budget.within(budget)
+
+    def close(self, pause: timedelta, *, resource: str, writing: bool) -> None:
+        """The host met a request with a limit: nothing that counts as `resource` is sent for `pause`."""
+        seconds = pause.total_seconds()
+        with self._state:
+            self._closed[resource] = max(self._closed.get(resource, 0.0), self._clock() + seconds)
+            self._met_writing = writing
+            self.limits_met += 1
+        log.warning("rate limit met", extra={"host": self._host, "of": resource or "all", "seconds": seconds})
+
+    def passed(self, *, writing: bool) -> None:
+        """The host met a request with none. A read says nothing about a limit that writes have met."""
+        with self._state:
+            if writing or not self._met_writing:
+                self.limits_met = 0
+
+    def admit(self, resource: str, *, tried: str) -> None:
+        """Return when requests of this kind may be sent. Raises `Limited` while a limit that was met is on.
+
+        Hammering a limited account can get it banned.
+        """
+        with self._state:
+            until = max(self._closed.get(EVERYTHING, 0.0), self._closed.get(resource, 0.0))
+        left = until - self._clock()
+        if left > 0:
+            raise Limited(
+                f"{self._host} limits this account's requests until {self._time(left):%H:%M:%S} UTC",
+                until=self._time(left),
+                tried=tried,
+                fix="cdock looks again after that. Fewer pollers on one account, or a longer interval, help.",
+            )
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
-        """Wait for our turn (at most `spacing` seconds for each writer before us), and hold it."""
-        with self._lock:
-            time.sleep(max(0.0, self._free_at - time.monotonic()))
-            try:
-                yield
-            finally:
-                self._free_at = time.monotonic() + self._spacing
+    def turn(self, resource: str, *, may_wait: bool, tried: str) -> Iterator[Turn]:
+        """Hold the one turn there is, after the second that lies between two writes.
+
+        Writes that `may_wait` leave a quarter of the budget to the others.
+
+        Raises:
+            Limited: the budget is used up, or a limit is on; the write must not be sent before `until`.
+            Unavailable: the writes before this one take too long.
+        """
+        if not self._writing.acquire(timeout=LONGEST_QUEUE):
+            raise Unavailable(
+                f"other writes to {self._host} kept {tried} waiting for {LONGEST_QUEUE:.0f} s",
+                tried=tried,
+                fix="Nothing to do: cdock tries again.",
+            )
+        turn = Turn(self._clock)
+        try:
+            self.admit(resource, tried=tried)
+            self._within_budget(may_wait=may_wait, tried=tried)
+            self._sleep(max(0.0, self._free_at - self._clock()))
+            yield turn
+        finally:
+            if turn.sent_at is not None:
+                self._free_at = turn.sent_at + self.budget.spacing
+                # Somewhere between sending and answer the host counted it; the end is the safe side.
+                self._done.append(self._clock())
+            self._writing.release()
+
+    def _within_budget(self, *, may_wait: bool, tried: str) -> None:
+        now = self._clock()
+        while self._done and self._done[0] <= now - HOUR:
+            self._done.popleft()
+        for name, window, limit in (
+            ("minute", MINUTE, self.budget.per_minute),
+            ("hour", HOUR, self.budget.per_hour),
+        ):
+            left = self._left(window, _share(limit, may_wait=may_wait)) if limit else 0.0
+            if left <= 0:
+                continue
+            until = self._time(left)
+            message = f"{limit} writes an {name}" if name == "hour" else f"{limit} writes a {name}"
+            if self._told.get(f"{name} {may_wait}", 0.0) < now:
+                self._told[f"{name} {may_wait}"] = now + left
+                log.warning(
+                    "writes wait for their budget",
+                    extra={"host": self._host, "budget": message, "seconds": left, "may_wait": may_wait},
+                )
+            raise Limited(
+                f"cdock keeps to {message} on {self._host}, and they are used until {until:%H:%M:%S} UTC",
+                until=until,
+                tried=tried,
+                fix="Nothing to do: cdock sends it then. Fewer tasks at a time need fewer writes.",
+            )
+
+    def _left(self, window: float, limit: int) -> float:
+        """Seconds until fewer than `limit` writes lie in the window."""
+        now = self._clock()
+        if len(self._done) < limit:
+            return 0.0
+        # The one that has to leave the window before there is room.
+        return self._done[-limit] + window - now
+
+    def _time(self, left: float) -> datetime:
+        return self._now() + timedelta(seconds=left)
+
+
+_gates: dict[tuple[str, str], Gate] = {}
+_making = threading.Lock()
+
+
+def gate_for(host: Host, *, account: str, budget: Budget | None = None) -> Gate:
+    """The gate of an account on a host, the same for all who ask in this process; the strictest budget counts.
+
+    Without a `budget` a host on this machine has none, and each client its own gate: that is the embedded forge.
+    """
+    if budget is None and host.loopback:
+        return Gate(FREE, host=host.name)
+    wanted = Budget() if budget is None else budget
+    with _making:
+        gate = _gates.setdefault((host.name, account), Gate(wanted, host=host.name))
+        gate.tighten(wanted)
+    return gate
+
+
+def _share(limit: int, *, may_wait: bool) -> int:
+    return max(1, limit - limit // KEPT) if may_wait else limit
+
+
+def _stricter(one: int, other: int) -> int:
+    return min(one, other) if one and other else one or other

@@ -5,7 +5,7 @@ transport neither retries nor follows redirects here. This module loads gql, so 
 the first document is sent.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -39,7 +39,7 @@ class Reply:
 class Endpoint:
     """A GraphQL endpoint. Not safe for several threads at once."""
 
-    def __init__(self, url: str, *, token: str, timeout: float) -> None:
+    def __init__(self, url: str, *, token: Callable[[], str], timeout: float) -> None:
         self._transport = RequestsHTTPTransport(
             url,
             headers={"User-Agent": "cdock", "Accept": "application/json"},
@@ -141,11 +141,11 @@ _UNKNOWN_TO_SERVER = {
 
 
 class _Bearer(AuthBase):
-    def __init__(self, token: str) -> None:
+    def __init__(self, token: Callable[[], str]) -> None:
         self._token = token
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {self._token}"
+        request.headers["Authorization"] = f"Bearer {self._token()}"
         return request
 
 

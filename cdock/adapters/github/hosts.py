@@ -34,6 +34,11 @@ class Host:
         return is_loopback(urlsplit(self.web).hostname or "")
 
     @property
+    def graphql(self) -> str:
+        """The GraphQL endpoint, beside the REST root: both are below `/api` on a company's own server."""
+        return f"{self.rest.removesuffix('/v3')}/graphql"
+
+    @property
     def github(self) -> bool:
         """Whether GitHub runs it (github.com, or a company's *.ghe.com), rather than the company itself."""
         return self.name == "github.com" or self.name.endswith(".ghe.com")
@@ -98,11 +103,6 @@ def parse_repository(text: str, *, default_host: str = "github.com") -> Reposito
         owner, _, name = scp["path"].strip("/").partition("/")
         return _repository(_ssh_host(scp["host"]), owner, name)
     raise _unknown(text)
-
-
-def graphql_url(rest: str) -> str:
-    """The GraphQL endpoint beside a REST root: both are below `/api` on a company's own server."""
-    return f"{rest.removesuffix('/v3')}/graphql"
 
 
 def is_loopback(host: str) -> bool:

@@ -13,9 +13,11 @@ from urllib.parse import quote
 from cdock.adapters.github import normalize
 from cdock.adapters.github.client import Client, Query
 from cdock.adapters.github.faults import Absent, OutcomeUnknown
+from cdock.adapters.github.gate import Budget, gate_for
 from cdock.adapters.github.hosts import Repository
 from cdock.adapters.github.labels import LabelLook, label_looks
 from cdock.adapters.github.recent import RecentCreations
+from cdock.adapters.github.tokens import Credential, Token
 from cdock.adapters.github.writers import Writers
 from cdock.core.errors import NotPermitted, Refused, Unavailable
 from cdock.core.messages import Marker, parse_marker, speaks_for_cdock
@@ -24,8 +26,6 @@ from cdock.core.policy import Labels
 
 Row = dict[str, Any]
 
-WRITE_SPACING = 1.0
-"""Seconds between two writes of an account (docs: rest/using-the-rest-api/best-practices)."""
 OVERLAP = timedelta(minutes=10)
 """How far the clocks of this machine and of the forge may be apart when something of ours is looked for."""
 SETTLE = 30.0
@@ -35,29 +35,29 @@ SETTLE = 30.0
 class GitHubForge:
     """The `Forge` of one repository, acting as the account the token belongs to.
 
-    `timeout` in seconds is for connecting and for each silence of the server. `write_spacing` and `settle`, in seconds,
-    are what GitHub needs; the embedded forge on this machine needs neither.
+    `timeout` in seconds is for connecting and for each silence of the server. `budget` for writes and `settle`, in
+    seconds, are what GitHub needs; the embedded forge on this machine needs neither. A `token` may be what gives it.
     """
 
     def __init__(
         self,
         repository: Repository,
         *,
-        token: str,
+        token: str | Credential,
         timeout: float = 15.0,
-        write_spacing: float | None = None,
+        budget: Budget | None = None,
         settle: float | None = None,
     ) -> None:
         local = repository.host.loopback
-        spacing = (0.0 if local else WRITE_SPACING) if write_spacing is None else write_spacing
-        self._client = Client(repository.host.rest, token=token, timeout=timeout, write_spacing=spacing)
+        credential = Token(token) if isinstance(token, str) else token
+        gate = gate_for(repository.host, account=credential.account, budget=budget)
+        self._client = Client(repository.host, credential=credential, gate=gate, timeout=timeout)
         self._recent = RecentCreations(settle=(0.0 if local else SETTLE) if settle is None else settle)
         self._writers = Writers(self._client)
         self._asked_for = repository.full_name
         self._pin_lock = threading.Lock()
         self._pinned = ""
         self._pinned_at = 0
-        self._login = ""
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -273,24 +273,7 @@ class GitHubForge:
         return self._client.rows(self._path(rest), query)
 
     def _me(self) -> str:
-        if not self._login:
-            try:
-                self._login = self._client.read("/user").get("login", "")
-            except NotPermitted as error:
-                if "integration" not in error.message:
-                    raise
-                raise NotPermitted(
-                    f"the token for {self._client.host} is one of a GitHub App or a workflow, which has no user",
-                    tried="GET /user",
-                    fix="Use a token of a user account: `gh auth login`, or a personal access token in CDOCK_TOKEN.",
-                ) from error
-            if not self._login:
-                raise NotPermitted(
-                    f"{self._client.host} does not say whose token this is",
-                    tried="GET /user",
-                    fix="Use a token of a user account.",
-                )
-        return self._login
+        return self._client.login()
 
     def _is_mine(self, row: Row) -> bool:
         return normalize.same_login(normalize.author_of(row), self._me())

@@ -1,9 +1,11 @@
-"""Which token cdock uses for a host, and where it was found."""
+"""What cdock proves itself with: which token it uses for a host, and where it was found."""
 
+import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from cdock.adapters.github.hosts import Host
 from cdock.core.errors import Misconfigured, NotPermitted
@@ -12,12 +14,60 @@ GhRunner = Callable[[Sequence[str]], str]
 """Runs a `gh` command line and gives what it prints; empty when gh is missing, fails or takes too long."""
 
 
+class Credential(Protocol):
+    """Gives the token that is good now. Ask anew for every use: an App's changes every hour."""
+
+    @property
+    def source(self) -> str:
+        """For people: where it came from."""
+        ...
+
+    @property
+    def account(self) -> str:
+        """Stands for whoever's limits it shares, without telling the token."""
+        ...
+
+    def token(self) -> str:
+        """The token that is good now. Raises `Unavailable` and `Refused` where it has to be asked for."""
+        ...
+
+    def login(self) -> str:
+        """The account's login where it is known without asking as that account, else empty."""
+        ...
+
+    def refused(self, token: str) -> bool:
+        """The host did not accept `token`. Whether asking again gives another one that may be."""
+        ...
+
+
 @dataclass(frozen=True)
 class Token:
-    """A credential and, for people, where it came from. Its value is left out of its representation."""
+    """A credential that stays as it is. Its value is left out of its representation."""
 
     value: str = field(repr=False)
-    source: str
+    source: str = "its caller"
+
+    @property
+    def account(self) -> str:
+        """See `Credential.account`."""
+        return fingerprint(self.value)
+
+    def token(self) -> str:
+        """See `Credential.token`."""
+        return self.value
+
+    def login(self) -> str:
+        """See `Credential.login`."""
+        return ""
+
+    def refused(self, token: str) -> bool:
+        """See `Credential.refused`."""
+        return False
+
+
+def fingerprint(token: str) -> str:
+    """Tells one token from another without telling the token."""
+    return hashlib.sha256(token.encode()).hexdigest()[:16]
 
 
 def token_for(host: Host, *, env: Mapping[str, str], token_file: Path | None, run_gh: GhRunner) -> Token:
