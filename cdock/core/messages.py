@@ -115,6 +115,25 @@ def _unlinked(line: str) -> str:
     return re.sub(r"(?i)([@#]|\bGH-|://|\bwww\.)(?=\w)", rf"\1{ZERO_WIDTH_SPACE}", line)
 
 
+_CLOSING = re.compile(
+    r"\b(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?):?\s+"
+    r"(?P<issue>(?:[\w.-]+/[\w.-]+)?#(?P<number>\d+)|GH-(?P<short>\d+)|https?://\S+/(?:issues|pull)/\d+)",
+    re.IGNORECASE,
+)
+
+
+def closed_by(text: str, *, own: int) -> str:
+    """The first issue but `own` that `text` would close when it is merged; empty when there is none.
+
+    The keywords are GitHub's (docs: get-started/writing-on-github, linking a pull request to an issue).
+    """
+    for match in _CLOSING.finditer(text):
+        plain = match["number"] if match["issue"].startswith("#") else match["short"]
+        if plain is None or int(plain) != own:
+            return match["issue"]
+    return ""
+
+
 _HEADLINES: Mapping[Status, str] = {
     Status.READY: "○ **Waiting to start**",
     Status.CLAIMED: "◔ **Claimed**, the next attempt is about to start",

@@ -264,15 +264,15 @@ def _next(
     if case.workspace is None:
         return PrepareWorkspace(case)
     if attempt := task.running:
-        return _attend(case, task, attempt, world, policy=policy, slots=slots)
+        return _attend(case, task, attempt, world, policy=policy, slots=slots) or _answered(case, task)
     if case.strays:
         return RemoveRuns(case)
     if case.workspace.unpushed:
         return PublishWork(case)
     if case.stop_wished and status is not Status.IN_REVIEW:
         return HoldTask(case)
-    if case.help and case.help.open and case.help.round < task.round:
-        return CloseHelp(case)
+    if answered := _answered(case, task):
+        return answered
     if status is Status.FAILED:
         return AskForHelp(case)
     if status is not Status.CLAIMED:
@@ -286,6 +286,12 @@ def _next(
     if changed(case, task):
         return CheckApproval(case)
     return StartAttempt(case, said) if slots.run() else None
+
+
+def _answered(case: Case, task: Task) -> CloseHelp | None:
+    """The end of a help issue whose answer was taken."""
+    taken = case.help and case.help.open and case.help.round < task.round
+    return CloseHelp(case) if taken else None
 
 
 def _attend(

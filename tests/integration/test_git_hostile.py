@@ -212,6 +212,50 @@ def test_our_folder_may_stay_as_people_made_it(tmp_path: Path) -> None:
     assert setting.workspaces.list()[0].head == commit
 
 
+def saying(ground: Ground, message: str) -> str:
+    """A commit on the honest one that changes nothing and says `message`."""
+    tree = git(ground.repo, "rev-parse", f"{ground.honest}^{{tree}}")
+    return git_repos.commit_tree(ground.repo, tree, ground.honest, message=message)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Add login\n\nCloses #7",
+        "fixes: #7 and more",
+        "Resolved GH-7",
+        "close maria/other#42",
+        "Fix https://github.com/maria/demo/issues/7",
+    ],
+)
+def test_a_message_that_would_close_another_issue_is_refused(ground: Ground, message: str) -> None:
+    ground.point(saying(ground, message))
+    with pytest.raises(Refused, match="would close"):
+        ground.harvest()
+    ground.assert_untouched()
+
+
+def test_a_message_may_close_its_own_issue(ground: Ground) -> None:
+    honest = saying(ground, f"Add login\n\nFixes #{TASK.issue}; see #7, prefixes #8, and fix it")
+    ground.point(honest)
+    assert ground.harvest().head == honest
+
+
+def test_messages_of_published_commits_are_not_judged(ground: Ground) -> None:
+    """The agent may merge the default branch, where people close issues by their commits."""
+    main = git(ground.forge, "rev-parse", "main")
+    theirs = git_repos.commit_tree(
+        ground.forge, git(ground.forge, "rev-parse", "main^{tree}"), main, message="Closes #7"
+    )
+    git(ground.forge, "update-ref", "refs/heads/main", theirs)
+    ground.workspaces.ensure(TASK, branch=BRANCH)
+    git(ground.repo, "fetch", "-q", str(ground.forge), "main")
+    tree = git(ground.repo, "rev-parse", f"{ground.honest}^{{tree}}")
+    merged = git_repos.commit_tree(ground.repo, tree, ground.honest, theirs, message="Merge")
+    ground.point(merged)
+    assert ground.harvest().head == merged
+
+
 def test_a_tree_bomb_is_refused(ground: Ground) -> None:
     for inner in ("40000", "100644"):
         oid = git_repos.raw_tree(ground.repo) if inner == "40000" else git_repos.blob(ground.repo, "")

@@ -24,7 +24,7 @@ from cdock.testing import (
     MemoryWorkspaces,
 )
 
-POLICY = Policy(agent="memory")
+POLICY = Policy(agent="memory", agents=("memory",))
 
 
 @dataclass

@@ -14,6 +14,7 @@ from cdock.adapters.git.place import Place, branch_ref, ensure_bare
 from cdock.core.errors import CdockError, Refused, Unavailable
 from cdock.core.events import Remote
 from cdock.core.ids import TaskId
+from cdock.core.messages import closed_by
 
 TASK = "refs/heads/task"
 """The ref inside the quarantine."""
@@ -36,6 +37,7 @@ class Limits:
     transfer: int = _GIB
     content: int = 8 * _GIB
     entries: int = 1_000_000
+    commits: int = 10_000
     timeout: float = 90.0
 
 
@@ -97,11 +99,20 @@ def _reason(done: Done, *, branch: str, limits: Limits, largest: int) -> CdockEr
 
 
 def check(
-    intake: Path, new: str, *, base: str, pushed: str, folders: Collection[str], limits: Limits
+    intake: Path,
+    new: str,
+    *,
+    base: str,
+    pushed: str,
+    known: Collection[str],
+    issue: int,
+    folders: Collection[str],
+    limits: Limits,
 ) -> None:
-    """Judge the commit `new`, which is to follow `base` and what was `pushed`.
+    """Judge the commit `new`, which is to follow `base` and what was `pushed`, as work on the `issue`.
 
-    `folders` are the trees that `.cdock` may be; an empty one stands for its absence.
+    Messages of commits that are in one of `known` are not ours to judge. `folders` are the trees that `.cdock` may be;
+    an empty one stands for its absence.
 
     Raises:
         Refused: with the reason, written for the agent's next attempt as much as for a person.
@@ -111,6 +122,7 @@ def check(
         raise Refused(f"the branch does not contain {base[:12]}, the commit the work started from")
     if pushed and not is_ancestor(git, pushed, of=new):
         raise Refused(f"the branch does not contain {pushed[:12]}, which is already on the forge")
+    _check_messages(git, new, known=known, issue=issue, limits=limits)
     entries = size = 0
     folder = ""
     listing = git.records("ls-tree", "-r", "-t", "-l", "-z", "--full-tree", new, timeout=limits.timeout)
@@ -130,6 +142,21 @@ def check(
                 folder = oid.decode()
     if folder not in folders:
         raise Refused("the commits change files below .cdock/, which is for people only")
+
+
+def _check_messages(git: Git, new: str, *, known: Collection[str], issue: int, limits: Limits) -> None:
+    """A message acts when it is merged: it may close the task's own issue, and no other one."""
+    listing = git.records("log", "-z", "--format=%H%n%B", new, "--not", *known, timeout=limits.timeout)
+    with closing(listing):
+        for count, record in enumerate(listing):
+            if count >= limits.commits:
+                raise Refused(f"the branch has more than {limits.commits} new commits")
+            commit, _, message = record.decode(errors="replace").partition("\n")
+            if closed := closed_by(message, own=issue):
+                raise Refused(
+                    f"the message of commit {commit[:12]} would close {closed}, which is not this task's issue: "
+                    "write it without that keyword (git commit --amend, or git rebase)"
+                )
 
 
 def folders_of(mirror: Git, *commits: str) -> frozenset[str]:

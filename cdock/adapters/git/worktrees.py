@@ -160,17 +160,20 @@ class GitWorkspaces:
             with quarantine(self._place, task.id) as intake:
                 new = fetch(intake, branch=branch, remote=remote, base=standing.base, limits=self._limits)
                 if new != standing.head:
-                    self._check(intake, new, standing)
+                    self._check(intake, new, standing, issue=task.issue)
                     self._accept(task.id, new, standing, intake=intake)
             return self._shown(task.id, replace(standing, head=new), head=branch_ref(branch))
 
-    def _check(self, intake: Path, new: str, standing: Standing) -> None:
+    def _check(self, intake: Path, new: str, standing: Standing, *, issue: int) -> None:
         published = [commit for commit in (standing.base, standing.pushed, DEFAULT) if commit]
+        default = refs_of(self._mirror, DEFAULT).get(DEFAULT, "")
         check(
             intake,
             new,
             base=standing.base,
             pushed=standing.pushed,
+            known=[oid for oid in (standing.base, standing.pushed, default) if oid],
+            issue=issue,
             folders=folders_of(self._mirror, *published),
             limits=self._limits,
         )
