@@ -13,10 +13,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from cdock.forge.controls import asked
 from cdock.forge.controls.asked import Asked
 from cdock.forge.controls.exchange import Exchange, dated
-from cdock.forge.controls.faults import Faults
+from cdock.forge.controls.faults import Faults, PassedOver
 from cdock.forge.controls.gate import Gate
 from cdock.forge.controls.journal import BODY_KEPT, Journal
 from cdock.forge.controls.limits import Limits
+from cdock.forge.controls.memory import Memory
 from cdock.forge.rest.rates import Rates, spending
 from cdock.forge.store import Store
 
@@ -46,6 +47,7 @@ class Around:
         self._limits = limits
         self._faults = faults
         self._journal = journal
+        self._memory = Memory()
         self._pushes: dict[str, deque[datetime]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -60,6 +62,7 @@ class Around:
             app=self._app,
             store=self._store,
             rates=self._rates,
+            memory=self._memory,
             write_down=self._write_down,
             arrived=arrived,
             costs=costs,
@@ -76,17 +79,23 @@ class Around:
             exchange.limit, reply = refused
             await exchange.say(reply)
             return
-        rule = self._faults.choose(exchange.asked)
-        if rule is None:
-            await exchange.proceed()
-            return
-        exchange.fault = rule.kind.name
-        await rule.kind.effect(exchange, rule)
+        for rule in self._faults.working_on(exchange.asked):
+            exchange.fault = rule.kind.name
+            try:
+                await rule.kind.effect(exchange, rule)
+            except PassedOver:
+                rule.applied -= 1
+            else:
+                return
+        exchange.fault = None
+        await exchange.proceed()
 
     def _write_down(self, exchange: Exchange, status: int | None) -> None:
         one = exchange.asked
         done = exchange.inner is not None and exchange.inner < 400
         content = one.content and done
+        if done and one.changes:
+            self._memory.changed(now=self._store.now())
         if exchange.limit is None:
             self._limits.spend(one, now=exchange.at, done=done)
         if self._journal is None:

@@ -68,6 +68,13 @@ class Asked:
         return pattern is not None and self.method not in SAFE and bool(pattern.fullmatch(self.path))
 
     @property
+    def changes(self) -> bool:
+        """Whether it may change anything."""
+        if self.interface == "graphql":
+            return self.mutation
+        return self.method not in SAFE and self.service != "git-upload-pack"
+
+    @property
     def service(self) -> str:
         """What git wants, such as `git-receive-pack`; empty for others."""
         if self.interface != "git":

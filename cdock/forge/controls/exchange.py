@@ -7,20 +7,23 @@ import contextlib
 import socket
 import struct
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import format_datetime
-from typing import Any
+from typing import Any, Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cdock.forge.controls.asked import Asked
+from cdock.forge.controls.memory import Memory
 from cdock.forge.controls.reply import Reply
 from cdock.forge.rest.rates import Rate, Rates, resource_of
 from cdock.forge.store import Store
 
-CONNECTION = "forge.connection"
+CONDITIONS: Final = frozenset((b"if-none-match", b"if-modified-since"))
+"""The headers by which a client says what it knows; a changed answer must not be compared with that."""
+CONNECTION: Final = "forge.connection"
 """Where the server leaves the transport of a request's connection, in the scope's state."""
 
 
@@ -35,6 +38,7 @@ class Exchange:
     app: ASGIApp
     store: Store
     rates: Rates
+    memory: Memory
     write_down: Callable[[Exchange, int | None], None]
     """Called once, as soon as the outcome is known and before the client learns it."""
     arrived: float = field(default_factory=time.monotonic)
@@ -51,20 +55,22 @@ class Exchange:
     def __post_init__(self) -> None:
         self.at = self.store.now()
 
-    async def run(self, *, body: bytes | None = None, unconditional: bool = False) -> Reply:
+    async def run(
+        self, *, body: bytes | None = None, query: str | None = None, without: Collection[bytes] = ()
+    ) -> Reply:
         """Let the forge do it and give its whole answer, which nobody has seen yet.
 
-        With another `body` than the client's, or `unconditional`: as if the client knew no earlier answer.
+        The forge can be given another `body` or `query` than the client sent, and the headers `without` some.
         """
         scope = self.scope
-        dropped = {b"if-none-match", b"if-modified-since"} if unconditional else set()
         if body is not None:
-            dropped |= {b"content-length", b"transfer-encoding"}
-        if dropped:
-            headers = [pair for pair in scope["headers"] if pair[0] not in dropped]
-            if body is not None:
-                headers.append((b"content-length", str(len(body)).encode()))
-            scope = {**scope, "headers": headers}
+            dropped = {b"content-length", b"transfer-encoding", *without}
+            length = (b"content-length", str(len(body)).encode())
+            scope = {**scope, "headers": [*_without(scope, dropped), length]}
+        elif without:
+            scope = {**scope, "headers": _without(scope, without)}
+        if query is not None:
+            scope = {**scope, "query_string": query.encode("latin-1")}
         start: Message = {"status": 500, "headers": []}
         parts: list[bytes] = []
 
@@ -79,6 +85,7 @@ class Exchange:
         reply = Reply(start["status"], tuple(start.get("headers", ())), b"".join(parts))
         self.inner = reply.status
         self.unimplemented = reply.header("x-forge-unimplemented")
+        self.memory.note(self.asked, reply, now=self.store.now())
         return reply
 
     async def stream(self) -> None:
@@ -110,6 +117,13 @@ class Exchange:
             await self.stream()
         else:
             await self.say(await self.run())
+
+    async def say_changed(self, reply: Reply) -> None:
+        """Answer with what the forge did not quite say: with 304 when the client knows just that already."""
+        tag, known = reply.header("etag"), self.asked.headers.get("if-none-match", "")
+        if reply.status == 200 and tag and tag in {one.strip() for one in known.split(",")}:
+            reply = reply.unchanged()
+        await self.say(reply)
 
     async def say(self, reply: Reply) -> None:
         """Answer."""
@@ -194,6 +208,10 @@ class Exchange:
             return await self.receive()
 
         return receive
+
+
+def _without(scope: Scope, dropped: Collection[bytes]) -> list[tuple[bytes, bytes]]:
+    return [pair for pair in scope["headers"] if pair[0] not in dropped]
 
 
 def dated(send: Send, now: Callable[[], datetime]) -> Send:

@@ -3,18 +3,18 @@
     {"kind": "status", "args": {"status": 502}, "match": {"method": "POST", "path": "/repos/*/issues"}, "times": 2}
 
 `match` may have: `method`; `path`, a pattern as in a shell where `*` takes slashes too, or `path_regex`; `user`;
-`operation`, the name of a GraphQL operation or of a field at its top; `interface` (`api`, `rest`, `graphql`, `git`,
-`page`, `any`; without it the one the kind is for); `nth`, the first matching request that counts, from 1. Paths have
-no `/api/v3`. A rule with `nth` works once, others without end, unless `times` says how often. With `probability` it
-works on that part of the requests, which is the same part each time when there is a `seed`. Rules are asked in order,
-and the first that works on a request is the only one.
+`operation`, the name of a GraphQL operation or of a field at its top; `service` of git, such as `git-receive-pack`;
+`interface` (`api`, `rest`, `graphql`, `git`, `page`, `any`; without it the one the kind is for); `nth`, the first
+matching request that counts, from 1. Paths have no `/api/v3`. A rule with `nth` works once, others without end, unless
+`times` says how often. With `probability` it works on that part of the requests, which is the same part each time when
+there is a `seed`. Rules are asked in order, and the first that works on a request is the only one.
 """
 
 from __future__ import annotations
 
 import random
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final
@@ -33,7 +33,13 @@ INTERFACES: Final[Mapping[str, frozenset[str]]] = {
     "any": frozenset(("rest", "graphql", "git", "page")),
 }
 _RULE: Final = frozenset(("kind", "args", "match", "times", "probability", "seed"))
-_MATCH: Final = frozenset(("method", "path", "path_regex", "user", "operation", "interface", "nth"))
+_MATCH: Final = frozenset(
+    ("method", "path", "path_regex", "user", "operation", "service", "interface", "nth")
+)
+
+
+class PassedOver(Exception):
+    """A kind finds nothing to do to this request; it is as if its rule had not matched."""
 
 
 class BadRule(ValueError):
@@ -49,6 +55,8 @@ class Kind:
     interface: str
     args: Mapping[str, Any]
     applies: Callable[[Asked], bool]
+    check: Callable[[Mapping[str, Any]], None]
+    """Raises BadRule for arguments that cannot be meant."""
 
 
 @dataclass
@@ -92,6 +100,7 @@ class Rule:
             and fnmatchcase(asked.path, match.get("path", "*"))
             and ("user" not in match or match["user"].lower() == login)
             and ("operation" not in match or match["operation"] in asked.operations)
+            and match.get("service", asked.service) == asked.service
             and self.kind.applies(asked)
         )
 
@@ -123,12 +132,13 @@ def kind(
     *,
     interface: str = "api",
     applies: Callable[[Asked], bool] = lambda _: True,
+    check: Callable[[Mapping[str, Any]], None] = lambda _: None,
     **args: Any,
 ) -> Callable[[Effect], Effect]:
     """Register what a rule of this kind does to a request, with the arguments it may have."""
 
     def register(effect: Effect) -> Effect:
-        KINDS[name] = Kind(name, effect, interface, args, applies)
+        KINDS[name] = Kind(name, effect, interface, args, applies, check)
         return effect
 
     return register
@@ -156,9 +166,9 @@ class Faults:
             rule.dropped = rule_id is None or rule.id == rule_id
         self.rules = [rule for rule in self.rules if not rule.dropped]
 
-    def choose(self, asked: Asked) -> Rule | None:
-        """The rule that works on this request."""
-        return next((rule for rule in self.rules if rule.takes(asked)), None)
+    def working_on(self, asked: Asked) -> Iterator[Rule]:
+        """The rules that work on this request. The next is wanted only when the one before was passed over."""
+        return (rule for rule in list(self.rules) if rule.takes(asked))
 
 
 def _parsed(given: object, rule_id: int) -> Rule:
@@ -168,7 +178,10 @@ def _parsed(given: object, rule_id: int) -> Rule:
     if found is None:
         raise BadRule(f"kind must be one of {', '.join(sorted(KINDS))}")
     args = _Given(f"args of {found.name}", rule.value("args", dict, {}), frozenset(found.args))
-    for name in ("method", "path", "path_regex", "user", "operation"):
+    for name, default in found.args.items():
+        _check_type(found, name, args.fields.get(name), default)
+    found.check({**found.args, **args.fields})
+    for name in ("method", "path", "path_regex", "user", "operation", "service"):
         match.value(name, str, "")
     if match.value("interface", str, found.interface) not in INTERFACES:
         raise BadRule(f"interface must be one of {', '.join(INTERFACES)}")
@@ -187,6 +200,16 @@ def _parsed(given: object, rule_id: int) -> Rule:
         chance=random.Random(rule.value("seed", (int, str), None)),  # noqa: S311  # luck, not secrecy
         path=path,
     )
+
+
+def _check_type(found: Kind, name: str, value: object, default: object) -> None:
+    """An argument is of the type that it has by default; null stands for `without`."""
+    if value is None or default is None:
+        return
+    number = isinstance(default, int | float) and not isinstance(default, bool)
+    wanted: Any = (int, float) if number else (list, tuple) if isinstance(default, tuple) else type(default)
+    if not isinstance(value, wanted) or (number and isinstance(value, bool)):
+        raise BadRule(f"{name} of {found.name} is {value!r}, which cannot be")
 
 
 class _Given:

@@ -7,7 +7,7 @@ import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import Send
@@ -39,7 +39,7 @@ class Reply:
         """Whether there is a value in the body."""
         return "json" in (self.header("content-type") or "") and bool(self.body)
 
-    def having(self, **headers: str | None) -> Self:
+    def having(self, **headers: str | None) -> Reply:
         """With these headers, `_` for `-`; None takes one away."""
         changed = MutableHeaders(raw=list(self.headers))
         for name, value in headers.items():
@@ -49,13 +49,22 @@ class Reply:
                 changed[name.replace("_", "-")] = value
         return replace(self, headers=tuple(changed.raw))
 
-    def saying(self, value: object) -> Self:
+    def saying(self, value: object) -> Reply:
         """With another value as body; a tag of its own, for the forge would call the changed answer unchanged."""
         body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
         changed = replace(self, body=body).having(content_length=str(len(body)))
         if self.header("etag") is None:
             return changed
         return changed.having(etag=f'W/"{hashlib.sha256(body).hexdigest()}"')
+
+    def with_status(self, status: int) -> Reply:
+        """The same with another status."""
+        return replace(self, status=status)
+
+    def unchanged(self, tag: str | None = None) -> Reply:
+        """The same as 304: nothing new, under this tag."""
+        kept = self.having(content_type=None, content_length=None, last_modified=None)
+        return replace(kept if tag is None else kept.having(etag=tag), status=304, body=b"")
 
     async def send(self, send: Send) -> None:
         """Let it go out."""

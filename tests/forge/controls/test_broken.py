@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,13 @@ def test_silence_ends_by_itself_and_with_its_rule(controlled: ForgeServer, groun
     controlled.faults([{"kind": "hang", "args": {"seconds": 0.1}, "times": 1}])
     with pytest.raises(requests.ConnectionError):
         ground.owner.get("/issues")
+    controlled.faults([{"kind": "hang"}])
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(ground.owner.get, "/issues")
+        eventually(lambda: bool(controlled.control("GET", "faults")[-1]["applied"]))
+        assert not waiting.done()
+        controlled.clear_faults()
+        assert isinstance(waiting.exception(LIMIT), requests.ConnectionError)
 
 
 def test_late(controlled: ForgeServer, ground: Ground) -> None:

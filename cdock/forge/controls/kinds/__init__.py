@@ -4,5 +4,5 @@ from __future__ import annotations
 
 from importlib import import_module
 
-for _module in ("broken", "limited"):
+for _module in ("altered", "broken", "git", "limited", "refused", "stale", "wrong"):
     import_module(f"{__name__}.{_module}")

@@ -6,7 +6,7 @@ import asyncio
 import json
 from http import HTTPStatus
 
-from cdock.forge.controls.exchange import Exchange
+from cdock.forge.controls.exchange import CONDITIONS, Exchange
 from cdock.forge.controls.faults import Rule, kind
 from cdock.forge.controls.reply import Reply, refusal, text_reply
 
@@ -64,7 +64,7 @@ async def commit_then_reset(exchange: Exchange, _: Rule) -> None:
 async def truncate(exchange: Exchange, rule: Rule) -> None:
     """The answer stops in the middle: with a Content-Length that is right for what is sent, or (`announce: whole`)
     for what should have been."""
-    reply = await exchange.run(unconditional=True)
+    reply = await exchange.run(without=CONDITIONS)
     after = len(reply.body) // 2 if rule.args["bytes"] is None else int(rule.args["bytes"])
     if rule.args["announce"] == "whole":
         await exchange.break_off(reply, after=after)
