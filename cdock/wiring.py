@@ -6,12 +6,12 @@ import socket
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from cdock.adapters.git.clone import Clone, find_clone
+from cdock.adapters.git.clone import Clone, find_clone, recalled_poller, remember_poller
 from cdock.core.errors import Misconfigured, Missing, NotPermitted
 from cdock.core.secrets import secrets_in
 from cdock.settings import Settings, environment, home, load_settings
@@ -20,11 +20,13 @@ if TYPE_CHECKING:
     from cdock.adapters.docker.engine import Engine
     from cdock.adapters.docker.modelproxy import ModelProxy
     from cdock.adapters.files.logs import FileLogs
+    from cdock.adapters.files.outbox import FileOutbox
     from cdock.adapters.files.wishes import FileWishes
     from cdock.adapters.github.hosts import Repository
     from cdock.adapters.github.rest import GitHubForge
     from cdock.adapters.github.tokens import Token
-    from cdock.ports import Runner
+    from cdock.core.policy import Policy
+    from cdock.ports import Clock, Forge, Outbox, Runner
     from cdock.reconciler.house import House
 
 PROVIDER = "https://api.anthropic.com"
@@ -54,6 +56,24 @@ class Site:
         from cdock.adapters.files.wishes import FileWishes
 
         return FileWishes(self.clone.state / "wishes")
+
+    @property
+    def outbox(self) -> "FileOutbox":
+        """What people said and the forge has not heard yet."""
+        from cdock.adapters.files.outbox import FileOutbox
+
+        return FileOutbox(self.clone.state / "outbox")
+
+    @cached_property
+    def poller(self) -> str:
+        """The lasting id of this clone's poller, kept in two places."""
+        from cdock.adapters.files.poller import identity
+
+        remembered = recalled_poller(self.clone)
+        known = identity(self.clone.state, spare=remembered)
+        if known != remembered:
+            remember_poller(self.clone, known)
+        return known
 
 
 def site(start: Path) -> Site:
@@ -128,8 +148,6 @@ def runner(of: Site) -> "Runner":
     Raises:
         Missing: the engine does not answer.
     """
-    from cdock.adapters.files.poller import identity
-
     table = of.settings.runner
     state = of.clone.state
     if table.kind == "local":
@@ -146,7 +164,7 @@ def runner(of: Site) -> "Runner":
     limits = Limits(memory=table.memory_bytes, cpus=table.cpus, processes=table.pids)
     return DockerRunner(
         engine=engine,
-        instance=identity(state),
+        instance=of.poller,
         image=agent_image(engine, wanted=table.image),
         limits=limits,
         model=_model(of),
@@ -183,11 +201,10 @@ def _model(of: Site) -> "ModelProxy | None":
     """The way from containers to the agent's provider; the key stays with us."""
     from cdock.adapters.docker.modelproxy import ModelProxy
     from cdock.adapters.docker.sockets import socket_directory
-    from cdock.adapters.files.poller import identity
 
     if of.settings.agent.default != "claude":
         return None
-    folder = socket_directory(of.env, instance=identity(of.clone.state))
+    folder = socket_directory(of.env, instance=of.poller)
     return ModelProxy(
         socket=folder / "model" / "llm.sock",
         upstream=of.env.get("ANTHROPIC_BASE_URL", PROVIDER),
@@ -223,6 +240,27 @@ def require_credential(of: Site) -> str:
     return found
 
 
+@dataclass(frozen=True)
+class PostOffice:
+    """What delivers the words of people without a poller; see `cdock.reconciler.delivering.Post`."""
+
+    forge: "Forge"
+    outbox: "Outbox"
+    clock: "Clock"
+    policy: "Policy"
+
+
+def post(of: Site) -> PostOffice:
+    """The part of a house that delivers what people said.
+
+    Raises:
+        Refused: something a person has to mend first, such as a token that is not there.
+    """
+    from cdock.adapters.system import SystemClock
+
+    return PostOffice(forge=forge(of), outbox=of.outbox, clock=SystemClock(), policy=of.settings.policy())
+
+
 def build(of: Site, *, only: frozenset[int] = frozenset(), max_parallel: int | None = None) -> "House":
     """Everything the loop works with, for the clone.
 
@@ -231,14 +269,13 @@ def build(of: Site, *, only: frozenset[int] = frozenset(), max_parallel: int | N
     """
     from cdock.adapters.agents import KINDS, agent
     from cdock.adapters.files.mirror import FileMirror
-    from cdock.adapters.files.poller import identity
     from cdock.adapters.git.claims import GitClaims
     from cdock.adapters.git.place import Place
     from cdock.adapters.git.worktrees import GitWorkspaces
     from cdock.adapters.prompts import TemplatePrompts
     from cdock.adapters.system import RandomIds, SystemClock
     from cdock.reconciler.house import House
-    from cdock.testing import MemoryLocks, MemoryOutbox
+    from cdock.testing import MemoryLocks
 
     settings = of.settings
     if max_parallel is not None:
@@ -261,14 +298,14 @@ def build(of: Site, *, only: frozenset[int] = frozenset(), max_parallel: int | N
         },
         logs=of.logs,
         mirror=FileMirror(of.clone.state / "state.json"),
-        outbox=MemoryOutbox(),
+        outbox=of.outbox,
         locks=MemoryLocks(),
         wishes=of.wishes,
         prompts=TemplatePrompts(of.clone.root),
         clock=SystemClock(),
         ids=RandomIds(),
         policy=policy,
-        me=identity(of.clone.state),
+        me=of.poller,
         process=str(uuid4()),
         machine=socket.gethostname(),
         poll_every=settings.poll.interval.total_seconds(),

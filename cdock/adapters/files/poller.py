@@ -7,17 +7,20 @@ from pathlib import Path
 
 from cdock.core.errors import Refused
 
-LOOK = 1.0
-"""Seconds for which somebody may hold a lock only to look at it."""
+LOOK = 5.0
+"""Seconds for which somebody may hold a lock only to look at it, or to deliver a few words."""
 
 
-def identity(root: Path) -> str:
-    """The id of this clone's poller, made at the first call and kept in `poller.json`."""
+def identity(root: Path, *, spare: str = "") -> str:
+    """The id of this clone's poller, made at the first call and kept in `poller.json`.
+
+    `spare` is what somebody else remembers of it; where the file is lost, it is used in place of a new one.
+    """
     path = root / "poller.json"
     if known := _known(path):
         return known
 
-    from uuid import uuid4
+    from uuid import UUID, uuid4
 
     from filelock import FileLock
 
@@ -28,7 +31,10 @@ def identity(root: Path) -> str:
     with FileLock(root / "poller.json.lock", timeout=LOOK):
         if known := _known(path):
             return known
-        fresh = str(uuid4())
+        try:
+            fresh = str(UUID(spare))
+        except ValueError:
+            fresh = str(uuid4())
         write_atomic(path, json.dumps({"version": 1, "id": fresh}) + "\n")
         return fresh
 

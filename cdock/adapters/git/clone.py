@@ -105,6 +105,35 @@ def push_first(clone: Clone, *, url: str, remote: str, host: str, helper: str) -
         ) from error
 
 
+def recalled_poller(clone: Clone) -> str:
+    """The poller's id that was remembered in the clone's own git configuration; empty when none is.
+
+    It is remembered by the path of the clone, because a copy of it is another clone, and linked worktrees of a
+    person share one configuration.
+    """
+    return _config(clone, "--get", _poller_key(clone)).strip()
+
+
+def remember_poller(clone: Clone, poller: str) -> None:
+    """Remember the poller's id beside `.cdock`, so that deleting that directory does not make another poller of it."""
+    _config(clone, _poller_key(clone), poller)
+
+
+def _poller_key(clone: Clone) -> str:
+    return f"cdock.{clone.root.resolve()}.poller"
+
+
+def _config(clone: Clone, *words: str) -> str:
+    """Ask or tell git's configuration of the clone; what cannot be read or written there is done without."""
+    from git import GitCommandError, Repo
+
+    try:
+        with Repo(clone.root) as repo:
+            return str(repo.git.config("--local", *words))
+    except GitCommandError:
+        return ""
+
+
 def _outside_state(start: Path) -> Path:
     parts = start.parts
     return Path(*parts[: parts.index(STATE)]) if STATE in parts else start
