@@ -10,6 +10,7 @@ from cdock.core.errors import CdockError, ClaimLost, Limited, Unavailable
 from cdock.core.model import Status, World
 from cdock.core.plan import plan, status_of
 from cdock.reconciler.claiming import lose, publish
+from cdock.reconciler.delivering import deliver
 from cdock.reconciler.house import House, Pause
 from cdock.reconciler.mirror import write_mirror
 from cdock.reconciler.observe import interval, observe
@@ -36,6 +37,8 @@ def tick(house: House) -> tuple[Action, ...]:
     else:
         for own in by_issue.values():
             _perform_all(own, house)
+    if house.memory.away_since is None and deliver(house):
+        house.memory.doubt = True
     write_mirror(house, world)
     return steps
 

@@ -105,7 +105,6 @@ def _shown(house: House) -> Snapshot:
         away = isinstance(error, Unavailable)
         if memory.away_since is None:
             memory.away_since = house.clock.now()
-        if memory.away_why != error.message:
             log.warning(
                 f"forge {'not reachable' if away else 'refuses'}, going on with what was last seen",
                 extra={"error": error.message, "fix": error.fix},
