@@ -69,9 +69,16 @@ class Around:
         )
         try:
             await self._answer(exchange)
+        except Exception:
+            # What the server in front of us makes of a failure of ours.
+            exchange.write(500)
+            raise
         finally:
-            # A client that left, or a failure of ours, is an outcome too.
             exchange.write(None)
+
+    def forget(self) -> None:
+        """Remember nothing of what the forge said: it holds other things now."""
+        self._memory.clear()
 
     async def _answer(self, exchange: Exchange) -> None:
         refused = self._limits.refusal(exchange.asked, exchange.rate, now=exchange.at)

@@ -22,12 +22,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from cdock.forge.controls import snapshots
+from cdock.forge.controls.around import Around
 from cdock.forge.controls.clock import Clock
 from cdock.forge.controls.faults import Faults
-from cdock.forge.controls.gate import Gate
 from cdock.forge.controls.journal import Journal
 from cdock.forge.controls.limits import Limits
 from cdock.forge.store import Store, moment_of
@@ -41,7 +41,7 @@ class Doors:
 
     def __init__(
         self,
-        behind: ASGIApp,
+        behind: Around,
         *,
         token: str,
         store: Store,
@@ -49,7 +49,6 @@ class Doors:
         faults: Faults,
         journal: Journal,
         limits: Limits,
-        gate: Gate,
     ) -> None:
         self._behind = behind
         self._token = token
@@ -58,7 +57,6 @@ class Doors:
         self._faults = faults
         self._journal = journal
         self._limits = limits
-        self._gate = gate
         doors: tuple[tuple[str, str, Door], ...] = (
             ("GET", "faults", self._list_faults),
             ("POST", "faults", self._add_faults),
@@ -142,14 +140,15 @@ class Doors:
 
     async def _save(self, request: Request) -> Response:
         name = str((await _object(request, "name")).get("name", "default"))
-        async with self._gate.closed():
+        async with self._behind.gate.closed():
             await run_in_threadpool(snapshots.save, self._store, name)
         return JSONResponse({"name": name}, status_code=201)
 
     async def _bring_back(self, request: Request) -> Response:
         name = str((await _object(request, "name")).get("name", "default"))
-        async with self._gate.closed():
+        async with self._behind.gate.closed():
             await run_in_threadpool(snapshots.bring_back, self._store, name)
+            self._behind.forget()
         return JSONResponse({"name": name})
 
 

@@ -122,8 +122,23 @@ class Exchange:
         """Answer with what the forge did not quite say: with 304 when the client knows just that already."""
         tag, known = reply.header("etag"), self.asked.headers.get("if-none-match", "")
         if reply.status == 200 and tag and tag in {one.strip() for one in known.split(",")}:
-            reply = reply.unchanged()
-        await self.say(reply)
+            await self.say_unchanged(reply, tag)
+        else:
+            await self.say(reply)
+
+    async def say_unchanged(self, reply: Reply, tag: str) -> None:
+        """Answer 304 instead of this. It is as free as any other, though the forge has charged for its own answer."""
+        if self.asked.who is not None:
+            resource = resource_of(self.asked.path)
+            self.rates.spend(
+                self.asked.who.user_id, -sum(self.costs), now=self.store.now(), resource=resource
+            )
+        await self.say(reply.unchanged(tag).having(**self.rate_headers))
+
+    @property
+    def rate_headers(self) -> dict[str, str]:
+        """The headers about the budget as it stands, named as `Reply.having` takes them."""
+        return {name.replace("-", "_"): value for name, value in self.rate.headers.items()}
 
     async def say(self, reply: Reply) -> None:
         """Answer."""

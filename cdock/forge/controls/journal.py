@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-KEPT: Final = 20_000
-"""Entries held in memory; the file has all."""
+KEPT: Final = 64 * 1024 * 1024
+"""Bytes of entries held in memory, as lines of JSON; the file has all."""
 BODY_KEPT: Final = 64 * 1024
 """Bytes of a JSON body that are kept with its entry."""
 
@@ -56,22 +56,27 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._entries: deque[Entry] = deque(maxlen=KEPT)
+        self._entries: deque[tuple[int, Entry]] = deque()
+        self._kept = 0
         self._last = 0
 
     def add(self, **fields: Any) -> None:
         """Add the next entry; it is in the file when this returns."""
         self._last += 1
         entry = Entry(seq=self._last, **fields)
-        self._entries.append(entry)
         line = json.dumps(asdict(entry), ensure_ascii=False, separators=(",", ":")) + "\n"
+        written = line.encode("utf-8", "surrogatepass")
+        self._entries.append((len(written), entry))
+        self._kept += len(written)
+        while self._kept > KEPT:
+            self._kept -= self._entries.popleft()[0]
         # Opened each time: a test may take the file away between two requests.
         handle = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:
-            os.write(handle, line.encode("utf-8", "surrogatepass"))
+            os.write(handle, written)
         finally:
             os.close(handle)
 
     def since(self, seq: int) -> list[dict[str, Any]]:
         """The entries after this number that are still held."""
-        return [asdict(entry) for entry in self._entries if entry.seq > seq]
+        return [asdict(entry) for _, entry in self._entries if entry.seq > seq]

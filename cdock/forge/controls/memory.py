@@ -42,6 +42,12 @@ class Memory:
         self._born: OrderedDict[str, datetime] = OrderedDict()
         self._changed: datetime | None = None
 
+    def clear(self) -> None:
+        """Forget everything."""
+        self._addresses.clear()
+        self._born.clear()
+        self._changed = None
+
     def changed(self, *, now: datetime) -> None:
         """Something was changed: answers that differ from now on differ since now."""
         self._changed = now

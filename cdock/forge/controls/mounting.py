@@ -55,5 +55,4 @@ class Controls:
             faults=faults,
             journal=journal,
             limits=self._limits,
-            gate=around.gate,
         )

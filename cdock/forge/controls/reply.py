@@ -61,10 +61,10 @@ class Reply:
         """The same with another status."""
         return replace(self, status=status)
 
-    def unchanged(self, tag: str | None = None) -> Reply:
+    def unchanged(self, tag: str) -> Reply:
         """The same as 304: nothing new, under this tag."""
-        kept = self.having(content_type=None, content_length=None, last_modified=None)
-        return replace(kept if tag is None else kept.having(etag=tag), status=304, body=b"")
+        kept = self.having(content_type=None, content_length=None, last_modified=None, etag=tag)
+        return replace(kept, status=304, body=b"")
 
     async def send(self, send: Send) -> None:
         """Let it go out."""

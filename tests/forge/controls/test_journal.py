@@ -116,6 +116,12 @@ def test_what_is_missing_is_named(controlled: ForgeServer, ground: Ground) -> No
     assert last(controlled)["unimplemented"] == f"GET /api/v3/repos/{ground.name}/no-such-thing"
 
 
+def test_a_failure_of_ours_is_told(controlled: ForgeServer, ground: Ground) -> None:
+    controlled.faults([{"kind": "slow", "args": {"seconds": None}, "times": 1}])
+    assert ground.owner.get("").status_code == 500
+    assert (last(controlled)["status"], last(controlled)["fault"]) == (500, "slow")
+
+
 def test_pages_are_there_without_forms_texts(controlled: ForgeServer, ground: Ground) -> None:
     requests.post(f"{controlled.url}/{ground.name}/issues", data={"csrf": "secret"}, timeout=LIMIT)
     entry = last(controlled)

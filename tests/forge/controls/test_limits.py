@@ -94,6 +94,17 @@ def test_the_hourly_budget(controlled: ForgeServer, bound: Ground) -> None:
     assert budget(bound.nobody.get("")) == (60, 1, 59)
 
 
+def test_searching_has_a_budget_of_its_own(controlled: ForgeServer, bound: Ground) -> None:
+    for _ in range(30):
+        answer = bound.writer.get("//search/issues", params={"q": "x"})
+        assert (answer.status_code, answer.headers["X-RateLimit-Resource"]) == (200, "search")
+    answer = bound.writer.get("//search/issues", params={"q": "x"})
+    assert (answer.status_code, budget(answer)) == (403, (30, 30, 0))
+    assert budget(bound.writer.get("")) == (5000, 1, 4999)
+    controlled.clock(advance=60)
+    assert bound.writer.get("//search/issues", params={"q": "x"}).status_code == 200
+
+
 def test_unchanged_answers_are_free(bound: Ground) -> None:
     first = bound.writer.get("/issues")
     assert budget(first) == (5000, 1, 4999)

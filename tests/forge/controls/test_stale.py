@@ -21,6 +21,7 @@ def test_a_read_is_old_for_a_while(controlled: ForgeServer, ground: Ground) -> N
     assert ground.writer.read(f"/issues/{number}")["title"] == "after"
     entry = controlled.journal()[-2]
     assert (entry["status"], entry["inner"], entry["fault"]) == (304, 200, "stale_read")
+    assert (entry["etag_hit"], entry["points"]) == (True, 0)
     controlled.clock(advance=4)
     assert ground.owner.read(f"/issues/{number}")["title"] == "before"
     controlled.clock(advance=1)
@@ -70,12 +71,43 @@ def test_a_tag_holds_too_long(controlled: ForgeServer, ground: Ground) -> None:
     controlled.clock(freeze=True)
     tag = ground.owner.get("/issues").headers["ETag"]
     ground.owner.issue()
+    used = ground.owner.get("//rate_limit").headers["X-RateLimit-Used"]
     controlled.faults([{"kind": "stale_304", "args": {"seconds": 5}}])
     answer = ground.owner.get("/issues", headers={"If-None-Match": tag})
+    assert answer.headers["X-RateLimit-Used"] == used
+    assert controlled.journal()[-1]["points"] == 0
     assert (answer.status_code, answer.content, answer.headers["ETag"]) == (304, b"", tag)
     assert len(ground.owner.read("/issues")) == 1
     controlled.clock(advance=5)
     assert ground.owner.get("/issues", headers={"If-None-Match": tag}).status_code == 200
+
+
+def test_a_search_finds_new_things_late(controlled: ForgeServer, ground: Ground) -> None:
+    controlled.clock(freeze=True)
+
+    def found() -> list[str]:
+        answer = ground.owner.read("//search/issues", q=f"repo:{ground.name} is:issue sort:created-asc")
+        titles = [item["title"] for item in answer["items"]]
+        assert answer["total_count"] == len(titles)
+        return titles
+
+    ground.owner.issue("old")
+    controlled.clock(advance=10)
+    ground.owner.issue("new")
+    assert found() == ["old", "new"]
+    controlled.faults([{"kind": "search_lag", "args": {"seconds": 5}}])
+    assert found() == ["old"]
+    controlled.clock(advance=5)
+    assert found() == ["old", "new"]
+
+
+def test_nothing_is_remembered_beyond_a_restore(controlled: ForgeServer, ground: Ground) -> None:
+    controlled.snapshot("empty")
+    ground.owner.issue()
+    assert ground.owner.get("/issues/1").status_code == 200
+    controlled.restore("empty")
+    controlled.faults([{"kind": "stale_read"}])
+    assert ground.owner.get("/issues/1").status_code == 404
 
 
 def test_rules_that_find_nothing_to_do_leave_it_to_the_next(controlled: ForgeServer, ground: Ground) -> None:

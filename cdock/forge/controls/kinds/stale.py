@@ -23,8 +23,7 @@ async def stale_read(exchange: Exchange, rule: Rule) -> None:
     if old is None:
         await exchange.say(live)
         return
-    fresh = {name.replace("-", "_"): value for name, value in exchange.rate.headers.items()}
-    await exchange.say_changed(old.having(**fresh))
+    await exchange.say_changed(old.having(**exchange.rate_headers))
 
 
 @kind("fresh_404", interface="rest", applies=_reads, seconds=5)
@@ -42,7 +41,10 @@ async def stale_304(exchange: Exchange, rule: Rule) -> None:
     if not known or exchange.at >= rule.memory.setdefault("until", exchange.at + _seconds(rule)):
         raise PassedOver
     reply = await exchange.run()
-    await exchange.say(reply.unchanged(known) if reply.status == 200 else reply)
+    if reply.status == 200:
+        await exchange.say_unchanged(reply, known)
+    else:
+        await exchange.say(reply)
 
 
 @kind("search_lag", interface="rest", applies=lambda asked: asked.path.startswith("/search/"), seconds=5)
