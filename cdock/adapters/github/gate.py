@@ -89,7 +89,7 @@ class Gate:
         self._free_at = clock()
         self._done: deque[float] = deque()
         self._closed: dict[str, float] = {}
-        self._told: dict[str, float] = {}
+        self._told: dict[bool, float] = {}
         self._met_writing = False
         self.limits_met = 0
         """Limits of the host that were met in a row."""
@@ -162,35 +162,36 @@ class Gate:
         now = self._clock()
         while self._done and self._done[0] <= now - HOUR:
             self._done.popleft()
-        for name, window, limit in (
-            ("minute", MINUTE, self.budget.per_minute),
-            ("hour", HOUR, self.budget.per_hour),
-        ):
-            left = self._left(window, _share(limit, may_wait=may_wait)) if limit else 0.0
-            if left <= 0:
-                continue
-            until = self._time(left)
-            message = f"{limit} writes an {name}" if name == "hour" else f"{limit} writes a {name}"
-            if self._told.get(f"{name} {may_wait}", 0.0) < now:
-                self._told[f"{name} {may_wait}"] = now + left
-                log.warning(
-                    "writes wait for their budget",
-                    extra={"host": self._host, "budget": message, "seconds": left, "may_wait": may_wait},
-                )
-            raise Limited(
-                f"cdock keeps to {message} on {self._host}, and they are used until {until:%H:%M:%S} UTC",
-                until=until,
-                tried=tried,
-                fix="Nothing to do: cdock sends it then. Fewer tasks at a time need fewer writes.",
+        windows = (
+            ("a minute", MINUTE, self.budget.per_minute),
+            ("an hour", HOUR, self.budget.per_hour),
+        )
+        left, used = max(
+            (self._left(window, _share(limit, may_wait=may_wait)), f"{limit} writes {name}")
+            for name, window, limit in windows
+        )
+        if left <= 0:
+            return
+        until = self._time(left)
+        if self._told.get(may_wait, 0.0) < now:
+            self._told[may_wait] = now + left
+            log.warning(
+                "writes wait for their budget",
+                extra={"host": self._host, "budget": used, "seconds": left, "may_wait": may_wait},
             )
+        raise Limited(
+            f"cdock keeps to {used} on {self._host}, and they are used until {until:%H:%M:%S} UTC",
+            until=until,
+            tried=tried,
+            fix="Nothing to do: cdock sends it then. Fewer tasks at a time need fewer writes.",
+        )
 
     def _left(self, window: float, limit: int) -> float:
-        """Seconds until fewer than `limit` writes lie in the window."""
-        now = self._clock()
-        if len(self._done) < limit:
+        """Seconds until fewer than `limit` writes lie in the window; 0 is no limit."""
+        if not limit or len(self._done) < limit:
             return 0.0
         # The one that has to leave the window before there is room.
-        return self._done[-limit] + window - now
+        return self._done[-limit] + window - self._clock()
 
     def _time(self, left: float) -> datetime:
         return self._now() + timedelta(seconds=left)
@@ -215,7 +216,7 @@ def gate_for(host: Host, *, account: str, budget: Budget | None = None) -> Gate:
 
 
 def _share(limit: int, *, may_wait: bool) -> int:
-    return max(1, limit - limit // KEPT) if may_wait else limit
+    return limit - limit // KEPT if may_wait else limit
 
 
 def _stricter(one: int, other: int) -> int:

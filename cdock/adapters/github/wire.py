@@ -16,7 +16,7 @@ from cdock.adapters.github.gate import EVERYTHING, Gate, Turn
 from cdock.adapters.github.headers import Quota, expiry_of, quota_of, scopes_of, server_time
 from cdock.adapters.github.hosts import Host
 from cdock.adapters.github.tokens import Credential, fingerprint
-from cdock.core.errors import CdockError, Refused, Unavailable
+from cdock.core.errors import CdockError, Unavailable
 
 if TYPE_CHECKING:
     from cdock.adapters.github.graphql import Endpoint, Reply
@@ -120,12 +120,6 @@ class Wire:
                 status, received, text = self._requester.requestJson(
                     method, url, dict(query), dict(headers), body, self._connection
                 )
-            except AssertionError as error:
-                raise Refused(
-                    f"{self.host.name} points to an address outside of its API, which must not see the token",
-                    tried=tried,
-                    fix="Check the host in the settings.",
-                ) from error
             except (OSError, ValueError) as error:
                 raise self._silence(error, tried=tried, turn=turn) from error
             answer = Answer(status, received, text)
