@@ -15,7 +15,8 @@ import pytest
 from cdock.adapters.git.claims import GitClaims
 from cdock.adapters.git.place import Place
 from cdock.core.errors import CdockError, ClaimLost, Misconfigured, NotPermitted, Refused, Unavailable
-from cdock.core.model import Claim
+from cdock.core.ids import TaskId
+from cdock.core.model import Claim, Move
 from tests import git_repos
 from tests.contract.claims_contract import BRANCH, claim_of, publish
 from tests.forge_server import ForgeServer
@@ -143,6 +144,123 @@ def test_a_push_that_fails_at_first_is_repeated(tmp_path: Path, forge: Path) -> 
     oid = claims.swap(42, expected="", claim=claim_of())
     assert [claim.oid for claim in claims.list()] == [oid]
     assert (tmp_path / "tries").read_text().count("x") == 3
+
+
+def counted_pushes(forge: Path) -> Callable[[], int]:
+    """How many pushes the forge was sent since this was asked last."""
+    tries = forge / "pushes"
+    hook(forge, "pre-receive", f"echo x >> {tries}")
+
+    def since() -> int:
+        count = len(tries.read_text().splitlines()) if tries.exists() else 0
+        tries.unlink(missing_ok=True)
+        return count
+
+    return since
+
+
+def test_a_thousand_claims_are_one_push(tmp_path: Path, forge: Path) -> None:
+    here, there = pollers(tmp_path, f"file://{forge}", number=2)
+    pushes = counted_pushes(forge)
+    made = here.publish([Move(claim_of(number)) for number in range(1, 1001)])
+    assert pushes() == 1
+    assert {claim.issue: claim.oid for claim in there.list()} == made
+    taken = dict(there.publish([Move(replace(claim_of(n), oid=str(made[n]))) for n in (1, 500, 1000)]))
+    assert pushes() == 1
+    moved = dict(here.publish([Move(replace(claim_of(n, seq=1), oid=str(oid))) for n, oid in made.items()]))
+    assert pushes() == 1, "a push of those that were not lost"
+    assert {n for n, result in moved.items() if isinstance(result, ClaimLost)} == {1, 500, 1000}
+    assert {claim.issue: claim.oid for claim in here.list()} == moved | taken
+
+
+def test_claims_that_fit_in_no_command_line_go_in_several_pushes(
+    tmp_path: Path, forge: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cdock.adapters.git.pushing.ARGUMENTS", 500)
+    here, there = pollers(tmp_path, f"file://{forge}", number=2)
+    pushes = counted_pushes(forge)
+    made = here.publish([Move(claim_of(number)) for number in range(1, 8)])
+    assert 1 < pushes() <= 7
+    assert {claim.issue: claim.oid for claim in there.list()} == made
+
+
+def work(place: Place, forge: Path, claims: GitClaims, issues: range) -> list[Move]:
+    """A claim that was made, with a new branch to be pushed, for each issue."""
+    tasks = {n: replace(claim_of(n).task, id=TaskId("work", f"{n:07x}")) for n in issues}
+    made = claims.publish([Move(replace(claim_of(n), task=task)) for n, task in tasks.items()])
+    return [
+        Move(
+            replace(claim_of(n), task=task, oid=str(made[n])),
+            branch=task.id.branch(),
+            commit=accepted(place, forge, name=f"work-{n}"),
+        )
+        for n, task in tasks.items()
+    ]
+
+
+def test_a_branch_that_the_forge_refuses_stays_alone(tmp_path: Path, forge: Path) -> None:
+    place = Place(tmp_path / "here")
+    place.prepare()
+    claims = GitClaims(place, url=f"file://{forge}")
+    moves = work(place, forge, claims, range(1, 21))
+    beats = [Move(replace(claim_of(n), oid=claims.swap(n, expected="", claim=claim_of(n)))) for n in (98, 99)]
+    bad = moves[12]
+    pushes = counted_pushes(forge)
+    hook(forge, "update", f'[ "$1" != refs/heads/{bad.branch} ] || {{ echo "a secret in it" >&2; exit 1; }}')
+    done = dict(claims.publish([*moves, *beats]))
+    assert pushes() <= 2 + 1 + 2 * 5 + 8
+    assert isinstance(refusal := done.pop(bad.claim.issue), Refused)
+    assert "a secret in it" in refusal.message
+    assert all(isinstance(result, str) for result in done.values()), done
+    there = {claim.issue: claim.oid for claim in claims.list()}
+    assert there == done | {bad.claim.issue: bad.claim.oid}
+    for move in moves:
+        at = git_repos.git(forge, "rev-parse", "--verify", "-q", f"refs/heads/{move.branch}", check=False)
+        assert at == ("" if move is bad else move.commit)
+
+
+def test_a_forge_that_refuses_all_is_not_asked_without_end(tmp_path: Path, forge: Path) -> None:
+    place = Place(tmp_path / "here")
+    place.prepare()
+    claims = GitClaims(place, url=f"file://{forge}")
+    moves = work(place, forge, claims, range(1, 31))
+    pushes = counted_pushes(forge)
+    hook(forge, "update", "exit 1")
+    done = claims.publish(moves)
+    assert pushes() <= 40
+    assert all(isinstance(result, Refused | Unavailable) for result in done.values())
+    assert {claim.issue: claim.oid for claim in claims.list()} == {m.claim.issue: m.claim.oid for m in moves}
+
+
+def test_an_answer_lost_after_many_moves_loses_none(tmp_path: Path, forge: Path) -> None:
+    place = Place(tmp_path / "here")
+    place.prepare()
+    moves = work(place, forge, GitClaims(place, url=f"file://{forge}"), range(1, 6))
+    hook(forge, "post-receive", f"touch {tmp_path}/hanging; exec sleep 60")
+    short = GitClaims(place, url=f"file://{forge}", timeout=3.0)
+    done = short.publish(moves)
+    assert (tmp_path / "hanging").exists(), "the answer was not held back"
+    assert {claim.issue: claim.oid for claim in short.list()} == done
+    assert {move.claim.oid for move in moves}.isdisjoint(str(result) for result in done.values())
+
+
+def test_what_is_published_is_known_although_it_could_not_be_noted(
+    tmp_path: Path, forge: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = Place(tmp_path / "here")
+    place.prepare()
+    claims = GitClaims(place, url=f"file://{forge}")
+    (move,) = work(place, forge, claims, range(1, 2))
+    (place.mirror / "config").rename(place.mirror / "gone")
+    (place.mirror / "HEAD").rename(place.mirror / "none")
+    done = claims.publish([move])
+    (place.mirror / "gone").rename(place.mirror / "config")
+    (place.mirror / "none").rename(place.mirror / "HEAD")
+    assert [claim.oid for claim in claims.list()] == [done[1]]
+    again = claims.publish([replace(move, claim=replace(move.claim, oid=str(done[1])))])
+    assert isinstance(again[1], str)
+    task = move.claim.task.id.name
+    assert git_repos.git(place.mirror, "rev-parse", f"refs/cdock/pushed/{task}") == move.commit
 
 
 def test_a_forge_that_keeps_refusing_is_no_lost_race(tmp_path: Path, forge: Path) -> None:

@@ -1,31 +1,27 @@
 """Claims as refs on the forge, moved by compare-and-swap: a push that names the commit it expects to replace."""
 
 import logging
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from pathlib import Path
 from uuid import uuid4
 
-from cdock.adapters.git.command import Git, error_of, origin_of
-from cdock.adapters.git.history import Standing, is_ancestor, set_refs, standing_ref, standings
+from cdock.adapters.git.command import Git, origin_of
+from cdock.adapters.git.history import Standing, set_refs, standing_ref, standings
 from cdock.adapters.git.place import Place, branch_ref, ensure_bare
-from cdock.core.errors import CdockError, ClaimLost, NotPermitted, Refused, Unavailable
+from cdock.adapters.git.pushing import Pushes, Step
+from cdock.core.errors import CdockError
 from cdock.core.ids import TaskId
 from cdock.core.model import Claim, Move
 from cdock.core.policy import Policy
 from cdock.core.record import dump_claim, load_claim
 
 NAMESPACE = "refs/cdock/claims"
-TRIES = 4
-CONTESTED = 8
-"""Tries of a push that the forge turned down although nothing moved: somebody else holds the ref's lock just now."""
 TIMEOUT = 60.0
-LOOK = 5.0
-"""Seconds for reading back after a push, even when the push took all of its time: the answer may be there."""
 _SEEN = "refs/cdock/seen"
-_PAUSE = 0.1
-_LONGEST_PAUSE = 1.6
 _FETCH_LIMIT = 64 * 1024 * 1024
 _TIDY_EVERY = 3600.0
 
@@ -55,6 +51,7 @@ class GitClaims:
         self._timeout = timeout
         self._local = Git(place.claims)
         self._remote = Git(place.claims, token=token, origin=origin_of(url))
+        self._pushes = Pushes(self._remote, url=url, store=place.store, timeout=timeout)
         self._parsed: dict[str, Claim | None] = {}
         self._tidied = time.monotonic()
 
@@ -81,130 +78,86 @@ class GitClaims:
     def swap(self, issue: int, *, expected: str, claim: Claim | None) -> str:
         """Move the claim from `expected` to a new commit, or delete it. Deleting one that is gone is no error."""
         self._prepare()
-        ref = f"{self._namespace}/{issue}"
-        new = self._commit(claim) if claim else ""
-        self._push({ref: (expected, new)}, claim_ref=ref)
+        new = self._commits([claim])[0] if claim else ""
+        step = Step(self._ref(issue), expected, new)
+        if error := self._pushes.push([step])[step.ref]:
+            raise error
         return new
 
     def publish(self, moves: Sequence[Move]) -> Mapping[int, str | CdockError]:
         """See `Claims`."""
-        done: dict[int, str | CdockError] = {}
-        for move in moves:
-            claim = move.claim
-            try:
-                if move.branch:
-                    done[claim.issue] = self._publish(
-                        expected=claim.oid, claim=claim, branch=move.branch, commit=move.commit
-                    )
-                else:
-                    done[claim.issue] = self.swap(claim.issue, expected=claim.oid, claim=claim)
-            except CdockError as error:
-                done[claim.issue] = error
-        return done
-
-    def _publish(self, *, expected: str, claim: Claim, branch: str, commit: str) -> str:
-        """Move claim and branch together; the branch moves forward only.
-
-        Raises `Refused` when the branch on the forge has commits that `commit` does not contain.
-        """
-        self._prepare()
-        store = Git(self._place.store)
-        ref, head = f"{self._namespace}/{claim.issue}", branch_ref(branch)
-        known = standings(store, claim.task.id.name).get(claim.task.id.name, Standing()).pushed
-        # A second commit of the same content, because an unmoved claim is not sent and would fence nothing.
-        new = self._commit(claim)
-        borrow = {"GIT_ALTERNATE_OBJECT_DIRECTORIES": str(self._place.store / "objects")}
-        for _ in range(TRIES):
-            if known and not is_ancestor(store, known, of=commit):
-                raise Refused(
-                    f"{branch} is at {known[:12]} on the forge, which the work of {claim.task.id} does not contain",
-                    tried=f"pushing {branch}",
-                    fix=f"merge by hand in {self._place.worktree(claim.task.id)}, or delete {branch} on the forge",
-                )
-            seen = self._push({ref: (expected, new), head: (known, commit)}, claim_ref=ref, env=borrow)
-            if seen is None:
-                self._note_pushed(claim.task.id, commit)
-                return new
-            # Ours may have arrived before a crash kept us from noting it; a deleted branch is made again.
-            known = seen[head]
-        raise Unavailable(f"{branch} kept moving on the forge", tried=f"pushing {branch}")
-
-    def _note_pushed(self, task: TaskId, commit: str) -> None:
-        """The commit is published now, so it may be shown to containers and be built upon there."""
-        with self._place.lock("store"):
-            Git(self._place.mirror).run(
-                *("fetch", "--quiet", "--no-tags", "--no-write-fetch-head"),
-                *(str(self._place.store), f"+{commit}:{standing_ref('pushed', task)}"),
-            )
-        set_refs(Git(self._place.store), {standing_ref("pushed", task): commit})
-
-    def _push(
-        self, moves: Mapping[str, tuple[str, str]], *, claim_ref: str, env: Mapping[str, str] | None = None
-    ) -> Mapping[str, str] | None:
-        """Push all `moves` (ref to expected and new commit) or none; None when done.
-
-        Otherwise the claim did not move but another ref is not where it was expected: where all of them are.
-        What git prints never decides: losers of a race see several texts, and a lost answer looks like an outage.
-        """
-        expected, new = moves[claim_ref]
-        tried = f"moving {claim_ref}"
-        limit = time.monotonic() + self._timeout
-        for turn in range(CONTESTED):
-            failed = self._try_push(moves, env=env, timeout=max(1.0, limit - time.monotonic()))
-            if failed is None:
-                return None
-            failure = failed
-            seen = self._look(tuple(moves), timeout=max(LOOK, limit - time.monotonic()))
-            at = seen.get(claim_ref)
-            if at == new:
-                return None
-            if at and at != expected:
-                raise ClaimLost(
-                    f"{claim_ref} is at {at[:12]}, not at {expected[:12] or 'nothing'}", tried=tried
-                )
-            if seen and any(seen[ref] != old for ref, (old, _) in moves.items() if ref != claim_ref):
-                return seen
-            # Seen twice to be absent, so that one lagging answer does not make us give up what is ours.
-            gone = at == "" and bool(expected) and turn > 0
-            last = CONTESTED if isinstance(failure, Refused) else TRIES
-            if gone or isinstance(failure, NotPermitted) or turn + 1 >= last or time.monotonic() > limit:
-                break
-            time.sleep(min(_PAUSE * 2**turn, _LONGEST_PAUSE))
-        if gone:
-            raise ClaimLost(f"{claim_ref} was deleted", tried=tried)
-        raise failure
-
-    def _try_push(
-        self, moves: Mapping[str, tuple[str, str]], *, env: Mapping[str, str] | None, timeout: float
-    ) -> CdockError | None:
-        try:
-            done = self._remote.run(
-                *("push", "--quiet", "--porcelain", "--no-verify", "--atomic"),
-                *(f"--force-with-lease={ref}:{old}" for ref, (old, _) in moves.items()),
-                self._url,
-                *(f"{oid}:{ref}" for ref, (_, oid) in moves.items()),
-                env=env,
-                timeout=timeout,
-                check=False,
-            )
-        except Unavailable as error:
-            return error
-        return error_of(done) if done.code else None
-
-    def _look(self, refs: tuple[str, ...], *, timeout: float) -> dict[str, str]:
-        """Where each ref is on the forge, empty where it is absent; no answer at all when the forge cannot be read."""
-        try:
-            shown = self._remote.run("ls-remote", "--quiet", self._url, *refs, timeout=timeout).text
-        except CdockError as error:
-            log.info("the claim cannot be read back", extra={"refs": refs, "error": str(error)})
+        if not moves:
             return {}
-        there = dict(line.split("\t", 1)[::-1] for line in shown.splitlines() if "\t" in line)
-        return {ref: there.get(ref, "") for ref in refs}
+        self._prepare()
+        with_branch = any(move.branch for move in moves)
+        known = standings(Git(self._place.store)) if with_branch else {}
+        # New commits for claims of the same content too, because an unmoved claim is not sent and would fence nothing.
+        commits = self._commits([move.claim for move in moves])
+        steps = [
+            Step(
+                self._ref(move.claim.issue),
+                move.claim.oid,
+                new,
+                branch=branch_ref(move.branch),
+                known=known.get(move.claim.task.id.name, Standing()).pushed,
+                commit=move.commit,
+                worktree=str(self._place.worktree(move.claim.task.id)),
+            )
+            if move.branch
+            else Step(self._ref(move.claim.issue), move.claim.oid, new)
+            for move, new in zip(moves, commits, strict=True)
+        ]
+        results = self._pushes.push(steps)
+        pushed = {
+            move.claim.task.id: move.commit
+            for move, step in zip(moves, steps, strict=True)
+            if move.branch and results[step.ref] is None
+        }
+        if pushed:
+            self._note_pushed(pushed)
+        return {
+            move.claim.issue: results[step.ref] or step.new for move, step in zip(moves, steps, strict=True)
+        }
 
-    def _commit(self, claim: Claim) -> str:
-        """A commit without parent or files that holds the claim; a push without lease can then never pass."""
-        text = dump_claim(replace(claim, oid=""), nonce=uuid4().hex, policy=self._policy)
-        return self._local.run("commit-tree", self._empty_tree, input=text.encode()).text
+    def _note_pushed(self, commits: Mapping[TaskId, str]) -> None:
+        """These commits are published now, so they may be shown to containers and be built upon there.
+
+        A failure changes nothing of what was moved; the branch is then read back when it is published again.
+        """
+        try:
+            with self._place.lock("store"):
+                Git(self._place.mirror).run(
+                    *("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", str(self._place.store)),
+                    *(f"+{commit}:{standing_ref('pushed', task)}" for task, commit in commits.items()),
+                )
+            set_refs(
+                Git(self._place.store),
+                {standing_ref("pushed", task): commit for task, commit in commits.items()},
+            )
+        except CdockError as error:
+            log.warning(
+                "published commits are not noted yet",
+                extra={"tasks": [str(task) for task in commits], "error": error.message},
+            )
+
+    def _ref(self, issue: int) -> str:
+        return f"{self._namespace}/{issue}"
+
+    def _commits(self, claims: Sequence[Claim]) -> Sequence[str]:
+        """A commit without parent or files for each claim; a push without lease can then never pass."""
+        head = f"tree {self._empty_tree}\n" + "".join(
+            f"{role} cdock <cdock@localhost> {int(time.time())} +0000\n" for role in ("author", "committer")
+        )
+        # One git for all of them: a thousand heartbeats would be a thousand processes.
+        with tempfile.TemporaryDirectory(prefix=".claims.", dir=self._place.claims.parent) as scratch:
+            paths = [Path(scratch) / str(number) for number in range(len(claims))]
+            for path, claim in zip(paths, claims, strict=True):
+                text = dump_claim(replace(claim, oid=""), nonce=uuid4().hex, policy=self._policy)
+                path.write_text(f"{head}\n{text}", encoding="utf-8")
+            listed = "".join(f"{path}\n" for path in paths).encode()
+            return self._local.run(
+                "hash-object", "-t", "commit", "-w", "--stdin-paths", input=listed
+            ).text.split()
 
     @cached_property
     def _empty_tree(self) -> str:

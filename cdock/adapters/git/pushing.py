@@ -1,0 +1,276 @@
+"""Moves of claims and branches by compare-and-swap: as few pushes as possible, and who won read off the forge.
+
+What git prints never decides: losers of a race see several texts, and a lost answer looks like an outage. After every
+push that did not succeed whole, all its refs are read back, which tells what arrived, what is lost, and what may be
+pushed again.
+"""
+
+import logging
+import random
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from cdock.adapters.git.command import Git, error_of
+from cdock.adapters.git.history import is_ancestor
+from cdock.core.errors import CdockError, ClaimLost, NotPermitted, Refused, Unavailable
+
+TRIES = 4
+CONTESTED = 8
+"""Tries of a push that the forge turned down although nothing moved: somebody else holds the ref's lock just now."""
+MOST_PUSHES = 40
+"""Pushes of one call. One refused branch among a hundred is found with about fifteen."""
+ARGUMENTS = 400_000
+"""Characters of refs in one command line, which git takes no other way; every system we know allows twice that."""
+LOOK = 5.0
+"""Seconds for reading back after a push, even when the push took all of its time: the answer may be there."""
+_PAUSE = 0.1
+_LONGEST_PAUSE = 1.6
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Step:
+    """A claim's ref goes from the commit `old` to `new`, empty where it is absent; so does its branch, if it has one.
+
+    The branch is believed to be at `known` and goes to `commit`, forward only: both move or neither.
+    """
+
+    ref: str
+    old: str
+    new: str
+    branch: str = ""
+    known: str = ""
+    commit: str = ""
+    worktree: str = ""
+    """Where a person finds the work of the branch."""
+    missed: bool = False
+    """The claim was seen to be absent, once; one lagging answer must not make us give up what is ours."""
+    chased: int = 0
+    """How often the branch was not where it was believed to be."""
+
+    @property
+    def refs(self) -> tuple[tuple[str, str, str], ...]:
+        """All that moves: name, expected commit, new commit."""
+        claim = (self.ref, self.old, self.new)
+        return (claim, (self.branch, self.known, self.commit)) if self.branch else (claim,)
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Steps that are pushed together, and how often that failed for no reason that is one step's own."""
+
+    steps: tuple[Step, ...]
+    turn: int = 0
+    failure: CdockError | None = None
+    """Why it failed the last time."""
+    due: float = 0.0
+    """When it may be pushed, on the monotonic clock."""
+
+
+class Pushes:
+    """Pushes to the repository at `url` from the repository of `remote`; commits of branches are in `store`.
+
+    `timeout` is in seconds and bounds one call as a whole, up to the last reading back.
+    """
+
+    def __init__(self, remote: Git, *, url: str, store: Path, timeout: float) -> None:
+        self._remote = remote
+        self._url = url
+        self._store = store
+        self._timeout = timeout
+
+    def push(self, steps: Sequence[Step]) -> dict[str, CdockError | None]:
+        """Move all that can be moved; for each claim's ref None, or the error that kept it where it was."""
+        limit = time.monotonic() + self._timeout
+        results: dict[str, CdockError | None] = {}
+        waiting = deque(_Group(together) for together in _fitting(self._fit_to_go(steps, results)))
+        pushes = 0
+        while waiting:
+            group = waiting.popleft()
+            left = limit - time.monotonic()
+            # The first push of all is tried even with no time at all, so that a short limit is no dead end.
+            if pushes and (left < 0 or pushes >= MOST_PUSHES):
+                results |= dict.fromkeys((step.ref for step in group.steps), _out_of_tries(group))
+                continue
+            pushes += 1
+            time.sleep(max(0.0, min(group.due - time.monotonic(), left)))
+            failure = self._try(group.steps, timeout=max(1.0, limit - time.monotonic()))
+            if failure is None:
+                results |= dict.fromkeys(step.ref for step in group.steps)
+                continue
+            seen = self._look(group.steps, timeout=max(LOOK, limit - time.monotonic()))
+            left_over = self._sorted_out(group.steps, seen, results)
+            for part in _next_groups(group, left_over, failure=failure, readable=bool(seen), results=results):
+                if part.turn > group.turn:
+                    # Behind all others, and not in step with them: two that always meet would keep each other out.
+                    pause = min(_PAUSE * 2**group.turn, _LONGEST_PAUSE) * random.uniform(0.5, 1.5)  # noqa: S311
+                    waiting.append(replace(part, due=time.monotonic() + pause))
+                else:
+                    waiting.append(part)
+        return results
+
+    def _fit_to_go(self, steps: Sequence[Step], results: dict[str, CdockError | None]) -> list[Step]:
+        """The steps whose branch contains what is on the forge."""
+        good = []
+        for step in steps:
+            refused = self._overwriting(step)
+            if refused:
+                results[step.ref] = refused
+            else:
+                good.append(step)
+        return good
+
+    def _overwriting(self, step: Step) -> CdockError | None:
+        try:
+            if not (step.branch and step.known) or is_ancestor(Git(self._store), step.known, of=step.commit):
+                return None
+        except CdockError as error:
+            return error
+        name = step.branch.removeprefix("refs/heads/")
+        return Refused(
+            f"{name} is at {step.known[:12]} on the forge, which our work does not contain",
+            tried=f"pushing {name}",
+            fix=f"merge it by hand in {step.worktree}, or delete {name} on the forge",
+        )
+
+    def _sorted_out(
+        self, steps: Sequence[Step], seen: Mapping[str, str], results: dict[str, CdockError | None]
+    ) -> list[Step]:
+        """The steps that are still to be made, as of what was seen; what became of the others goes into `results`."""
+        if not seen:
+            return list(steps)
+        undone: list[Step] = []
+        for step in steps:
+            at, tried = seen[step.ref], f"moving {step.ref}"
+            if at == step.new:
+                results[step.ref] = None
+            elif at and at != step.old:
+                results[step.ref] = ClaimLost(
+                    f"{step.ref} is at {at[:12]}, not at {step.old[:12] or 'nothing'}", tried=tried
+                )
+            elif not at and step.old and step.missed:
+                results[step.ref] = ClaimLost(f"{step.ref} was deleted", tried=tried)
+            elif not at and step.old:
+                undone.append(replace(step, missed=True))
+            elif step.branch and seen[step.branch] != step.known:
+                # Ours may have arrived before a crash kept us from noting it; a deleted branch is made again.
+                undone.append(replace(step, known=seen[step.branch], chased=step.chased + 1))
+            else:
+                undone.append(step)
+        return self._fit_to_go(undone, results)
+
+    def _try(self, steps: Sequence[Step], *, timeout: float) -> CdockError | None:
+        refs = [move for step in steps for move in step.refs]
+        borrow = {"GIT_ALTERNATE_OBJECT_DIRECTORIES": str(self._store / "objects")}
+        try:
+            done = self._remote.run(
+                *("push", "--quiet", "--porcelain", "--no-verify", "--atomic"),
+                *(f"--force-with-lease={ref}:{old}" for ref, old, _ in refs),
+                self._url,
+                *(f"{new}:{ref}" for ref, _, new in refs),
+                env=borrow if any(step.branch for step in steps) else None,
+                timeout=timeout,
+                check=False,
+            )
+        except (Unavailable, NotPermitted) as error:
+            return error
+        return error_of(done) if done.code else None
+
+    def _look(self, steps: Sequence[Step], *, timeout: float) -> dict[str, str]:
+        """Where each ref is on the forge, empty where it is absent; no answer at all when the forge cannot be read."""
+        refs = [ref for step in steps for ref, _, _ in step.refs]
+        try:
+            there = positions(self._remote, self._url, refs, timeout=timeout)
+        except CdockError as error:
+            log.info("claims cannot be read back", extra={"refs": refs[:10], "error": str(error)})
+            return {}
+        return {ref: there.get(ref, "") for ref in refs}
+
+
+def positions(remote: Git, url: str, refs: Sequence[str], *, timeout: float) -> dict[str, str]:
+    """The commits of those of `refs` that exist on the forge.
+
+    Raises:
+        CdockError: the forge cannot be read.
+    """
+    shown = remote.run("ls-remote", "--quiet", url, *refs, timeout=timeout).text
+    return dict(line.split("\t", 1)[::-1] for line in shown.splitlines() if "\t" in line)
+
+
+def _next_groups(
+    group: _Group,
+    undone: Sequence[Step],
+    *,
+    failure: CdockError,
+    readable: bool,
+    results: dict[str, CdockError | None],
+) -> list[_Group]:
+    """What is pushed next of a group that failed; what is given up goes into `results`."""
+    if not undone:
+        return []
+    if isinstance(failure, NotPermitted):
+        return _given_up(undone, failure, results)
+    hopeless = [step for step in undone if step.chased >= TRIES]
+    for step in hopeless:
+        name = step.branch.removeprefix("refs/heads/")
+        results[step.ref] = Unavailable(f"{name} kept moving on the forge", tried=f"pushing {name}")
+    sure = tuple(step for step in undone if not step.missed and step not in hopeless)
+    doubtful = tuple(step for step in undone if step.missed and step not in hopeless)
+    if readable and sure != group.steps:
+        # What stood in the way is out of it, or will be once we have looked again.
+        parts = (_Group(sure, group.turn, failure), _Group(doubtful, group.turn + 1, failure))
+        return [part for part in parts if part.steps]
+    if isinstance(failure, Refused) and readable:
+        if len(undone) > 1 and group.turn:
+            return [_Group(part, group.turn, failure) for part in _parted(group.steps)]
+        tries = CONTESTED
+    else:
+        tries = TRIES
+    if group.turn + 1 >= tries:
+        return _given_up(undone, failure, results)
+    return [_Group(tuple(undone), group.turn + 1, failure)]
+
+
+def _given_up(
+    steps: Sequence[Step], failure: CdockError, results: dict[str, CdockError | None]
+) -> list[_Group]:
+    results |= dict.fromkeys((step.ref for step in steps), failure)
+    return []
+
+
+def _out_of_tries(group: _Group) -> CdockError:
+    if group.failure and (len(group.steps) == 1 or isinstance(group.failure, Unavailable)):
+        return group.failure
+    return Unavailable(
+        "others took all the time there was; of what the forge refused together, it may have refused only some",
+        tried=f"pushing {len(group.steps)} claims",
+        fix="nothing: cdock tries again by itself",
+    )
+
+
+def _parted(steps: tuple[Step, ...]) -> tuple[tuple[Step, ...], tuple[Step, ...]]:
+    """Two parts of what was refused together: plain claims, which a forge hardly ever refuses, or else halves."""
+    plain = tuple(step for step in steps if not step.branch)
+    if plain and len(plain) < len(steps):
+        return plain, tuple(step for step in steps if step.branch)
+    middle = len(steps) // 2
+    return steps[:middle], steps[middle:]
+
+
+def _fitting(steps: Sequence[Step]) -> Iterator[tuple[Step, ...]]:
+    """The steps in parts that fit into one command line each."""
+    part: list[Step] = []
+    length = 0
+    for step in steps:
+        own = sum(2 * len(ref) + len(old) + len(new) + 24 for ref, old, new in step.refs)
+        if part and length + own > ARGUMENTS:
+            yield tuple(part)
+            part, length = [], 0
+        part.append(step)
+        length += own
+    if part:
+        yield tuple(part)
