@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Literal
 from urllib.parse import unquote, urlsplit
@@ -37,6 +38,7 @@ _REST_ROOTS: Final = frozenset(
     )
 )
 _GRAPHQL: Final = frozenset(("/graphql", "/api/graphql"))
+_BOARDS: Final = re.compile(r"/(?:users|orgs)/[^/]+/projects(?:/.*)?")
 _HOSTS: Final = frozenset(("127.0.0.1", "localhost", "::1", "github.localhost"))
 
 
@@ -128,4 +130,4 @@ def _is_rest(path: str, scope: Scope) -> bool:
     if path == "/":
         accept = dict(scope["headers"]).get(b"accept", b"")
         return b"text/html" not in accept
-    return path.split("/", 2)[1] in _REST_ROOTS
+    return path.split("/", 2)[1] in _REST_ROOTS and not _BOARDS.fullmatch(path)

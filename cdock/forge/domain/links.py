@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from cdock.forge.store import Tx
+
+NAMED: Final = {
+    f"{what}_{done}": what
+    for what in ("sub_issue", "parent_issue", "blocked_by", "blocking")
+    for done in ("added", "removed")
+}
+"""The kinds of events about two issues, and the key under which each names the other issue (by id)."""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from cdock.forge.store import Tx
 from cdock.forge.web import markdown, timeline
 from cdock.forge.web.lookups import commit_finder
 from cdock.forge.web.places import Place, place_of, surroundings_of
+from cdock.forge.web.relations import relations_of
 from cdock.forge.web.visits import Visit, see
 
 CLOSINGS = {"close": "completed", "not_planned": "not_planned", "duplicate": "duplicate"}
@@ -35,6 +36,7 @@ def issue_page(visit: Visit) -> Response:
             body=timeline.body_of(tx, place, issue, visitor=visit.user, around=around),
             entries=entries,
             people=timeline.participants(issue, entries),
+            related=relations_of(tx, place, issue, visitor=visit.user),
             assignable=roles.assignables(tx, place.repo),
             may_edit=issues.may_edit(tx, place.repo, issue, visit.user),
             may_comment=may_comment(place, issue, visit),

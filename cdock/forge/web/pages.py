@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.routing import Route
 
 from cdock.forge.store import Store
-from cdock.forge.web import code, issues, labels, listing, opening, pulls, sessions
+from cdock.forge.web import boards, code, issues, labels, listing, opening, pulls, relations, sessions
 from cdock.forge.web.assets import asset
 from cdock.forge.web.colours import label_sheet
 from cdock.forge.web.visits import Handler, action_route, page_route
@@ -33,6 +33,11 @@ _PAGES: tuple[tuple[str, Handler], ...] = (
     (_REPO + "/pull/{number}/files", pulls.files_page),
     (_REPO + "/pull/{number}/commits", pulls.commits_page),
     (_REPO + "/labels", labels.labels_page),
+    *(
+        (f"/{kind}/{{login}}/projects{path}", handler)
+        for kind in ("users", "orgs")
+        for path, handler in (("", boards.list_page), ("/{number}", boards.board_page))
+    ),
     ("/{rest:path}", sessions.nothing),
 )
 
@@ -44,8 +49,18 @@ _ACTIONS: tuple[tuple[str, Handler], ...] = (
     (_REPO + "/issues/{number}/assignees", issues.assignees),
     (_REPO + "/issues/{number}/task", issues.tick),
     (_REPO + "/issues/{number}/edit", issues.edit),
+    (_REPO + "/issues/{number}/relations", relations.change),
     (_REPO + "/pull/{number}/merge", pulls.merge),
     (_REPO + "/pull/{number}/draft", pulls.draft),
+    *(
+        (f"/{kind}/{{login}}/projects{path}", handler)
+        for kind in ("users", "orgs")
+        for path, handler in (
+            ("", boards.create),
+            ("/{number}/items", boards.change),
+            ("/{number}/add", boards.add),
+        )
+    ),
     (_REPO + "/labels", labels.create),
     (_REPO + "/labels/change", labels.change),
 )

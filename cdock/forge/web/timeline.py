@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 
 from markupsafe import Markup
 
-from cdock.forge.domain import comments, history, issues, timeline
+from cdock.forge.domain import comments, history, issues, links, timeline
 from cdock.forge.domain.comments import Comment
+from cdock.forge.domain.errors import NotFound
 from cdock.forge.domain.issues import Issue
 from cdock.forge.domain.repos import Repo
 from cdock.forge.domain.users import User
@@ -138,6 +139,8 @@ def _entry(
         if event.kind == "labeled":
             return replace(entry, kind="labels", added=label)
         return replace(entry, kind="labels", removed=label)
+    if event.kind in links.NAMED:
+        return replace(entry, source=_other(tx, place, data[links.NAMED[event.kind]], visitor=visitor))
     if item.source is not None and item.source_repo is not None:
         return replace(entry, source=_linked(item.source, item.source_repo, seen_from=place.repo))
     return entry
@@ -185,6 +188,15 @@ def _writing(
         reactions=reactions,
         comment_id=comment_id,
     )
+
+
+def _other(tx: Tx, place: Place, issue_id: int, *, visitor: User | None) -> Linked | None:
+    """The other issue of an event; None when it is gone, or not for the visitor."""
+    try:
+        found, home = issues.reachable(tx, issue_id, actor=visitor)
+    except NotFound:
+        return None
+    return _linked(found, home, seen_from=place.repo)
 
 
 def _linked(source: Issue, home: Repo, *, seen_from: Repo) -> Linked:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cdock.forge.domain import links
 from cdock.forge.domain.events import Event
 from cdock.forge.domain.issues import Issue
 from cdock.forge.domain.repos import Repo
@@ -54,7 +55,7 @@ def event(
             "review_id": shown.data["review"],
             "dismissal_message": shown.data["message"],
         }
-    elif shown.kind in structure.NAMED:
+    elif shown.kind in links.NAMED:
         body |= structure.of_event(call, shown)
     if of is not None:
         body["issue"] = issues.issue(call, repo, of)
