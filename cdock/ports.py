@@ -294,8 +294,8 @@ class Clock(Protocol):
         """Wait; returns early with True when the loop was asked to end, with False when somebody knocked."""
         ...
 
-    def woken(self) -> bool:
-        """Whether somebody knocked since this was last asked."""
+    def knocks(self) -> int:
+        """How often somebody knocked so far, to say that there is something new on the forge."""
         ...
 
 

@@ -48,7 +48,7 @@ class MemoryClock:
     time: datetime = START
     seconds: float = 1000.0
     ended: bool = False
-    knocked: bool = False
+    knocked: int = 0
 
     def now(self) -> datetime:
         """See `Clock`."""
@@ -63,10 +63,9 @@ class MemoryClock:
         self.advance(seconds)
         return self.ended
 
-    def woken(self) -> bool:
+    def knocks(self) -> int:
         """See `Clock`."""
-        knocked, self.knocked = self.knocked, False
-        return knocked
+        return self.knocked
 
     def advance(self, seconds: float) -> None:
         """Let time pass."""

@@ -261,8 +261,14 @@ def post(of: Site) -> PostOffice:
     return PostOffice(forge=forge(of), outbox=of.outbox, clock=SystemClock(), policy=of.settings.policy())
 
 
-def build(of: Site, *, only: frozenset[int] = frozenset(), max_parallel: int | None = None) -> "House":
-    """Everything the loop works with, for the clone.
+def build(
+    of: Site,
+    *,
+    clock: "Clock | None" = None,
+    only: frozenset[int] = frozenset(),
+    max_parallel: int | None = None,
+) -> "House":
+    """Everything the loop works with, for the clone. Clones that one process works on share a `clock`.
 
     Raises:
         Refused: something a person has to mend first, such as a token that is not there.
@@ -302,7 +308,7 @@ def build(of: Site, *, only: frozenset[int] = frozenset(), max_parallel: int | N
         locks=MemoryLocks(),
         wishes=of.wishes,
         prompts=TemplatePrompts(of.clone.root),
-        clock=SystemClock(),
+        clock=clock or SystemClock(),
         ids=RandomIds(),
         policy=policy,
         me=of.poller,

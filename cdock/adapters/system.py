@@ -12,6 +12,7 @@ class SystemClock:
     def __init__(self) -> None:
         self._woken = threading.Event()
         self._ended = False
+        self._knocks = 0
 
     def now(self) -> datetime:
         """See `Clock`; whole seconds are enough for everything that is stored."""
@@ -23,18 +24,17 @@ class SystemClock:
 
     def sleep(self, seconds: float) -> bool:
         """See `Clock`."""
-        self._woken.wait(seconds)
+        if self._woken.wait(seconds) and not self._ended:
+            self._woken.clear()
         return self._ended
 
-    def woken(self) -> bool:
+    def knocks(self) -> int:
         """See `Clock`."""
-        if self._ended or not self._woken.is_set():
-            return False
-        self._woken.clear()
-        return True
+        return self._knocks
 
     def knock(self) -> None:
-        """Wake the loop; safe in any thread."""
+        """Wake the loop and have it look; safe in any thread."""
+        self._knocks += 1
         self._woken.set()
 
     def end(self) -> None:

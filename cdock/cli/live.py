@@ -25,6 +25,10 @@ _LINES: dict[str, tuple[str, str, str]] = {
     "stopping": ("■", "yellow", "text"),
     "workspace removed": ("·", "dim", ""),
     "released": ("✓", "green", ""),
+    "command": ("/", "cyan", "text"),
+    "changed after its approval": ("!", "yellow", "text"),
+    "waiting": ("…", "yellow", "text"),
+    "forge is back": ("✓", "green", "text"),
 }
 
 
@@ -40,8 +44,12 @@ class LiveHandler(logging.Handler):
         """Print the record."""
         from rich.text import Text
 
+        from cdock.reconciler.house import PLACE
+
         line = Text()
         line.append(datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S "), "dim")
+        if place := PLACE.get():
+            line.append(f"{clean(place)} ", "magenta")
         if issue := getattr(record, "issue", None):
             line.append(f"#{issue:<4} ", "bold")
         self._say(record, line)

@@ -400,6 +400,10 @@ class World:
     stops: frozenset[TaskId] = frozenset()
     only: frozenset[int] = frozenset()
     """When not empty, no other issue is newly claimed."""
+    elsewhere: int = 0
+    """Attempts of other repositories that use up room on this machine."""
+    new_claims: int | None = None
+    """How many issues may be newly claimed in one plan; None for as many as there is room for."""
     gone: frozenset[int] = frozenset()
     """Claimed issues that the forge has not had for a while: deleted, or moved to another repository."""
     unapproved: frozenset[int] = frozenset()

@@ -138,9 +138,11 @@ NOBODY = 0
 def plan(world: World, policy: Policy) -> tuple[Action, ...]:
     """What to do now, at most one step and one update of what is shown per issue."""
     cases = [(case, status_of(case, world, policy)) for case in cases_of(world)]
-    busy = sum(status in (Status.CLAIMED, Status.IN_PROGRESS) for _, status in cases)
-    alive = sum(run.alive for run in world.runs)
-    slots = Slots(claims=policy.max_parallel - busy, runs=policy.max_parallel - alive)
+    room = policy.max_parallel - world.elsewhere
+    claims = room - sum(status in _BUSY for _, status in cases)
+    if world.new_claims is not None:
+        claims = min(claims, world.new_claims)
+    slots = Slots(claims=claims, runs=room - sum(run.alive for run in world.runs))
     steps = tuple(
         step
         for case, status in cases
@@ -151,6 +153,14 @@ def plan(world: World, policy: Policy) -> tuple[Action, ...]:
         )
     )
     return (*steps, *_joining(steps, [case for case, _ in cases], world), *_unclaimed(world, policy))
+
+
+_BUSY = (Status.CLAIMED, Status.IN_PROGRESS)
+
+
+def busy(world: World, policy: Policy) -> int:
+    """How many issues of this poller use up room for attempts, or are about to."""
+    return sum(status_of(case, world, policy) in _BUSY for case in cases_of(world))
 
 
 def _joining(steps: tuple[Action, ...], cases: list[Case], world: World) -> tuple[Action, ...]:

@@ -1,6 +1,7 @@
 """All the ports in one place, and the little this process remembers between two looks."""
 
 from collections.abc import Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -24,6 +25,9 @@ from cdock.ports import (
     Wishes,
     Workspaces,
 )
+
+PLACE: ContextVar[str] = ContextVar("PLACE", default="")
+"""The `House.name` that the present step is about, for whoever prints the log."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,10 @@ class Memory:
     """Whether a write of ours changed what the forge shows."""
     doubt: bool = True
     """Whether the forge and its claims have to be read again at the next look: something was not as expected."""
+    knocks: int = 0
+    """Knocks that were heard."""
+    busy: int = 0
+    """Attempts under way or about to start, for those who share this machine with us."""
     quiet: int = 0
     """Reads of the forge in a row that showed nothing new."""
     claims: dict[int, Claim] = field(default_factory=dict)
@@ -147,6 +155,10 @@ class House:
     workers: int = 4
     """Cases whose steps are performed side by side."""
     only: frozenset[int] = frozenset()
+    name: str = ""
+    """What the repository is called in the log, where one process works on several."""
+    neighbours: tuple["House", ...] = ()
+    """The houses of other repositories that share this process and its room for attempts."""
     agent_settings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """The configuration tables of the agents, by name."""
     secrets: frozenset[str] = field(default=frozenset(), repr=False)

@@ -1,17 +1,20 @@
 """The loop: look, plan, act, look again. A tick that did something is followed by another at once."""
 
 import logging
-from collections import defaultdict
+from collections import defaultdict, deque
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from dataclasses import dataclass
 
-from cdock.core.actions import Action, PublishWork, ReleaseClaim, RenewClaim, ShowStatus, StopRun
+from cdock.core.actions import Action, PublishWork, ReleaseClaim, RenewClaim, ShowStatus, StopRun, TakeClaim
 from cdock.core.cases import cases_of
 from cdock.core.errors import CdockError, ClaimLost, Limited, Unavailable
 from cdock.core.model import Status, World
-from cdock.core.plan import plan, status_of
+from cdock.core.plan import busy, plan, status_of
 from cdock.reconciler.claiming import lose, publish
 from cdock.reconciler.delivering import deliver
-from cdock.reconciler.house import House, Pause
+from cdock.reconciler.house import PLACE, House, Pause
 from cdock.reconciler.mirror import write_mirror
 from cdock.reconciler.observe import interval, observe
 from cdock.reconciler.perform import perform
@@ -24,8 +27,12 @@ LAG = 30.0
 
 def tick(house: House) -> tuple[Action, ...]:
     """One round: what was done, or tried."""
+    PLACE.set(house.name)
     world = observe(house)
     steps = _ready(plan(world, house.policy), house, world)
+    if house.neighbours:
+        claiming = sum(isinstance(step, TakeClaim) for step in steps)
+        house.memory.busy = busy(world, house.policy) + claiming
     lost = _move_claims([step for step in steps if isinstance(step, RenewClaim | PublishWork)], house)
     by_issue: dict[int, list[Action]] = defaultdict(list)
     for step in steps:
@@ -33,7 +40,9 @@ def tick(house: House) -> tuple[Action, ...]:
             by_issue[step.issue].append(step)
     if len(by_issue) > 1 and house.workers > 1:
         with ThreadPoolExecutor(max_workers=house.workers) as pool:
-            list(pool.map(lambda own: _perform_all(own, house), by_issue.values()))
+            doing = [pool.submit(copy_context().run, _perform_all, own, house) for own in by_issue.values()]
+            for done in doing:
+                done.result()
     else:
         for own in by_issue.values():
             _perform_all(own, house)
@@ -200,31 +209,61 @@ def settled(house: House) -> bool:
     )
 
 
-def run(house: House, *, once: bool = False) -> int:
-    """Tick until asked to end; with `once`, until everything found is finished or waits for a person.
+@dataclass
+class _Turn:
+    """One house among those that take turns."""
 
-    Returns how many issues were given up. Raises:
-        Refused: the forge will not have us; repeating would not help.
-        Unavailable: with `once`, the forge could not be read at all.
-    """
+    house: House
     before: tuple[str, ...] = ()
+    acted: bool = False
+    done: bool = False
+
+
+def run(*houses: House, once: bool = False) -> int:
+    """Tick in turns until asked to end; with `once`, until everything found is finished or waits for a person.
+
+    Each house begins a round in its turn, so that none takes all the room for itself. Returns how many issues were
+    given up. Raises:
+        Refused: a forge will not have us; repeating would not help.
+        Unavailable: with `once`, a forge could not be read at all.
+    """
+    for house in houses:
+        house.neighbours = tuple(other for other in houses if other is not house)
+    clock = houses[0].clock
+    turns = deque(_Turn(house) for house in houses)
     while True:
-        try:
-            steps = tick(house)
-        except Unavailable as error:
-            if once and house.memory.snapshot is None:
-                raise
-            log.warning("cannot look now", extra={"error": error.message, "fix": error.fix})
-            steps = ()
-        if house.clock.sleep(0):
-            break
-        # The same again means that what was done does not show yet; a forge that lags behind must not be hammered.
-        again, before = before, tuple(str(step) for step in steps)
-        if steps and before != again:
+        for turn in turns:
+            _take(turn, once=once)
+            if clock.sleep(0):
+                return _given_up(houses)
+        turns.rotate(-1)
+        if any(turn.acted for turn in turns):
             continue
-        if once and settled(house):
-            break
-        busy = bool(house.memory.claims) or bool(house.memory.pauses)
-        if house.clock.sleep(house.look_every if busy else interval(house)):
-            break
-    return len(given_up(house))
+        if once and all(turn.done for turn in turns):
+            return _given_up(houses)
+        if clock.sleep(min(_wait(house) for house in houses)):
+            return _given_up(houses)
+
+
+def _take(turn: _Turn, *, once: bool) -> None:
+    house = turn.house
+    try:
+        steps = tick(house)
+    except Unavailable as error:
+        if once and house.memory.snapshot is None:
+            raise
+        log.warning("cannot look now", extra={"error": error.message, "fix": error.fix})
+        steps = ()
+    # The same again means that what was done does not show yet; a forge that lags behind must not be hammered.
+    again, turn.before = turn.before, tuple(str(step) for step in steps)
+    turn.acted = bool(steps) and turn.before != again
+    turn.done = once and not turn.acted and settled(house)
+
+
+def _wait(house: House) -> float:
+    """Seconds after which there may be something to do."""
+    return house.look_every if house.memory.claims or house.memory.pauses else interval(house)
+
+
+def _given_up(houses: Sequence[House]) -> int:
+    return sum(len(given_up(house)) for house in houses)

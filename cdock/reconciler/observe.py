@@ -78,6 +78,8 @@ def observe(house: House, *, keep_logs: bool = True) -> World:
         pushed_at=house.memory.pushed_at,
         stops=house.wishes.stops(),
         only=house.only,
+        elsewhere=sum(neighbour.memory.busy for neighbour in house.neighbours),
+        new_claims=1 if house.neighbours else None,
         gone=house.memory.gone,
         unapproved=_unapproved(house, shown),
         paused=frozenset(n for n, pause in house.memory.pauses.items() if pause.until > now),
@@ -87,7 +89,8 @@ def observe(house: House, *, keep_logs: bool = True) -> World:
 def _shown(house: House) -> Snapshot:
     """The forge's side: read again at the poll interval, else as last seen, with our own writes since."""
     memory, now = house.memory, house.clock.elapsed()
-    knocked = house.clock.woken()
+    knocks = house.clock.knocks()
+    knocked = knocks != memory.knocks
     due = memory.doubt or knocked or now - memory.read_at >= interval(house)
     if memory.snapshot and not due and not memory.stale:
         return memory.snapshot
@@ -116,6 +119,7 @@ def _shown(house: House) -> Snapshot:
         log.info("forge is back", extra={"text": f"it was away since {memory.away_since:%H:%M:%S} UTC"})
     if due:
         memory.quiet = memory.quiet + 1 if shown is memory.snapshot and not knocked else 0
+        memory.knocks = knocks
         memory.read_at, memory.seen_at, memory.away_since, memory.away_why = now, house.clock.now(), None, ""
         _note_absent(house, shown, now)
     memory.snapshot = shown

@@ -89,7 +89,7 @@ def test_pollers_that_were_started_together_do_not_stay_together(hub: MemoryHub)
 def test_a_knock_is_heard_at_once_and_once(place: Place) -> None:
     quiet(place, 60)
     forge = place.house.forge = CountingForge(place.hub)
-    place.hub.clock.knocked = True
+    place.hub.clock.knocked += 1
     place.tick()
     place.tick()
     assert forge.looks == 1
@@ -292,3 +292,24 @@ def test_nothing_is_known_before_the_first_answer(place: Place) -> None:
     place.faults.down.add("forge")
     with pytest.raises(Unavailable):
         place.tick()
+
+
+def test_repositories_of_one_process_share_its_room_and_take_turns(hub: MemoryHub) -> None:
+    """One repository with many issues must not keep another one from its first."""
+    other = MemoryHub(clock=hub.clock)
+    policy = replace(POLICY, max_parallel=4)
+    places = [Place(hub, name="one", policy=policy), Place(other, name="two", seed=2, policy=policy)]
+    for n in range(10):
+        hub.open_issue(f"Task {n}", labels=[READY])
+    for n in range(2):
+        other.open_issue(f"Task {n}", labels=[READY])
+
+    class Ending(MemoryForge):
+        def look(self, watch: Watch, *, fresh: bool = True) -> Snapshot:
+            self.hub.clock.ended = self.hub.clock.seconds > 1200
+            return super().look(watch, fresh=fresh)
+
+    places[0].house.forge = Ending(hub)
+    run(*(place.house for place in places))
+    assert [len(place.machine.alive) for place in places] == [2, 2]
+    assert len(hub.refs) == 2

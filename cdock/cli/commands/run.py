@@ -22,42 +22,68 @@ LEAST_SPACE = 200 * 1024**2
 )
 @click.option("--dry-run", is_flag=True, help="Say what would be done now, and do nothing.")
 @click.option("--max-parallel", type=click.IntRange(min=1), metavar="N", help="Attempts at the same time.")
+@click.option(
+    "--webhook",
+    metavar="ADDR",
+    help="Listen on HOST:PORT for GitHub's webhooks, which then wake the poll; CDOCK_WEBHOOK_SECRET verifies them.",
+)
 @click.option("-v", "--verbose", is_flag=True, help="Show tracebacks of internal errors.")
+@click.argument("clones", nargs=-1, type=click.Path(path_type=Path), metavar="[CLONE]...")
 @click.pass_obj
 def command(
-    start: Path, once: bool, issues: tuple[int, ...], dry_run: bool, max_parallel: int | None, verbose: bool
+    start: Path,
+    once: bool,
+    issues: tuple[int, ...],
+    dry_run: bool,
+    max_parallel: int | None,
+    webhook: str | None,
+    verbose: bool,
+    clones: tuple[Path, ...],
 ) -> int:
     """Claim issues labelled agent-ready, run an agent on each, push, report, open pull requests.
 
-    Ctrl-C ends the poller, not the agents: the next `cdock run` finds and adopts them.
+    Works on the repository of the current directory, or of each CLONE that is named: these share the room for attempts
+    and take turns. Ctrl-C ends the poller, not the agents: the next `cdock run` finds and adopts them.
     """
     from cdock.adapters.files.poller import only_poller
     from cdock.adapters.system import SystemClock
+    from cdock.adapters.webhook import listening
     from cdock.cli.console import talk
     from cdock.cli.live import listen
     from cdock.reconciler.loop import run
     from cdock.wiring import build, repository, site
 
-    here = site(start)
+    sites = [site(start / clone) for clone in clones or (Path(),)]
+    if issues and len(sites) > 1:
+        raise click.UsageError("--issue names an issue of one repository: use it with one clone")
     console = talk()
+    clock = SystemClock()
     with ExitStack() as stack:
-        if not dry_run:
-            require_space(here.clone.root)
-            stack.enter_context(only_poller(here.clone.state))
-        house = build(here, only=frozenset(issues), max_parallel=max_parallel)
+        houses = []
+        for here in sites:
+            if not dry_run:
+                require_space(here.clone.root)
+                stack.enter_context(only_poller(here.clone.state))
+            house = build(here, clock=clock, only=frozenset(issues), max_parallel=max_parallel)
+            house.name = repository(here).name if len(sites) > 1 else ""
+            houses.append(house)
         if dry_run:
-            return _dry_run(house)
-        clock = house.clock
-        if isinstance(clock, SystemClock):
-            for number in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(number, lambda *_: clock.end())
-        console.print(
-            f"working on {repository(here)} as {house.policy.agent}; Ctrl-C ends the poller, agents go on"
-        )
-        console.print(house.runner.isolation, style="dim")
-        house.forge.ensure_repository_labels(house.policy.labels)
+            return max(_dry_run(house) for house in houses)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: clock.end())
+        if webhook:
+            secret = sites[0].env.get("CDOCK_WEBHOOK_SECRET", "")
+            port = stack.enter_context(listening(webhook, secret=secret, knock=clock.knock))
+            console.print(f"listening for webhooks on port {port}", style="dim")
+        for here, house in zip(sites, houses, strict=True):
+            console.print(
+                f"working on {repository(here)} as {house.policy.agent}; Ctrl-C ends the poller, agents go on",
+                markup=False,
+            )
+            console.print(house.runner.isolation, style="dim", markup=False)
+            house.forge.ensure_repository_labels(house.policy.labels)
         listen(console, verbose=verbose)
-        given_up = run(house, once=once)
+        given_up = run(*houses, once=once)
     if given_up:
         console.print(f"{given_up} of the issues could not be worked on, see above")
         return 3
