@@ -1,4 +1,4 @@
-"""One ASGI application: REST, git and pages behind one check of who is addressed."""
+"""One ASGI application: REST, GraphQL, git and pages behind one check of who is addressed."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cdock.forge import git, persons
+from cdock.forge.graphql.endpoint import GraphqlApi
 from cdock.forge.rest.endpoint import RestApi
 from cdock.forge.rest.rates import Rates
 from cdock.forge.store import Store
@@ -53,7 +54,9 @@ def build_app(
 
     `wrap` puts something around everything that is addressed to the forge, such as the controls of tests.
     """
-    rest = RestApi(store, rates or Rates())
+    rates = rates or Rates()
+    rest = RestApi(store, rates)
+    graphql = GraphqlApi(store, rates=rates)
     transport = git.GitTransport(store)
     site = Starlette(routes=[persons.avatar_route(store), *pages])
 
@@ -61,6 +64,8 @@ def build_app(
         path, interface = scope["path"], interface_of(scope)
         if interface == "git":
             await transport(scope, receive, send)
+        elif interface == "graphql" and scope["method"] == "POST":
+            await graphql(scope, receive, send)
         elif interface in ("rest", "graphql"):
             await rest(scope, receive, send)
         elif path.count("/") == 1 and await run_in_threadpool(persons.is_login, store, path[1:]):

@@ -78,6 +78,18 @@ class Tx:
         names = ", ".join(f"{name} = ?" for name in columns)
         self._connection.execute(f"UPDATE {table} SET {names} WHERE id = ?", (*columns.values(), row_id))  # noqa: S608
 
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        """A part of the transaction: when it raises, what it changed is undone, and what came before stays."""
+        self._connection.execute("SAVEPOINT attempt")
+        try:
+            yield
+        except BaseException:
+            self._connection.execute("ROLLBACK TO attempt")
+            raise
+        finally:
+            self._connection.execute("RELEASE attempt")
+
 
 class Store:
     """The forge's data directory, open.

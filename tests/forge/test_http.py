@@ -187,13 +187,6 @@ def test_what_is_not_there_yet_is_loud(ground: Ground, path: str) -> None:
     assert "X-Forge-Unimplemented" not in ground.owner.get("/issues/999").headers
 
 
-def test_graphql_is_not_there_yet(ground: Ground) -> None:
-    for address in ("/graphql", "/api/graphql"):
-        answer = requests.post(ground.forge.url + address, json={"query": "{viewer{login}}"}, timeout=LIMIT)
-        assert answer.status_code == 404
-        assert answer.headers["X-Forge-Unimplemented"] == f"POST {address}"
-
-
 def test_both_prefixes_and_their_links(ground: Ground) -> None:
     plain = requests.get(f"{ground.forge.url}/repos/{ground.name}", timeout=LIMIT).json()
     assert plain["url"] == f"{ground.forge.url}/repos/{ground.name}"

@@ -66,6 +66,14 @@ def find(tx: Tx, repo: Repo, comment_id: int) -> Comment:
     return found[0]
 
 
+def by_id(tx: Tx, comment_id: int) -> Comment:
+    """One comment by its id, of whatever repository. Raises NotFound."""
+    found = load(tx, tx.rows(f"{_SELECT} WHERE comment.id = ?", comment_id))
+    if not found:
+        raise NotFound
+    return found[0]
+
+
 def of_issue(tx: Tx, issue: Issue, *, since: datetime | None = None) -> list[Comment]:
     """The comments on one issue, oldest first; with `since` those written or changed at that moment or later."""
     rows = tx.rows(

@@ -22,14 +22,15 @@ SORTS: Final = {
 class Query:
     """Which issues, in which order. Everything given must hold; names are compared without regard to case.
 
-    `state`: open, closed, all · `kind`: issue, pull, both · `labels`: all of these · `assignee`: login, `none` or `*` ·
-    `milestone`: number as text, `none` or `*` · `since`: changed at this moment or later · `text`: words that title
-    or body contain · `sort`: created, updated, comments.
+    `state`: open, closed, all · `kind`: issue, pull, both · `labels`: all of these · `any_label`: one of these ·
+    `assignee`: login, `none` or `*` · `milestone`: number as text, `none` or `*` · `since`: changed at this moment or
+    later · `text`: words that title or body contain · `sort`: created, updated, comments.
     """
 
     state: str = "open"
     kind: str = "both"
     labels: tuple[str, ...] = ()
+    any_label: tuple[str, ...] = ()
     assignee: str | None = None
     creator: str | None = None
     mentioned: str | None = None
@@ -122,6 +123,13 @@ def _conditions(repo: Repo, query: Query) -> tuple[str, list[object]]:
             "EXISTS (SELECT 1 FROM issue_label JOIN label ON label.id = label_id "
             "WHERE issue_id = issue.id AND label.name = ?)",
             name,
+        )
+    if query.any_label:
+        marks = ",".join("?" * len(query.any_label))
+        add(
+            "EXISTS (SELECT 1 FROM issue_label JOIN label ON label.id = label_id "  # noqa: S608
+            f"WHERE issue_id = issue.id AND label.name IN ({marks}))",
+            *query.any_label,
         )
     if query.assignee in {"none", "*"}:
         add("EXISTS (SELECT 1 FROM assignee WHERE issue_id = issue.id) = ?", int(query.assignee == "*"))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from cdock.forge.domain import pushes, refs, repos
-from cdock.forge.domain.errors import Invalid, NotFound
+from cdock.forge.domain.errors import Conflict, Invalid, NotFound
 from cdock.forge.domain.refs import ZERO, Ref, RefUpdate
 from cdock.forge.domain.repos import Repo
 from cdock.forge.domain.roles import Role, require
@@ -42,6 +45,50 @@ def remove(tx: Tx, repo: Repo, name: str, *, actor: User | None) -> None:
         raise Invalid(f"Reference cannot be removed: {name}")
     refs.swap(repo, name, old=known.oid, new=ZERO)
     pushes.apply(tx, repo, [RefUpdate(name, known.oid, ZERO)], actor=person)
+
+
+@dataclass(frozen=True)
+class Wish:
+    """Where a ref is wanted. `before` is where it must be until then (`ZERO`: absent), None for anywhere.
+
+    Without `force` it may only move forward. `after` is `ZERO` for a ref to be removed.
+    """
+
+    name: str
+    after: str
+    before: str | None = None
+    force: bool = False
+
+
+def move_all(tx: Tx, repo: Repo, wishes: Sequence[Wish], *, actor: User | None) -> None:
+    """Move several refs, or none of them when one is not where it is expected. Needs write access.
+
+    Raises Invalid for a move that cannot be, Conflict when somebody else was faster.
+    """
+    person = _writer(tx, repo, actor)
+    if len({wish.name for wish in wishes}) < len(wishes):
+        raise Invalid("Reference updates must name every reference once")
+    updates = [_checked(repo, wish) for wish in wishes]
+    refs.swap_all(repo, updates)
+    pushes.apply(tx, repo, [each for each in updates if each.old != each.new], actor=person)
+
+
+def _checked(repo: Repo, wish: Wish) -> RefUpdate:
+    known = _found(repo, wish.name)
+    old = known.oid if known is not None else ZERO
+    if wish.after == ZERO:
+        if wish.name.startswith("refs/pull/") or wish.name == f"refs/heads/{repo.default_branch}":
+            raise Invalid(f"Reference cannot be removed: {wish.name}")
+    else:
+        refs.check_new(repo, wish.name, wish.after)
+    if wish.before is not None and wish.before != old:
+        raise Conflict(f"Reference {wish.name} is at {old}, not at {wish.before}")
+    if old == ZERO and wish.after == ZERO:
+        raise Invalid(f"Reference does not exist: {wish.name}")
+    forward = ZERO in (old, wish.after) or refs.is_ancestor(repo, old, wish.after)
+    if not forward and not wish.force:
+        raise Invalid(f"Update of {wish.name} is not a fast forward")
+    return RefUpdate(wish.name, old, wish.after)
 
 
 def _swap(tx: Tx, repo: Repo, name: str, *, old: str, new: str, actor: User) -> Ref:

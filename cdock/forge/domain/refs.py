@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -150,10 +151,18 @@ def swap(repo: Repo, name: str, *, old: str, new: str) -> None:
 
     Raises Conflict when it is elsewhere by now.
     """
+    swap_all(repo, [RefUpdate(name, old, new)])
+
+
+def swap_all(repo: Repo, updates: Iterable[RefUpdate]) -> None:
+    """Move several refs if every one is where its `old` says, or none of them. Raises Conflict."""
+    moves = list(updates)
+    lines = "".join(f"update {each.name} {each.new} {each.old}\n" for each in moves)
     try:
-        git(repo.git_dir, "update-ref", "--stdin", stdin=f"update {name} {new} {old}\n")
+        git(repo.git_dir, "update-ref", "--stdin", stdin=lines)
     except GitFailed as error:
-        raise Conflict(f"Reference {name} was changed meanwhile: {error.output.strip()}") from error
+        names = ", ".join(each.name for each in moves)
+        raise Conflict(f"Reference {names} was changed meanwhile: {error.output.strip()}") from error
 
 
 def put(repo: Repo, name: str, oid: str) -> None:

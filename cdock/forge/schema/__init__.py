@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from cdock.forge.schema import access, boards, first, hooks, reviews, structure
+from cdock.forge.schema import access, boards, extras, first, hooks, reviews, structure
 
 
 @dataclass(frozen=True)
@@ -25,13 +25,14 @@ class Step:
 STEPS: Final = (
     Step(first.TABLES, first.FIRST_IDS),
     Step(
-        f"{structure.TABLES}\n{boards.TABLES}\n{reviews.TABLES}\n{hooks.TABLES}\n{access.TABLES}",
+        f"{structure.TABLES}\n{boards.TABLES}\n{reviews.TABLES}\n{hooks.TABLES}\n{access.TABLES}\n{extras.TABLES}",
         {
             **structure.FIRST_IDS,
             **boards.FIRST_IDS,
             **reviews.FIRST_IDS,
             **hooks.FIRST_IDS,
             **access.FIRST_IDS,
+            **extras.FIRST_IDS,
         },
     ),
 )
