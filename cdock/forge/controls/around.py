@@ -99,12 +99,10 @@ class Around:
 
     def _write_down(self, exchange: Exchange, status: int | None) -> None:
         one = exchange.asked
-        done = exchange.inner is not None and exchange.inner < 400
-        content = one.content and done
-        if done and one.changes:
+        if exchange.done and one.changes:
             self._memory.changed(now=self._store.now())
         if exchange.limit is None:
-            self._limits.spend(one, now=exchange.at, done=done)
+            self._limits.spend(one, now=exchange.at, done=exchange.done)
         if self._journal is None:
             return
         push = one.pack and one.service == "git-receive-pack"
@@ -125,7 +123,7 @@ class Around:
             inner=exchange.inner,
             etag_hit=status == 304,
             points=sum(exchange.costs),
-            content=content,
+            content=one.content and exchange.done,
             fault=exchange.fault,
             limit=exchange.limit,
             service=one.service,

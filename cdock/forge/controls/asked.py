@@ -75,6 +75,13 @@ class Asked:
         return self.method not in SAFE and self.service != "git-upload-pack"
 
     @property
+    def reads(self) -> bool:
+        """Whether a program looks at something."""
+        if self.interface == "graphql":
+            return self.method == "POST" and not self.mutation
+        return self.interface == "rest" and self.method == "GET"
+
+    @property
     def service(self) -> str:
         """What git wants, such as `git-receive-pack`; empty for others."""
         if self.interface != "git":

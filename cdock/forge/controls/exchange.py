@@ -46,6 +46,8 @@ class Exchange:
     """The forge's time of arrival."""
     inner: int | None = None
     """What the forge answered, when it was asked."""
+    done: bool = False
+    """Whether it did what was asked of it."""
     unimplemented: str | None = None
     costs: list[int] = field(default_factory=list)
     fault: str | None = None
@@ -84,6 +86,8 @@ class Exchange:
         await self.app(scope, self._again(self.asked.body if body is None else body), keep)
         reply = Reply(start["status"], tuple(start.get("headers", ())), b"".join(parts))
         self.inner = reply.status
+        # GraphQL says with success what it did not do.
+        self.done = reply.status < 400 and (self.asked.interface != "graphql" or _did_something(reply))
         self.unimplemented = reply.header("x-forge-unimplemented")
         self.memory.note(self.asked, reply, now=self.store.now())
         return reply
@@ -93,7 +97,7 @@ class Exchange:
 
         async def pass_on(message: Message) -> None:
             if message["type"] == "http.response.start":
-                self.inner = message["status"]
+                self._note_status(message)
                 self.write(message["status"])
             await self.send(message)
 
@@ -106,7 +110,7 @@ class Exchange:
 
         async def keep(message: Message) -> None:
             if message["type"] == "http.response.start":
-                self.inner = message["status"]
+                self._note_status(message)
 
         await self.app(self.scope, self.receive, keep)
         return self.inner or 500
@@ -208,6 +212,10 @@ class Exchange:
             self.written = True
             self.write_down(self, status)
 
+    def _note_status(self, start: Message) -> None:
+        self.inner = start["status"]
+        self.done = start["status"] < 400
+
     async def _drain(self) -> None:
         while (message := await self.receive())["type"] == "http.request" and message.get("more_body"):
             pass
@@ -223,6 +231,14 @@ class Exchange:
             return await self.receive()
 
         return receive
+
+
+def _did_something(reply: Reply) -> bool:
+    try:
+        data = reply.json.get("data")
+    except (ValueError, AttributeError):
+        return False
+    return isinstance(data, dict) and any(value is not None for value in data.values())
 
 
 def _without(scope: Scope, dropped: Collection[bytes]) -> list[tuple[bytes, bytes]]:

@@ -23,7 +23,7 @@ BORN: Final = 5000
 """How many new objects are remembered."""
 
 _PREFIX: Final = re.compile(r"/api(?:/v3)?(?=/)")
-_Key = tuple[str, str, int | None, str, str]
+_Key = tuple[str, str, int | None, str, str, bytes]
 
 
 @dataclass
@@ -54,11 +54,9 @@ class Memory:
 
     def note(self, asked: Asked, reply: Reply, *, now: datetime) -> None:
         """Remember an answer of the forge."""
-        if asked.interface != "rest":
-            return
-        if reply.status == 201 and reply.is_json:
+        if asked.interface == "rest" and reply.status == 201 and reply.is_json:
             self._note_birth(reply, now)
-        if asked.method == "GET" and reply.status in {200, 304}:
+        if asked.reads and reply.status in {200, 304}:
             self._note_state(asked, reply, now)
 
     def before(self, asked: Asked, moment: datetime) -> Reply | None:
@@ -104,4 +102,5 @@ def _key(asked: Asked) -> _Key:
         asked.who.token if asked.who else None,
         asked.headers.get("accept", ""),
         asked.headers.get("x-github-api-version", ""),
+        asked.body if asked.interface == "graphql" else b"",
     )

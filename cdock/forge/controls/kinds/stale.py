@@ -12,12 +12,12 @@ from cdock.forge.store import moment_of
 
 
 def _reads(asked: Asked) -> bool:
-    return asked.method == "GET" and asked.path != "/rate_limit"
+    return asked.reads and asked.path != "/rate_limit"
 
 
-@kind("stale_read", interface="rest", applies=_reads, seconds=5)
+@kind("stale_read", applies=_reads, seconds=5)
 async def stale_read(exchange: Exchange, rule: Rule) -> None:
-    """The answer that this address gave so many seconds ago (see `memory` for what is known of that)."""
+    """The answer that this address or query gave so many seconds ago (see `memory` for what is known of that)."""
     live = await exchange.run()
     old = exchange.memory.before(exchange.asked, exchange.at - _seconds(rule))
     if old is None:
