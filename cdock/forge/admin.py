@@ -6,9 +6,9 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from cdock.forge import presence
-from cdock.forge.domain import logins, projects, repos, roles, users
-from cdock.forge.store import Store
+from cdock.forge import appkeys, presence
+from cdock.forge.domain import access, apps, logins, projects, repos, roles, users
+from cdock.forge.store import Store, moment_of
 
 Answer = dict[str, object]
 
@@ -23,6 +23,11 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     token = commands.add_parser("token", help="a new token for a user, shown once")
     token.add_argument("login")
     token.add_argument("--note")
+    token.add_argument("--scopes", help="a classic token for these only, such as repo,project")
+    token.add_argument(
+        "--fine", metavar="PERMISSIONS", help='a fine-grained token, such as "issues=write,contents=read"'
+    )
+    token.add_argument("--expires", metavar="TIME", help="when a fine-grained token ends (ISO 8601)")
     repo = commands.add_parser("repo", help="make a repository, or leave an existing one as it is")
     repo.add_argument("name", metavar="OWNER/NAME")
     repo.add_argument("--private", action="store_true")
@@ -41,6 +46,16 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     board.add_argument("--write", metavar="LOGIN", action="append", default=[], help="let a user change it")
     code = commands.add_parser("login-code", help="a one-time code to log in with a browser")
     code.add_argument("login")
+    app = commands.add_parser("app", help="make an App with a bot and a key, or install an existing one")
+    app.add_argument("name")
+    app.add_argument(
+        "--key", type=Path, required=True, metavar="FILE", help="its private key; made when it is not there"
+    )
+    app.add_argument("--owner", metavar="LOGIN", help="whose it is (default: owner of the first repository)")
+    app.add_argument(
+        "--install", action="append", default=[], metavar="OWNER/NAME", help="a repository it works in"
+    )
+    app.add_argument("--permissions", help='what it may do, such as "checks=write,contents=read"')
     commands.add_parser("status", help="whether it is being served, and where")
 
 
@@ -51,7 +66,7 @@ def run(data_dir: Path, args: argparse.Namespace) -> Answer:
             case "user":
                 return _user(store, args.login, kind=args.kind)
             case "token":
-                return _token(store, args.login, note=args.note)
+                return _token(store, args)
             case "repo":
                 return _repo(store, args.name, private=args.private, description=args.description)
             case "role":
@@ -62,6 +77,8 @@ def run(data_dir: Path, args: argparse.Namespace) -> Answer:
                 )
             case "login-code":
                 return _code(store, args.login)
+            case "app":
+                return _app(store, args)
             case _:
                 return _status(store)
 
@@ -72,9 +89,50 @@ def _user(store: Store, login: str, *, kind: users.Kind) -> Answer:
     return {"id": person.id, "login": person.login, "type": person.kind}
 
 
-def _token(store: Store, login: str, *, note: str | None) -> Answer:
+def _token(store: Store, args: argparse.Namespace) -> Answer:
+    if args.fine is not None and args.scopes is not None:
+        raise ValueError("--scopes are those of classic tokens and --fine makes another kind: choose one")
+    if args.expires is not None and args.fine is None:
+        raise ValueError("--expires goes with --fine: classic tokens do not end here")
     with store.write() as tx:
-        return {"token": logins.create_token(tx, users.ensure(tx, login), note=note)}
+        person = users.ensure(tx, args.login)
+        if args.fine is not None:
+            permissions = access.parse_permissions(args.fine)
+            expires = moment_of(args.expires) if args.expires else None
+            token = logins.create_fine_token(tx, person, permissions, expires=expires, note=args.note)
+        else:
+            scopes = logins.SCOPES if args.scopes is None else tuple(filter(None, args.scopes.split(",")))
+            token = logins.create_token(tx, person, note=args.note, scopes=scopes)
+    return {"token": token}
+
+
+def _app(store: Store, args: argparse.Namespace) -> Answer:
+    public_key = appkeys.ensure_key(args.key)
+    permissions = None if args.permissions is None else access.parse_permissions(args.permissions)
+    with store.write() as tx:
+        chosen = [repos.find(tx, *_split(name), actor=repos.FORGE) for name in args.install]
+        if args.owner is None and not chosen:
+            raise ValueError("an App is somebody's: say whose with --owner, or where it works with --install")
+        owner = users.ensure(tx, args.owner) if args.owner else chosen[0].owner
+        app = apps.ensure(tx, args.name, owner=owner, public_key=public_key, permissions=permissions)
+        for repo in chosen:
+            apps.install(tx, app, repo.owner, [repo])
+        installed = [
+            {
+                "id": one.id,
+                "account": one.account.login,
+                "repos": [repo.full_name for repo in apps.repositories(tx, one)],
+            }
+            for one in apps.installations(tx, app)
+        ]
+    return {
+        "id": app.id,
+        "slug": app.slug,
+        "client_id": app.client_id,
+        "bot": app.bot.login,
+        "key": str(args.key),
+        "installations": installed,
+    }
 
 
 def _repo(store: Store, name: str, *, private: bool, description: str | None) -> Answer:

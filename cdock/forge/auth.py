@@ -15,6 +15,9 @@ _NO_PASSWORD: Final = {"", "x-oauth-basic"}
 class BadCredentials(Exception):
     """Somebody says who they are and cannot prove it. Never treated as nobody: they would see less and not know why."""
 
+    def __init__(self, message: str = "Bad credentials") -> None:
+        super().__init__(message)
+
 
 def token_of(header: str) -> str | None:
     """The token in an Authorization header: `Bearer T`, `token T`, Basic `anything:T` or `T:x-oauth-basic`.

@@ -23,8 +23,9 @@ from starlette.types import Receive, Scope, Send
 
 from cdock.forge import command, hooks
 from cdock.forge.auth import BadCredentials, login_of
-from cdock.forge.domain import repos
-from cdock.forge.domain.errors import Moved, NotFound
+from cdock.forge.domain import access, repos
+from cdock.forge.domain.errors import Forbidden, Moved, NotFound
+from cdock.forge.domain.logins import Login
 from cdock.forge.domain.repos import Repo
 from cdock.forge.domain.roles import Role, role_of
 from cdock.forge.domain.users import User
@@ -100,6 +101,9 @@ class GitTransport:
                 login_name = user.login if user else ""
                 text = f"Permission to {repo.full_name}.git denied to {login_name}.\n"
                 raise Refusal(HTTPStatus.FORBIDDEN, text)
+            contents = ("contents", "write" if push else "read")
+            if login and not _token_allows(login, contents, repo):
+                raise Refusal(HTTPStatus.FORBIDDEN, "Write access to repository not granted.\n")
             if push and repo.settings["archived"]:
                 raise Refusal(HTTPStatus.FORBIDDEN, "This repository was archived so it is read-only.\n")
             return repo, user
@@ -208,6 +212,15 @@ def _cgi(
     if user is not None:
         given["REMOTE_USER"] = user.login
     return command.environment(given)
+
+
+def _token_allows(login: Login, wanted: access.Permission, repo: Repo) -> bool:
+    try:
+        access.check(login, wanted, repo)
+        access.check_scopes(login, write=wanted[1] == "write", repo=repo)
+    except (Forbidden, NotFound):
+        return False
+    return True
 
 
 def _found(tx: Tx, owner: str, name: str, user: User | None) -> Repo:

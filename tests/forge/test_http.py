@@ -67,7 +67,7 @@ def test_headers(ground: Ground) -> None:
     assert headers["Vary"] == "Accept, Authorization, Cookie, X-GitHub-OTP"
     assert headers["X-GitHub-Media-Type"].startswith("github.v3")
     assert headers["x-github-api-version-selected"] == "2022-11-28"
-    assert headers["X-OAuth-Scopes"] == "repo, user"
+    assert headers["X-OAuth-Scopes"] == "project, repo, user"
     assert "X-Accepted-OAuth-Scopes" in headers
     assert len(headers["X-GitHub-Request-Id"]) > 8
     assert abs(parsedate_to_datetime(headers["Date"]).timestamp() - time.time()) < 60

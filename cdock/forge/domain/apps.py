@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Final
 
 from cdock.forge.domain import repos, users
-from cdock.forge.domain.errors import NotFound, already_exists, invalid
+from cdock.forge.domain.errors import NotFound, invalid
 from cdock.forge.domain.repos import Repo
 from cdock.forge.domain.users import User
 from cdock.forge.store import Tx, moment_of
@@ -29,6 +29,7 @@ PERMISSIONS: Final = {
 }
 """What a new App may do where it is installed, unless it is made with other permissions."""
 
+_CLIENT: Final = "Iv23li"
 _SLUG: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,33})")
 
 
@@ -48,7 +49,7 @@ class App:
     @property
     def client_id(self) -> str:
         """The other name by which an App may call itself when it proves who it is."""
-        return f"Iv23li{self.id:014d}"
+        return f"{_CLIENT}{self.id:014d}"
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class Installation:
     created: datetime
 
 
-def create(
+def ensure(
     tx: Tx,
     name: str,
     *,
@@ -70,12 +71,19 @@ def create(
     public_key: str,
     permissions: Mapping[str, str] | None = None,
 ) -> App:
-    """A new App with its bot. Raises Invalid for a name that is taken or cannot be one."""
+    """The App of this name, made with its bot when missing; an existing one gets the key and the permissions if given.
+
+    Raises Invalid for a name that cannot be one.
+    """
     slug = re.sub(r"[ _]+", "-", name.strip().lower())
     if not _SLUG.fullmatch(slug):
         raise invalid("App", "name", f"'{name}' is not a name for an App: use letters, digits and hyphens")
-    if tx.row("SELECT 1 FROM app WHERE slug = ?", slug):
-        raise already_exists("App", "name")
+    known = tx.row("SELECT * FROM app WHERE slug = ?", slug)
+    if known is not None:
+        tx.update("app", known["id"], public_key=public_key)
+        if permissions is not None:
+            tx.update("app", known["id"], permissions=json.dumps({"metadata": "read", **permissions}))
+        return by_id(tx, known["id"])
     bot = users.ensure(tx, f"{slug}[bot]", kind="Bot")
     app_id = tx.insert(
         "app",
@@ -98,6 +106,14 @@ def find(tx: Tx, slug: str) -> App:
 def by_id(tx: Tx, app_id: int) -> App:
     """The App with this id. Raises NotFound."""
     return _one(_load(tx, tx.rows("SELECT * FROM app WHERE id = ?", app_id)))
+
+
+def by_issuer(tx: Tx, name: str) -> App:
+    """The App that calls itself by its id or its client id. Raises NotFound."""
+    digits = name.removeprefix(_CLIENT)
+    if not (digits.isascii() and digits.isdigit() and len(digits) < 18):
+        raise NotFound
+    return by_id(tx, int(digits))
 
 
 def by_ids(tx: Tx, ids: Iterable[int]) -> dict[int, App]:

@@ -62,10 +62,10 @@ _STATUS: Final[Mapping[type[DomainError], int]] = {
 def refusal(error: DomainError | BadRequest | BadCredentials) -> Answer:
     """The answer that tells why not. Errors that are nobody's mistake but ours are raised again."""
     if isinstance(error, BadCredentials):
-        return refused(401, "Bad credentials")
+        return refused(401, str(error))
     if isinstance(error, BadRequest):
         return refused(400, str(error))
-    status = _STATUS.get(type(error))
+    status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), None)
     if status is None:
         raise error
     if isinstance(error, Invalid):

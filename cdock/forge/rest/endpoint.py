@@ -18,12 +18,14 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from cdock.forge.appkeys import app_of
 from cdock.forge.auth import BadCredentials, login_of
 from cdock.forge.domain import repos
+from cdock.forge.domain.apps import App
 from cdock.forge.domain.errors import DomainError, Moved
 from cdock.forge.domain.logins import Login
 from cdock.forge.domain.repos import Repo
-from cdock.forge.rest import routing
+from cdock.forge.rest import permissions, routing
 from cdock.forge.rest.answers import Answer, BadRequest, refusal, refused
 from cdock.forge.rest.call import Body, Call
 from cdock.forge.rest.rates import Rate, Rates, Resource, resource_of
@@ -54,6 +56,7 @@ _COMMON: Final = {
 
 # Handlers register themselves when they are imported.
 for _module in (
+    "apps",
     "checks",
     "code",
     "comments",
@@ -105,8 +108,10 @@ class RestApi:
             version = _version(request)
             handles = self._store.read if asked.method == "GET" else self._store.write
             with handles() as tx:
-                login = login_of(tx, request.headers.get("authorization", ""))
-                answer = _answer(tx, asked, login, version, content, self._budgets(login))
+                header = request.headers.get("authorization", "")
+                app = app_of(tx, header)
+                login = login_of(tx, header) if app is None else None
+                answer = _answer(tx, asked, login, app, version, content, self._budgets(login))
         except (DomainError, BadRequest, BadCredentials) as error:
             answer = _refusal(error)
         except Exception:
@@ -120,8 +125,7 @@ class RestApi:
             "x-github-api-version-selected": version,
             **answer.headers,
         }
-        if login is not None:
-            headers["X-OAuth-Scopes"] = ", ".join(login.scopes)
+        headers |= permissions.headers(login, asked.wanted)
         if answer.links:
             headers["Link"] = ", ".join(f'<{url}>; rel="{rel}"' for rel, url in answer.links.items())
         if answer.modified is not None:
@@ -162,6 +166,10 @@ class _Asked:
         self.query_text: str = request.scope["query_string"].decode("latin-1")
         self.headers = request.headers
         self.urls: Urls = urls_of(request.headers.get("host", ""), self.prefix)
+        match = _IN_REPO.fullmatch(self.path)
+        self.wanted = permissions.accepted(
+            self.method, (match["rest"] or "") if match else self.path, in_repo=match is not None
+        )
 
 
 def _query(text: str) -> dict[str, str]:
@@ -187,11 +195,14 @@ def _answer(
     tx: Tx,
     asked: _Asked,
     login: Login | None,
+    app: App | None,
     version: str,
     content: bytes,
     rates: Mapping[Resource, Rate],
 ) -> Answer:
     actor = login.user if login else None
+    # What an App sees in its own name is what its bot would see.
+    viewer = app.bot if app else actor
     if "%00" in asked.path or "%00" in asked.query_text:
         raise BadRequest("Null characters are not allowed in a request's address")
     target: Repo | None = None
@@ -202,9 +213,9 @@ def _answer(
         if found is not None:
             try:
                 target = (
-                    repos.by_id(tx, int(match["id"]), actor=actor)
+                    repos.by_id(tx, int(match["id"]), actor=viewer)
                     if match["id"]
-                    else repos.find(tx, match["owner"], match["name"], actor=actor)
+                    else repos.find(tx, match["owner"], match["name"], actor=viewer)
                 )
             except Moved as moved:
                 return _moved(asked, f"/repositories/{moved.repo_id}{path}")
@@ -216,6 +227,7 @@ def _answer(
         log.warning("unimplemented: %s", name)
         return Answer(absent.body, status=404, headers={"X-Forge-Unimplemented": name})
     handler, params = found
+    permissions.check(tx, login, asked.method, path, target)
     call = Call(
         tx=tx,
         actor=actor,
@@ -228,6 +240,8 @@ def _answer(
         target=target,
         path=path,
         rates=rates,
+        login=login,
+        app=app,
     )
     return handler(call)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from cdock.forge.domain import repos, users
+from cdock.forge.domain.access import Inaccessible
 from cdock.forge.domain.errors import LoginNeeded
 from cdock.forge.rest.answers import Answer
 from cdock.forge.rest.call import Call
@@ -75,9 +76,11 @@ def versions(_: Call) -> Answer:
 
 @route("GET", "/user")
 def own_user(call: Call) -> Answer:
-    """The one who asks."""
+    """The one who asks; an App's bot has no profile of its own."""
     if call.actor is None:
         raise LoginNeeded
+    if call.login is not None and call.login.kind == "app":
+        raise Inaccessible(call.login)
     own = repos.list_visible(call.tx, actor=call.actor, owner=call.actor)
     private = sum(repo.private for repo in own)
     return Answer(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import jwt
 import requests
 
 from tests.forge_server import ForgeServer
@@ -69,6 +71,22 @@ class Api:
 
 
 @dataclass(frozen=True)
+class Program:
+    """An App with its key, and where it is installed."""
+
+    id: int
+    installation: int
+    key: str
+    url: str
+
+    def alone(self) -> Api:
+        """The App in its own name."""
+        now = int(time.time())
+        claims = {"iat": now - 60, "exp": now + 300, "iss": str(self.id)}
+        return Api(self.url, jwt.encode(claims, self.key, algorithm="RS256"))
+
+
+@dataclass(frozen=True)
 class Ground:
     """One repository: the owner may do all, the helper may write, the stranger may look.
 
@@ -81,6 +99,12 @@ class Ground:
     helper: Api
     stranger: Api
     admin: Callable[..., dict[str, Any]]
+
+    def program(self, name: str) -> Program:
+        """An App that is installed for the repository."""
+        key = self.clone / ".git" / f"{name}.pem"
+        made = self.admin("app", name, "--key", str(key), "--install", self.name)
+        return Program(made["id"], made["installations"][0]["id"], key.read_text(), self.owner.url)
 
     @property
     def repo(self) -> str:

@@ -6,7 +6,7 @@ import base64
 from collections.abc import Callable
 from typing import Any
 
-from .ground import HELPER, OWNER, STRANGER, Ground
+from .ground import HELPER, OWNER, STRANGER, Api, Ground
 
 Story = Callable[[Ground], None]
 
@@ -332,6 +332,48 @@ def checks(ground: Ground) -> None:
     api.call(403, "POST", f"{ground.repo}/check-runs", {"name": "tests", "head_sha": sha})
 
 
+def apps(ground: Ground) -> None:
+    """An App finds where it is installed, gets a token, and works with it."""
+    program = ground.program("tester")
+    alone = program.alone()
+    assert alone.call(200, "GET", "/app")["id"] == program.id
+    assert ground.owner.call(200, "GET", "/apps/tester")["slug"] == "tester"
+    assert len(alone.call(200, "GET", "/app/installations")) == 1
+    place = f"/app/installations/{program.installation}"
+    alone.call(200, "GET", place)
+    assert alone.call(200, "GET", f"{ground.repo}/installation")["id"] == program.installation
+    ground.owner.call(401, "GET", "/app")
+    wanted = {
+        "permissions": {"checks": "write", "issues": "write"},
+        "repositories": [ground.name.split("/")[1]],
+    }
+    api = Api(program.url, alone.call(201, "POST", f"{place}/access_tokens", wanted)["token"])
+    assert api.call(200, "GET", "/installation/repositories")["total_count"] == 1
+    api.call(403, "GET", "/user")
+    issue = api.call(201, "POST", f"{ground.repo}/issues", {"title": "found by a program"})
+    assert issue["performed_via_github_app"]["slug"] == "tester"
+    comments = f"{ground.repo}/issues/{issue['number']}/comments"
+    assert api.call(201, "POST", comments, {"body": "hello"})["user"]["type"] == "Bot"
+    api.call(200, "GET", f"{ground.repo}/issues/{issue['number']}/timeline")
+    sha = ground.commit("programmed", {"src/programmed.py": "ok = True\n"})
+    body = {"title": "Programmed", "head": "programmed", "base": "main"}
+    ground.owner.call(201, "POST", f"{ground.repo}/pulls", body)
+    begun = {
+        "name": "tests",
+        "head_sha": sha,
+        "status": "in_progress",
+        "external_id": "7",
+        "details_url": "http://127.0.0.1/log",
+        "output": {"title": "Tests", "summary": "running"},
+    }
+    run = api.call(201, "POST", f"{ground.repo}/check-runs", begun)
+    one = f"{ground.repo}/check-runs/{run['id']}"
+    api.call(200, "GET", one)
+    assert api.call(200, "PATCH", one, {"conclusion": "success"})["status"] == "completed"
+    listed = ground.owner.call(200, "GET", f"{ground.repo}/commits/{sha}/check-runs", filter="latest")
+    assert (listed["total_count"], listed["check_runs"][0]["conclusion"]) == (1, "success")
+
+
 def git_data(ground: Ground) -> None:
     """Blobs, trees, commits and refs, made without a clone; refs outside the branches too."""
     api, place = ground.helper, f"{ground.repo}/git"
@@ -524,6 +566,7 @@ STORIES: dict[str, Story] = {
     "pulls": pulls,
     "reviews": reviews,
     "checks": checks,
+    "apps": apps,
     "git data": git_data,
     "reading": reading,
     "structure": structure,
