@@ -421,6 +421,41 @@ def test_the_token_is_in_no_argv_and_no_file(tmp_path: Path, server: ForgeServer
     assert not [path for path in files if token.encode() in path.read_bytes()]
 
 
+def test_a_token_that_changes_is_asked_for_by_every_command(tmp_path: Path, server: ForgeServer) -> None:
+    server.admin("repo", "maria/renewed")
+    good = str(server.admin("token", "maria")["token"])
+    tokens = [CANARY, good, good, CANARY]
+    claims = GitClaims(Place(tmp_path), url=f"{server.url}/maria/renewed.git", token=lambda: tokens.pop(0))
+    with pytest.raises(NotPermitted) as caught:
+        claims.list()
+    assert CANARY not in everything_of(caught.value)
+    oid = claims.swap(42, expected="", claim=claim_of())
+    assert [claim.oid for claim in claims.list()] == [oid]
+    with pytest.raises(NotPermitted) as caught:
+        claims.list()
+    assert CANARY not in everything_of(caught.value)
+    assert not tokens, "a command that talks to nobody needs no token"
+
+
+def test_no_token_is_a_failure_of_its_own(tmp_path: Path, server: ForgeServer) -> None:
+    def away() -> str:
+        raise Unavailable("nobody gives tokens now")
+
+    claims = GitClaims(Place(tmp_path), url=f"{server.url}/maria/none.git", token=away)
+    for call in (claims.list, lambda: claims.swap(42, expected="", claim=claim_of())):
+        with pytest.raises(Unavailable, match="nobody gives tokens now"):
+            call()
+    assert isinstance(claims.publish([Move(claim_of())])[42], Unavailable)
+
+
+def test_a_hook_does_not_decide_what_went_wrong(tmp_path: Path, forge: Path) -> None:
+    hook(forge, "pre-receive", "echo 'Authentication failed: ssl: could not resolve host' >&2; exit 1")
+    (claims,) = pollers(tmp_path, f"file://{forge}", number=1)
+    with pytest.raises(Refused) as caught:
+        claims.swap(42, expected="", claim=claim_of())
+    assert type(caught.value) is Refused
+
+
 def test_the_environment_cannot_lead_git_astray(
     tmp_path: Path, forge: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

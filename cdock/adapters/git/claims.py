@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from uuid import uuid4
 
-from cdock.adapters.git.command import Git, origin_of
+from cdock.adapters.git.command import Git, Token, origin_of
 from cdock.adapters.git.history import Standing, set_refs, standing_ref, standings
 from cdock.adapters.git.place import Place, branch_ref, ensure_bare
 from cdock.adapters.git.pushing import Pushes, Step
@@ -39,7 +39,7 @@ class GitClaims:
         place: Place,
         *,
         url: str,
-        token: str = "",
+        token: Token = "",
         policy: Policy | None = None,
         namespace: str = NAMESPACE,
         timeout: float = TIMEOUT,

@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 import time
 from base64 import b64encode
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
@@ -22,6 +22,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from cdock.core.errors import CdockError, Misconfigured, Missing, NotPermitted, Refused, Unavailable
+
+Token = str | Callable[[], str]
+"""A token, or what gives the one that is good now: an App's changes every hour."""
 
 OLDEST = (2, 38)
 TIMEOUT = 60.0
@@ -126,11 +129,11 @@ class Git:
 
     `directory` is the repository (`--git-dir`), `tree` its working tree if it has one; without `directory` only
     commands that need no repository work. `token` is sent as a header to `origin` (`https://host[:port]`) and
-    nowhere else; plain http is spoken to this machine only.
+    nowhere else, asked for anew by every command; plain http is spoken to this machine only.
     """
 
     def __init__(
-        self, directory: Path | None, *, tree: Path | None = None, token: str = "", origin: str = ""
+        self, directory: Path | None, *, tree: Path | None = None, token: Token = "", origin: str = ""
     ) -> None:
         self._directory = directory
         self._tree = tree
@@ -165,15 +168,15 @@ class Git:
             NotPermitted: the other side refused our credential.
             Refused: git said no for any other reason.
         """
-        tried = self._tried(args)
+        tried, token = self._tried(args), self._secret()
         out = bytearray()
-        with self._started(args, data=input, env=env, max_file=max_file) as process:
+        with self._started(args, token=token, data=input, env=env, max_file=max_file) as process:
             said = bytearray()
             for chunk in _chunks(process, said=said, timeout=timeout, tried=tried):
                 out += chunk
                 if len(out) > OUTPUT_LIMIT:
                     raise Refused(f"{tried} printed more than {OUTPUT_LIMIT} bytes", tried=tried)
-            done = Done(process.returncode, bytes(out), self._shown(said), tried)
+            done = Done(process.returncode, bytes(out), _shown(said, token), tried)
         if check and done.code != 0:
             raise error_of(done)
         return done
@@ -183,9 +186,9 @@ class Git:
 
         For output whose size a stranger decides. Raises as `run` does.
         """
-        tried = self._tried(args)
+        tried, token = self._tried(args), self._secret()
         rest = b""
-        with self._started(args) as process:
+        with self._started(args, token=token) as process:
             said = bytearray()
             for chunk in _chunks(process, said=said, timeout=timeout, tried=tried):
                 *records, rest = (rest + chunk).split(b"\0")
@@ -193,24 +196,25 @@ class Git:
                     raise Refused(f"{tried} printed a record of more than {OUTPUT_LIMIT} bytes", tried=tried)
                 yield from records
         if process.returncode != 0:
-            raise error_of(Done(process.returncode, b"", self._shown(said), tried))
+            raise error_of(Done(process.returncode, b"", _shown(said, token), tried))
 
     def _tried(self, args: tuple[str, ...]) -> str:
         settings = {number + 1 for number, arg in enumerate(args) if arg == "-c"}
         verb = next((a for n, a in enumerate(args) if n not in settings and not a.startswith("-")), "")
         return f"git {verb} in {self._tree or self._directory}" if self._directory else f"git {verb}"
 
-    def _shown(self, said: bytes | bytearray) -> str:
-        text = said.decode(errors="replace")
-        for secret in (self._token, _basic(self._token)) if self._token else ():
-            text = text.replace(secret, "***")
-        return clean(text)
+    def _secret(self) -> str:
+        """The token of one command; none where it would be sent to nobody."""
+        if not self._origin.startswith("http"):
+            return ""
+        return self._token if isinstance(self._token, str) else self._token()
 
     @contextmanager
     def _started(
         self,
         args: tuple[str, ...],
         *,
+        token: str,
         data: bytes = b"",
         env: Mapping[str, str] | None = None,
         max_file: int = 0,
@@ -230,7 +234,7 @@ class Git:
                 stdin=stdin,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                env={**self._environment(), **(env or {})},
+                env={**self._environment(token), **(env or {})},
                 cwd=self._tree or "/",
                 start_new_session=True,
             ) as process:
@@ -246,14 +250,12 @@ class Git:
         place = [f"--git-dir={self._directory}"] if self._directory else []
         return [*place, f"--work-tree={self._tree}"] if self._tree else place
 
-    def _environment(self) -> dict[str, str]:
+    def _environment(self, token: str) -> dict[str, str]:
         passed = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
         given = {**passed, **_FIXED, "GIT_ALLOW_PROTOCOL": self._protocols}
         config: list[tuple[str, str]] = []
-        if self._token and self._origin.startswith("http"):
-            config.append(
-                (f"http.{self._origin}/.extraHeader", f"Authorization: Basic {_basic(self._token)}")
-            )
+        if token:
+            config.append((f"http.{self._origin}/.extraHeader", f"Authorization: Basic {_basic(token)}"))
         if self._origin.startswith("http://"):
             # A redirect could leave this machine, where plain http is allowed no more.
             config.append(("http.followRedirects", "false"))
@@ -269,11 +271,13 @@ def error_of(done: Done) -> CdockError:
     """The error that a failed command stands for."""
     said = done.err or f"it ended with code {done.code} and said nothing"
     message = f"{done.tried} failed: {said}"
-    if _DENIED.search(done.err):
+    # A hook of the forge may say anything; only git's own words and those of ssh tell how the connection fared.
+    own = "\n".join(line for line in done.err.splitlines() if not line.startswith("remote:"))
+    if _DENIED.search(own):
         return NotPermitted(
             message, tried=done.tried, fix="check the token and that it may write the repository's contents"
         )
-    if re.search(r"repository '\S*' not found|repository not found", done.err, re.IGNORECASE):
+    if re.search(r"repository '\S*' not found|repository not found", own, re.IGNORECASE):
         return Refused(
             message, tried=done.tried, fix="check the repository's name, and that the token may see it"
         )
@@ -281,7 +285,7 @@ def error_of(done: Done) -> CdockError:
         return Unavailable(
             message, tried=done.tried, fix="make room on the disk; cdock then tries again by itself"
         )
-    if _AWAY.search(done.err):
+    if _AWAY.search(own):
         return Unavailable(message, tried=done.tried, fix="nothing: cdock tries again by itself")
     return Refused(message, tried=done.tried)
 
@@ -300,6 +304,13 @@ def clean(text: str) -> str:
     plain = _USERINFO.sub("***@", _CONTROL.sub("", text.replace("\r", "\n")))
     lines = [line.strip() for line in plain.split("\n")]
     return "\n".join(line for line in lines if line)[-_ERROR_TAIL:]
+
+
+def _shown(said: bytes | bytearray, token: str) -> str:
+    text = said.decode(errors="replace")
+    for secret in (token, _basic(token)) if token else ():
+        text = text.replace(secret, "***")
+    return clean(text)
 
 
 def _basic(token: str) -> str:

@@ -2,7 +2,7 @@
 
 import time
 
-from cdock.adapters.git.command import Git, origin_of
+from cdock.adapters.git.command import Git, Token, origin_of
 from cdock.adapters.git.place import Place, branch_ref
 from cdock.core.errors import Refused
 
@@ -16,7 +16,7 @@ class Published:
     `timeout` of one fetch is in seconds; the first one brings the whole repository.
     """
 
-    def __init__(self, place: Place, *, url: str, token: str, timeout: float) -> None:
+    def __init__(self, place: Place, *, url: str, token: Token, timeout: float) -> None:
         self._place = place
         self._url = url
         self._timeout = timeout

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from cdock.adapters.git.command import Git
+from cdock.adapters.git.command import Git, Token
 from cdock.adapters.git.harvest import Limits, check, fetch, folders_of, quarantine
 from cdock.adapters.git.history import (
     Standing,
@@ -43,7 +43,7 @@ class GitWorkspaces:
         place: Place,
         *,
         url: str,
-        token: str = "",
+        token: Token = "",
         limits: Limits | None = None,
         timeout: float = FETCH_TIMEOUT,
     ) -> None:
