@@ -1,4 +1,4 @@
-"""Reading the mirror, and finding the task that a person means."""
+"""Finding the clone, reading its mirror, and finding the task that a person means."""
 
 import json
 import re
@@ -7,29 +7,68 @@ from typing import Any
 
 from cdock.core.errors import Misconfigured, Refused
 
+REBUILD = "cdock sync --rebuild"
+
+
+def find_state(start: Path) -> Path:
+    """The state directory of the clone that `start` is in, found without loading git or the settings.
+
+    Raises:
+        Misconfigured: there is no clone.
+    """
+    start = start.absolute()
+    parts = start.parts
+    if ".cdock" in parts:
+        start = Path(*parts[: parts.index(".cdock")])
+    for directory in (start, *start.parents):
+        if (directory / ".git").exists():
+            return directory / ".cdock"
+    raise Misconfigured(
+        "this is not a git repository",
+        code="CD415",
+        tried=f"looking for one in {start} and above",
+        fix="go into your clone, or name it with -C DIR",
+    )
+
 
 def read_mirror(state: Path) -> dict[str, Any]:
     """The mirror of a clone; empty when nothing has run here yet. Plain JSON, because it must be fast.
 
     Raises:
-        Misconfigured: the file is there but cannot be understood.
+        Misconfigured: the file cannot be understood, or it was lost: there are worktrees of tasks it should name.
     """
     path = state / "state.json"
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         if found["version"] != 1 or not isinstance(found["tasks"], list):
             raise ValueError("not a mirror of version 1")
+        for task in found["tasks"]:
+            # What every reader of it takes for granted.
+            task_id_of(task), task["github"]["issue_number"], task["attempts"]["history"]
     except FileNotFoundError:
+        if any((state / "worktrees").glob("*/.git")):
+            raise Misconfigured(
+                "the mirror is gone, but there are worktrees of tasks",
+                code="CD418",
+                tried=f"reading {path}",
+                fix=f"{REBUILD} (reads everything from GitHub again)",
+            ) from None
         return {"version": 1, "isolation": "", "tasks": []}
-    except (ValueError, KeyError, TypeError, OSError) as error:
-        raise Misconfigured(
-            f"the mirror cannot be read: {error}",
-            code="CD418",
-            tried=f"reading {path}",
-            fix=f"remove {path}; the poller writes it anew",
-        ) from error
+    except (ValueError, LookupError, TypeError, OSError) as error:
+        raise damaged(state, error) from error
     mirror: dict[str, Any] = found
     return mirror
+
+
+def damaged(state: Path, error: Exception) -> Misconfigured:
+    """What is to be said when the mirror is not what we wrote."""
+    why = f"no {error}" if isinstance(error, LookupError) else str(error)
+    return Misconfigured(
+        f"the mirror cannot be read: {why}",
+        code="CD418",
+        tried=f"reading {state / 'state.json'}",
+        fix=f"{REBUILD} (reads everything from GitHub again)",
+    )
 
 
 def task_id_of(task: dict[str, Any]) -> str:

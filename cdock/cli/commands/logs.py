@@ -17,8 +17,7 @@ import click
 def command(start: Path, task: str, follow: bool, lines: int | None, attempt: int | None, raw: bool) -> int:
     """Print the log of TASK: its issue number, its id, or the beginning of its id."""
     from cdock.adapters.files.logs import FileLogs
-    from cdock.cli.commands.status import find_state
-    from cdock.cli.tasks import find_task, read_mirror, task_id_of
+    from cdock.cli.tasks import find_state, find_task, read_mirror, task_id_of
     from cdock.core.errors import Refused
     from cdock.core.ids import parse_task_id
 

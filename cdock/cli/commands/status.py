@@ -23,6 +23,7 @@ FIELDS = (
     "cost",
     "started",
     "url",
+    "waiting",
 )
 
 
@@ -30,14 +31,22 @@ FIELDS = (
 @click.option("--json", "fields", metavar="FIELDS", help=f"As JSON; fields: {', '.join(FIELDS)}.")
 @click.pass_obj
 def command(start: Path, fields: str | None) -> int:
-    """Show every task this clone's poller works on. Reads only files, so it is fast and works offline."""
+    """Show every task this clone's poller works on. Reads only files, so it is fast and works offline.
+
+    Without a poller, or while GitHub is away, it says how old that is.
+    """
     from cdock.adapters.files.poller import poller_runs
-    from cdock.cli.tasks import read_mirror
+    from cdock.cli.asof import held_back
+    from cdock.cli.tasks import damaged, find_state, read_mirror
     from cdock.core.errors import Misconfigured
 
     state = find_state(start)
     mirror = read_mirror(state)
-    rows = [_row(task) for task in mirror["tasks"]]
+    try:
+        rows = [_row(task) for task in mirror["tasks"]]
+    except (LookupError, TypeError, AttributeError) as error:
+        raise damaged(state, error) from error
+    running, held = poller_runs(state), held_back(state)
     if fields is not None:
         wanted = [field.strip() for field in fields.split(",") if field.strip()] or list(FIELDS)
         if unknown := sorted(set(wanted) - set(FIELDS)):
@@ -45,39 +54,39 @@ def command(start: Path, fields: str | None) -> int:
                 f"no such field: {', '.join(unknown)}", code="CD419", fix=f"use some of: {', '.join(FIELDS)}"
             )
         data = [{field: row[field] for field in wanted} for row in rows]
-        meta = {"poller": poller_runs(state), "isolation": mirror.get("isolation", "")}
+        meta = {
+            "poller": running,
+            "isolation": mirror.get("isolation", ""),
+            "forge": mirror.get("forge") or {},
+            "outbox": {"held_back": held.waiting, "parked": held.parked},
+        }
         click.echo(json.dumps({"schema": 1, "data": data, "meta": meta}, ensure_ascii=False))
         return 0
     _show(rows)
-    if not poller_runs(state):
-        click.echo("no poller runs in this clone; start one with `cdock run`", err=True)
+    for line in _footer(mirror, state, running=running, held=str(held)):
+        click.echo(line, err=True)
     return 0
 
 
-def find_state(start: Path) -> Path:
-    """The state directory of the clone that `start` is in, found without loading git or the settings.
+def _footer(mirror: dict[str, Any], state: Path, *, running: bool, held: str) -> list[str]:
+    """What there is to say of all of it."""
+    from cdock.cli.asof import as_of, away, quota
 
-    Raises:
-        Misconfigured: there is no clone.
-    """
-    from cdock.core.errors import Misconfigured
-
-    start = start.absolute()
-    parts = start.parts
-    if ".cdock" in parts:
-        start = Path(*parts[: parts.index(".cdock")])
-    for directory in (start, *start.parents):
-        if (directory / ".git").exists():
-            return directory / ".cdock"
-    raise Misconfigured(
-        "this is not a git repository",
-        code="CD415",
-        tried=f"looking for one in {start} and above",
-        fix="go into your clone, or name it with -C DIR",
-    )
+    lines = []
+    if not running:
+        seen = as_of(mirror, state)
+        lines.append(f"{f'{seen}: ' if seen else ''}no poller runs in this clone; start one with `cdock run`")
+    elif gone := away(mirror):
+        lines.append(f"{gone}; this is what was seen before, and agents go on")
+    if running and (limit := quota(mirror)):
+        lines.append(f"waiting: {limit}")
+    if held:
+        lines.append(f"{held}: cdock sync")
+    return lines
 
 
 def _row(task: dict[str, Any]) -> dict[str, Any]:
+    from cdock.cli.asof import waits_for
     from cdock.cli.tasks import task_id_of
 
     history = task["attempts"]["history"]
@@ -97,12 +106,13 @@ def _row(task: dict[str, Any]) -> dict[str, Any]:
         "cost": sum(attempt["cost"] for attempt in history),
         "started": last.get("started_at", "") if last.get("outcome") is None else "",
         "url": task.get("url", ""),
+        "waiting": waits_for(task) if task.get("waiting") else "",
     }
 
 
 def _show(rows: list[dict[str, Any]]) -> None:
     if not rows:
-        click.echo("no tasks: label an issue `agent-ready`", err=True)
+        click.echo("no tasks: label an issue `agent-ready`, or `cdock create` one", err=True)
     elif sys.stdout.isatty():
         _table(rows)
     else:
@@ -144,6 +154,8 @@ def _now(row: dict[str, Any]) -> str:
     """The one thing worth knowing about a task in its state."""
     from cdock.cli.console import ago, clean
 
+    if row["waiting"]:
+        return str(row["waiting"])
     match row["status"]:
         case "in-review" | "done":
             return f"pull request #{row['pull']}" if row["pull"] else ""
