@@ -63,6 +63,11 @@ class StopRun(_OnCase):
 
 
 @dataclass(frozen=True)
+class LeaveTask(_OnCase):
+    """Clear up after a task that another poller took over, keeping what only this machine has."""
+
+
+@dataclass(frozen=True)
 class HoldTask(_OnCase):
     """Remember that a person stopped the task while no attempt was running."""
 
@@ -145,6 +150,7 @@ Action = (
     | CheckApproval
     | HearCommand
     | StopRun
+    | LeaveTask
     | HoldTask
     | HarvestWork
     | StartCheck

@@ -18,6 +18,7 @@ from cdock.core.actions import (
     HarvestWork,
     HearCommand,
     HoldTask,
+    LeaveTask,
     OpenPullRequest,
     PrepareWorkspace,
     PublishWork,
@@ -238,8 +239,11 @@ def steps_for(
     """The next step of one case, and what should be shown of it."""
     claim = case.claim
     if status is Status.FOREIGN:
-        alive = next((run for run in case.strays + _runs(case) if run.alive), None)
-        return (StopRun(case, alive.role, "another poller holds the issue"),) if alive else ()
+        runs = case.strays + _runs(case)
+        if alive := next((run for run in runs if run.alive), None):
+            return (StopRun(case, alive.role, "another poller holds the issue"),)
+        over = (runs or case.workspace) and case.issue.number not in world.left
+        return (LeaveTask(case),) if over else ()
     if claim is None or foreign(claim, world):
         # A stale claim on a settled issue is taken over too: somebody has to clear up after its holder.
         wanted = not world.only or case.issue.number in world.only

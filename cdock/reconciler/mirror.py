@@ -23,7 +23,8 @@ def write_mirror(house: House, world: World) -> None:
     """The mirror, and the note in each worktree, say what is true now."""
     before, house.memory.told = house.memory.told, {}
     for case in cases_of(world):
-        if case.claim is None or case.claim.holder != house.me:
+        # Of a task that another poller took over it is told where the work is that only this machine has.
+        if case.claim is None or (case.claim.holder != house.me and case.workspace is None):
             continue
         number = case.issue.number
         about = _about(case, house, world)

@@ -81,6 +81,7 @@ def observe(house: House, *, keep_logs: bool = True) -> World:
         elsewhere=sum(neighbour.memory.busy for neighbour in house.neighbours),
         new_claims=1 if house.neighbours else None,
         gone=house.memory.gone,
+        left=frozenset(house.memory.left),
         unapproved=_unapproved(house, shown),
         paused=frozenset(n for n, pause in house.memory.pauses.items() if pause.until > now),
     )

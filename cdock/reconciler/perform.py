@@ -13,6 +13,7 @@ from cdock.core.actions import (
     HarvestWork,
     HearCommand,
     HoldTask,
+    LeaveTask,
     OpenPullRequest,
     PrepareWorkspace,
     PublishWork,
@@ -42,7 +43,7 @@ from cdock.reconciler.claiming import (
     task_of,
 )
 from cdock.reconciler.house import House
-from cdock.reconciler.working import check, clear, harvest, prepare, record, start, stop
+from cdock.reconciler.working import check, clear, harvest, leave, prepare, record, start, stop
 
 log = logging.getLogger("cdock")
 
@@ -70,6 +71,8 @@ def perform(step: Action, house: House) -> None:
             start(house, step)
         case StopRun(case, role, why):
             stop(house, case, role, why)
+        case LeaveTask(case):
+            leave(house, case)
         case HoldTask(case):
             swap(house, case, replace(task_of(case), stopped=True))
             house.wishes.granted(task_of(case).id)

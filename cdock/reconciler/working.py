@@ -224,6 +224,34 @@ def record(house: House, step: RecordOutcome) -> None:
     )
 
 
+def leave(house: House, case: Case) -> None:
+    """Clear up after a task that another poller took over. Commits that only we have stay in the worktree."""
+    task = task_of(case)
+    runs = [run for run in (case.run, case.check, *case.strays) if run]
+    if runs and case.workspace:
+        branch = branch_of(house, task.id)
+        try:
+            house.workspaces.harvest(task, branch=branch, remote=house.runner.remote(task.id))
+        except CdockError as error:
+            log.info("the last commits were not kept", extra=about(task, error=error.message))
+    for run in runs:
+        house.runner.remove(run.name)
+        house.memory.readings.pop(run.name, None)
+        house.memory.copied.pop(run.name, None)
+    house.runner.clear(task.id)
+    house.memory.harvests.pop(task.id, None)
+    house.memory.left.add(task.issue)
+    if case.workspace is None:
+        return
+    try:
+        house.workspaces.remove(task.id, branch=branch_of(house, task.id))
+    except Refused as error:
+        log.warning(
+            "another poller took over, work is kept here",
+            extra=about(task, error=error.message, fix=error.fix),
+        )
+
+
 def clear(house: House, case: Case) -> None:
     """Remove worktree and volume."""
     task = task_of(case)

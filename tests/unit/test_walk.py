@@ -348,6 +348,54 @@ def test_another_machine_takes_over_a_dead_ones_work(hub: MemoryHub, place: Plac
     place.settle()
     assert not place.machine.alive
     assert hub.refs[number].holder == "there"
+    assert not place.machine.runs
+    assert not place.machine.trees, "all of it was pushed"
+
+
+def test_a_robbed_poller_keeps_commits_that_only_it_has(hub: MemoryHub, place: Place) -> None:
+    """It was cut off for longer than its lease, so it could not push them, and may not any more."""
+    number = ready(hub)
+    place.settle()
+    task = hub.refs[number].task
+    there = Place(hub, name="there", seed=2)
+    there.settle()
+    hub.clock.advance(17 * 60)
+    there.settle()
+    last = place.machine.commit(task.id)
+    place.settle()
+    assert hub.refs[number].holder == "there"
+    assert task.id.branch() not in hub.branches
+    assert not place.machine.runs
+    assert place.machine.trees[task.id].head == last
+    (entry,) = place.mirror.saved["tasks"]  # type: ignore[misc]
+    assert entry["status"] == "foreign"
+    assert entry["worktree"] == place.machine.trees[task.id].path
+    assert place.tick() == ""
+
+
+def test_a_task_that_comes_back_goes_on_from_what_the_other_machine_did(hub: MemoryHub, place: Place) -> None:
+    number = ready(hub)
+    place.settle()
+    task = hub.refs[number].task
+    there = Place(hub, name="there", seed=2)
+    there.settle()
+    hub.clock.advance(17 * 60)
+    there.settle()
+    place.settle()
+    hub.clock.advance(60)
+    there.settle()
+    there.machine.commit(task.id)
+    hub.clock.advance(60)
+    there.settle()
+    pushed = hub.branches[task.id.branch()]
+    there.house.runner.stop(there.run, grace=0)
+    hub.clock.advance(17 * 60)
+    for _ in range(20):
+        place.settle()
+        hub.clock.advance(61)
+    assert hub.refs[number].holder == "here"
+    assert place.machine.started[-1].base == pushed
+    assert len(place.machine.alive) == 1
 
 
 def test_two_pollers_that_look_at_once_never_both_win(hub: MemoryHub, place: Place) -> None:
