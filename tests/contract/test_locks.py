@@ -4,11 +4,11 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from cdock.adapters.files import locks
 from cdock.adapters.files.locks import FileLocks
 from cdock.core.errors import Misconfigured
 from cdock.ports import Locks
@@ -98,41 +98,40 @@ class TestFileLocks(LocksContract):
 
 
 def test_no_files_are_left_behind(tmp_path: Path) -> None:
-    locks = FileLocks(tmp_path)
+    here = FileLocks(tmp_path)
     for issue in range(1, 6):
-        assert locks.hold(issue)
+        assert here.hold(issue)
     assert len(list(tmp_path.iterdir())) == 5
     for issue in range(1, 6):
-        locks.release(issue)
+        here.release(issue)
     assert not list(tmp_path.iterdir())
 
 
-def test_a_lock_that_goes_from_hand_to_hand_is_held_by_one_at_a_time(tmp_path: Path) -> None:
-    """Removing the file of a lock must not let two hold it: the one of before and the one of after."""
-    holders: list[int] = []
-    most: list[int] = []
+def test_a_lock_that_is_removed_while_another_opens_it_is_held_by_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who opened the file of before must not hold the issue beside who made the file of after."""
+    first, slow, quick = (FileLocks(tmp_path) for _ in range(3))
+    assert first.hold(42)
+    taken = locks._taken
+    won: list[bool] = []
 
-    def fight(number: int) -> int:
-        locks, won = FileLocks(tmp_path), 0
-        for _ in range(500):
-            if locks.hold(42):
-                holders.append(number)
-                most.append(len(holders))
-                holders.remove(number)
-                locks.release(42)
-                won += 1
-        return won
+    def meanwhile(file: int) -> bool:
+        monkeypatch.setattr(locks, "_taken", taken)
+        first.release(42)
+        won.append(quick.hold(42))
+        return taken(file)
 
-    with ThreadPoolExecutor(8) as pool:
-        assert sum(pool.map(fight, range(8))) > 8
-    assert max(most) == 1
+    monkeypatch.setattr(locks, "_taken", meanwhile)
+    assert not slow.hold(42)
+    assert won == [True]
 
 
 def test_a_lock_is_not_passed_on_to_programs_we_start(tmp_path: Path) -> None:
-    locks = FileLocks(tmp_path)
-    assert locks.hold(42)
+    here = FileLocks(tmp_path)
+    assert here.hold(42)
     with subprocess.Popen(["sleep", "60"], close_fds=False) as child:
-        locks.release(42)
+        here.release(42)
         try:
             assert FileLocks(tmp_path).hold(42)
         finally:
