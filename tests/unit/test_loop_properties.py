@@ -35,11 +35,17 @@ EVENTS = (
     "close",
     "stop",
     "relabel",
+    "edit",
+    "command",
+    "command of a stranger",
     "restart",
     "outage",
     "recover",
     "crash before",
     "crash after",
+)
+COMMANDS = tuple(
+    f"/cdock {words}" for words in ("stop", "pause", "resume", "retry", "budget 2", "help", "fly")
 )
 moves = st.lists(st.tuples(st.sampled_from(EVENTS), st.integers(0, 1), st.integers(0, 7)), max_size=60)
 
@@ -51,6 +57,7 @@ class Story:
         self.hub = MemoryHub()
         self.places = [Place(self.hub, name=f"m{n}", seed=n + 1, policy=POLICY) for n in (0, 1)]
         self.accepted: set[str] = set()
+        self.unheard: set[int] = set()
         for n in range(2):
             self.hub.open_issue(f"Task {n}", labels=["agent-ready"])
 
@@ -95,6 +102,13 @@ class Story:
                 place.wishes.wanted |= {claim.task.id for claim in self.hub.refs.values()}
             case "relabel":
                 self.hub.label(number, "agent-ready")
+            case "edit":
+                self.hub.edit(number, by=("mallory", "maria")[which % 2], body=f"text {which}")
+            case "command":
+                self.hub.comment(number, COMMANDS[which % len(COMMANDS)])
+            case "command of a stranger":
+                said = self.hub.comment(number, COMMANDS[which % len(COMMANDS)], by="mallory")
+                self.unheard.add(said)
             case "restart":
                 place.restart()
             case "outage":
@@ -126,6 +140,7 @@ class Story:
                 self.accepted.add(tree.head)
             names = [place.machine.runs[name].run for name in place.machine.alive]
             assert len({run.task for run in names}) == len(names), "two runs of one task on one machine"
+        assert not self.unheard & self.hub.seen, "a stranger was heard"
         heads = {tree.head for place in self.places for tree in place.machine.trees.values()}
         heads |= set(self.hub.branches.values())
         for commit in self.accepted:
