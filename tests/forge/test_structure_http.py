@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from github import Auth, Github, GithubException
 
 from tests.forge.ground import Api, Ground, People, new_ground
 from tests.forge_server import ForgeServer
@@ -307,3 +308,40 @@ def test_a_deleted_repository_takes_its_links_along(
     assert shown["issue_dependencies_summary"]["total_blocked_by"] == 0
     added, waits = ground.owner.read(f"/issues/{here['number']}/events")
     assert (added["sub_issue"], waits["blocked_by"]) == (None, None)
+
+
+# A client nobody here wrote
+
+
+def test_pygithub_arranges_issues(ground: Ground) -> None:
+    made_by_us = [made(ground.owner, title) for title in ("Whole", "First", "Second")]
+    with Github(
+        base_url=ground.owner.base,
+        auth=Auth.Token(ground.people.owner),
+        retry=None,
+        seconds_between_requests=0,
+        seconds_between_writes=0,
+    ) as client:
+        repo = client.get_repo(ground.name)
+        whole, first, second = (repo.get_issue(each["number"]) for each in made_by_us)
+        whole.add_sub_issue(first)
+        whole.add_sub_issue(second.id)
+        assert [part.number for part in whole.get_sub_issues()] == [first.number, second.number]
+        whole.prioritize_sub_issue(second, None)
+        assert [part.number for part in whole.get_sub_issues()] == [second.number, first.number]
+        whole.prioritize_sub_issue(second, first)
+        whole.remove_sub_issue(first)
+        assert [part.number for part in whole.get_sub_issues()] == [second.number]
+        assert repo.get_issue(whole.number).sub_issues_summary.total == 1
+        assert repo.get_issue(second.number).parent_issue_url == whole.url
+        first.add_blocked_by(second)
+        assert [each.number for each in first.get_blocked_by()] == [second.number]
+        assert [each.number for each in second.get_blocking()] == [first.number]
+        first.remove_blocked_by(second)
+        assert list(first.get_blocked_by()) == []
+        with pytest.raises(GithubException) as refused:
+            whole.add_sub_issue(whole)
+        assert refused.value.status == 422
+        assert [each.number for each in client.search_issues(f"repo:{ground.name} first in:title")] == [
+            first.number
+        ]

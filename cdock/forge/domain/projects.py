@@ -100,6 +100,12 @@ def list_of(tx: Tx, owner: User, *, actor: User | None) -> list[Project]:
     return _visible(tx, rows, actor)
 
 
+def list_visible(tx: Tx, *, actor: User | None) -> list[Project]:
+    """The open boards of all owners that the acting user may see, by title."""
+    rows = tx.rows("SELECT * FROM project WHERE closed IS NULL ORDER BY title, id")
+    return _visible(tx, rows, actor)
+
+
 def list_of_repo(tx: Tx, repo: Repo, *, actor: User | None) -> list[Project]:
     """All boards linked to a repository that the acting user may see, newest first."""
     rows = tx.rows(

@@ -143,13 +143,15 @@ def _chosen(choices: Sequence[Field], asked: str) -> Field:
 
 
 def _columns(items: Sequence[Item], by: Field, fields: Sequence[Field]) -> list[Column]:
-    """One column per option in order; before them those without a value, when there are any."""
+    """One column per option in order, before them those without a value.
+
+    That one is there even when it is empty: a card may come into it while the page is open.
+    """
     cards: dict[str, list[Card]] = {"": [], **{option.id: [] for option in by.options}}
     for item in items:
         value = item.values.get(by.id)
         cards[value.option.id if value and value.option else ""].append(_card(item, by, fields))
-    columns = [Column(option, tuple(cards[option.id])) for option in by.options]
-    return [Column(None, tuple(cards[""])), *columns] if cards[""] else columns
+    return [Column(option, tuple(cards[option.id if option else ""])) for option in (None, *by.options)]
 
 
 def _card(item: Item, by: Field, fields: Sequence[Field]) -> Card:

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from cdock.forge.domain import issuelist, labels, references, roles, texts
+from cdock.forge.domain import issuelist, labels, projects, references, roles, texts
 from cdock.forge.domain.labels import Label
+from cdock.forge.domain.projects import Project
 from cdock.forge.domain.repos import Repo
 from cdock.forge.domain.roles import Role
 from cdock.forge.domain.users import User
@@ -24,6 +25,8 @@ class Place:
     labels: tuple[Label, ...]
     open_issues: int
     open_pulls: int
+    boards: tuple[Project, ...]
+    """The open boards linked to it that the visitor may see."""
 
     @property
     def path(self) -> str:
@@ -54,6 +57,9 @@ def place_of(tx: Tx, repo: Repo, user: User | None) -> Place:
         labels=tuple(labels.list_all(tx, repo)),
         open_issues=issuelist.count(tx, repo, issuelist.Query(kind="issue")),
         open_pulls=issuelist.count(tx, repo, issuelist.Query(kind="pull")),
+        boards=tuple(
+            project for project in projects.list_of_repo(tx, repo, actor=user) if project.closed is None
+        ),
     )
 
 

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from starlette.responses import Response
 
-from cdock.forge.domain import errors, issuelist, logins, repos
+from cdock.forge.domain import errors, issuelist, logins, projects, repos
 from cdock.forge.web.visits import Visit, cookie_name, local_path, see
 
 
@@ -21,7 +21,8 @@ def front_page(visit: Visit) -> Response:
             )
             for repo in repos.list_visible(tx, actor=visit.user)
         ]
-    return visit.page("front.html", repos=found)
+        boards = projects.list_visible(tx, actor=visit.user)
+    return visit.page("front.html", repos=found, boards=boards)
 
 
 def login(visit: Visit) -> Response:

@@ -213,6 +213,17 @@ def test_a_board_is_made_on_its_owners_page(site: Site) -> None:
     ada.post("/users/ada/projects", expect=422, title=" ")
 
 
+def test_boards_are_linked_where_they_belong(site: Site, board: Project) -> None:
+    for who, seen in (("ada", True), ("bot", True), ("eve", False)):
+        visitor = site.visitor(who)
+        for path in ("/", site.path):
+            assert (f'href="{board.path}"' in visitor.get(path)) is seen, (who, path)
+    with site.store.write() as tx:
+        projects.update(tx, board, actor=site.repo.owner, closed=True)
+    for path in ("/", site.path):
+        assert f'href="{board.path}"' not in site.visitor("ada").get(path)
+
+
 # Relations of an issue
 
 
