@@ -83,7 +83,10 @@ class Exchange:
             else:
                 parts.append(message.get("body", b""))
 
-        await self.app(scope, self._again(self.asked.body if body is None else body), keep)
+        # The body of git was left where it is.
+        unread = self.asked.interface == "git"
+        receive = self.receive if unread else self._again(self.asked.body if body is None else body)
+        await self.app(scope, receive, keep)
         reply = Reply(start["status"], tuple(start.get("headers", ())), b"".join(parts))
         self.inner = reply.status
         # GraphQL says with success what it did not do.
@@ -105,15 +108,7 @@ class Exchange:
 
     async def swallow(self) -> int:
         """Let the forge do it to the end and give the status of its answer, which the client never sees."""
-        if self.asked.interface != "git":
-            return (await self.run()).status
-
-        async def keep(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                self._note_status(message)
-
-        await self.app(self.scope, self.receive, keep)
-        return self.inner or 500
+        return (await self.run()).status
 
     async def proceed(self) -> None:
         """Whatever would have happened without a fault."""
@@ -157,8 +152,10 @@ class Exchange:
         self.write(None)
         leaving = asyncio.create_task(self.gone())
         limit = time.monotonic() + seconds
-        while not (leaving.done() or until() or time.monotonic() > limit):
-            await asyncio.wait({leaving}, timeout=0.05)
+        # When the server ends it cancels what is still under way, and the silence ends as it would anyway.
+        with contextlib.suppress(asyncio.CancelledError):
+            while not (leaving.done() or until() or time.monotonic() > limit):
+                await asyncio.wait({leaving}, timeout=0.05)
         if leaving.done():
             return
         leaving.cancel()

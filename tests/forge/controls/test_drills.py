@@ -140,6 +140,37 @@ def test_the_published_contract_notices(
     assert any(SCHEMA[behaviour] in str(violation) for violation in proxy.violations), proxy.violations
 
 
+@pytest.mark.parametrize(
+    ("rule", "status"),
+    [
+        ({"kind": "secondary"}, 403),
+        ({"kind": "secondary", "args": {"status": 429}}, 429),
+        ({"kind": "primary"}, 403),
+        ({"kind": "auth"}, 401),
+        ({"kind": "auth", "args": {"variant": "forbidden"}}, 403),
+        ({"kind": "moved"}, 301),
+        ({"kind": "gone"}, 410),
+        ({"kind": "fresh_404"}, 404),
+        ({"kind": "status", "args": {"status": 503}}, 503),
+    ],
+)
+def test_faults_look_like_github(
+    rule: dict[str, Any],
+    status: int,
+    controlled: ForgeServer,
+    ground: Ground,
+    contract: Contract,
+) -> None:
+    """What a fault says has the form that GitHub publishes; some statuses of limits GitHub sends and does not list."""
+    number = ground.owner.issue()
+    controlled.faults([rule])
+    with checked_proxy(controlled.url, contract) as proxy:
+        api = contract_ground.Api(f"{proxy.url}/api/v3", ground.people.owner)
+        assert api.send("GET", f"/repos/{ground.name}/issues/{number}").status_code == status
+    found = {(violation.rule, violation.where) for violation in proxy.violations}
+    assert found <= {("unpublished-status", str(status))}
+
+
 def test_every_behaviour_is_drilled(controlled: ForgeServer) -> None:
     with pytest.raises(RuntimeError) as refused:
         controlled.faults([{"kind": "wrong", "args": {"behaviour": "?"}}])
