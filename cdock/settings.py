@@ -62,6 +62,21 @@ class RepositoryTable(_Table):
     """The git remote that is the forge."""
 
 
+class GitHubTable(_Table):
+    """The account on the forge. Without any of these it is that of `CDOCK_TOKEN`, or of `gh`."""
+
+    token_file: str = ""
+    """A file with the token. `CDOCK_TOKEN_FILE` comes before it."""
+    app_id: Annotated[str, BeforeValidator(lambda value: str(value) if type(value) is int else value)] = ""
+    """A GitHub App's id, to act as that App. `CDOCK_APP_ID` comes before it."""
+    installation_id: int = Field(default=0, ge=0)
+    """Where the App is installed; 0 means that it is found by the repository."""
+    key_file: str = ""
+    """The App's private key. `CDOCK_APP_KEY_FILE` comes before it."""
+    writes_per_hour: int = Field(default=400, ge=4, le=500)
+    """Writes this process keeps to in an hour. GitHub allows an account 500, so machines with one account share it."""
+
+
 class ClaudeTable(_Table):
     """How Claude Code is started."""
 
@@ -137,6 +152,10 @@ class BudgetTable(_Table):
     backoff: Pause = timedelta(seconds=10)
 
 
+LEASE_MARGIN = timedelta(minutes=1)
+"""Added to a lease for all that is slow; of a short lease, a fifteenth."""
+
+
 class PollTable(_Table):
     """How often, how much at once."""
 
@@ -191,6 +210,7 @@ class Settings(_Table):
     """The whole of `cdock.toml`."""
 
     repository: RepositoryTable = RepositoryTable()
+    github: GitHubTable = GitHubTable()
     agent: AgentTable = AgentTable()
     runner: RunnerTable = RunnerTable()
     acceptance: AcceptanceTable = AcceptanceTable()
@@ -208,6 +228,7 @@ class Settings(_Table):
             time_box=self.budget.time_box,
             backoff=self.budget.backoff,
             lease=self.poll.lease,
+            lease_margin=min(LEASE_MARGIN, self.poll.lease / 15),
             harvest_every=self.poll.harvest_every,
             push_every=self.poll.push_every,
             acceptance=self.acceptance.commands,

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from cdock.adapters.files.wishes import FileWishes
     from cdock.adapters.github.hosts import Repository
     from cdock.adapters.github.rest import GitHubForge
-    from cdock.adapters.github.tokens import Token
+    from cdock.adapters.github.tokens import Credential
     from cdock.core.policy import Policy
     from cdock.ports import Clock, Forge, Outbox, Runner
     from cdock.reconciler.house import House
@@ -94,22 +94,37 @@ def repository(of: Site) -> "Repository":
     """
     from cdock.adapters.github.hosts import parse_repository
 
-    return parse_repository(of.clone.remote(of.settings.repository.remote))
+    there = of.clone.remote(of.settings.repository.remote)
+    return parse_repository(there, alias=of.env.get("GH_HOST", "").strip())
 
 
-def token(of: Site) -> "Token":
-    """The token for the clone's forge.
+def credential(of: Site) -> "Credential":
+    """What the clone's forge is asked with.
 
     Raises:
-        NotPermitted: none was found.
+        Misconfigured: a file that is named cannot be read, or does not hold what it should.
+        NotPermitted: there is none.
     """
-    from cdock.adapters.github.tokens import token_for
+    from cdock.adapters.github.credentials import Named, credential_for
 
-    host = repository(of).host
-    kept = token_file(of.env, host.name) if host.loopback else None
-    explicit = of.env.get("CDOCK_TOKEN")
-    file = kept if kept and kept.is_file() and not explicit else None
-    return token_for(host, env=of.env, token_file=file, run_gh=partial(_run_gh, env=of.env))
+    remote, table = repository(of), of.settings.github
+
+    def named(variable: str, setting: str) -> Path | None:
+        given = of.env.get(variable) or setting
+        return of.clone.root / Path(given).expanduser() if given else None
+
+    return credential_for(
+        remote,
+        named=Named(
+            token_file=named("CDOCK_TOKEN_FILE", table.token_file),
+            app_id=of.env.get("CDOCK_APP_ID") or table.app_id,
+            installation=table.installation_id,
+            key_file=named("CDOCK_APP_KEY_FILE", table.key_file),
+        ),
+        kept=token_file(of.env, remote.host.name) if remote.host.loopback else None,
+        env=of.env,
+        run_gh=partial(_run_gh, env=of.env),
+    )
 
 
 def token_file(env: Mapping[str, str], host: str) -> Path:
@@ -135,11 +150,15 @@ def _run_gh(command: Sequence[str], *, env: Mapping[str, str]) -> str:
     return done.stdout if done.returncode == 0 else ""
 
 
-def forge(of: Site) -> "GitHubForge":
-    """The forge of the clone's remote."""
+def forge(of: Site, *, by: "Credential | None" = None) -> "GitHubForge":
+    """The forge of the clone's remote, asked `by` a credential that was found before, or by a new one."""
+    from cdock.adapters.github.gate import Budget
     from cdock.adapters.github.rest import GitHubForge
 
-    return GitHubForge(repository(of), token=token(of).value)
+    remote = repository(of)
+    # The embedded forge has no limits that anybody has to keep to.
+    budget = None if remote.host.loopback else Budget.of_hour(of.settings.github.writes_per_hour)
+    return GitHubForge(remote, token=by or credential(of), budget=budget)
 
 
 def runner(of: Site) -> "Runner":
@@ -290,10 +309,11 @@ def build(
     policy = settings.policy()
     require_credential(of)
     tables = _agent_settings(of)
-    remote, secret = repository(of), token(of).value
+    remote, by = repository(of), credential(of)
+    secret = by.token()
     place = Place(of.clone.state)
     return House(
-        forge=forge(of),
+        forge=forge(of, by=by),
         claims=GitClaims(place, url=remote.clone_url, token=secret, policy=policy),
         workspaces=GitWorkspaces(place, url=remote.clone_url, token=secret),
         runner=runner(of),

@@ -68,9 +68,12 @@ described in `cdock/adapters/agents/scripted_agent.py`.
 
 | Variable | Used for |
 | --- | --- |
-| `CDOCK_TOKEN` | The forge's token, before all others. |
+| `CDOCK_TOKEN_FILE` | A file with the forge's token, before all others. |
+| `CDOCK_TOKEN` | The forge's token. |
+| `CDOCK_APP_ID`, `CDOCK_APP_KEY_FILE` | A GitHub App and its private key ([how](../how-to/choose-a-token.md)). |
 | `GH_TOKEN`, `GITHUB_TOKEN` | The token for github.com and `*.ghe.com`. After them `gh auth token` is asked. |
 | `GH_ENTERPRISE_TOKEN`, `GITHUB_ENTERPRISE_TOKEN` | The token for a GitHub Enterprise Server. |
+| `GH_HOST` | The host that an alias from `~/.ssh/config` in the remote's address stands for. |
 | `ANTHROPIC_API_KEY`, `ANTHROPIC_AUTH_TOKEN`, `CLAUDE_CODE_OAUTH_TOKEN` | The credential of Claude Code; the first \
 one that is set. Containers never see it, plain processes get it. |
 | `ANTHROPIC_BASE_URL` | The model's provider, when it is not Anthropic's own address. |

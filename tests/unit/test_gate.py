@@ -189,6 +189,11 @@ def test_this_machine_has_no_budget_unless_asked() -> None:
     assert gate_for(here, account="test-here", budget=Budget()) is asked
 
 
+@pytest.mark.parametrize(("writes", "minute"), [(400, 60), (200, 30), (500, 75), (4, 1)])
+def test_machines_that_share_an_hour_share_its_minutes(writes: int, minute: int) -> None:
+    assert Budget.of_hour(writes) == Budget(per_minute=minute, per_hour=writes)
+
+
 def windows(times: list[float], window: float) -> Iterator[int]:
     """How many of the times lie in a window that begins with each of them."""
     for start in times:

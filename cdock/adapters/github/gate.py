@@ -41,6 +41,11 @@ class Budget:
     per_minute: int = 60
     per_hour: int = 400
 
+    @classmethod
+    def of_hour(cls, writes: int) -> "Budget":
+        """A share of an hour, with as large a share of each minute."""
+        return cls(per_minute=max(1, writes * cls.per_minute // cls.per_hour), per_hour=writes)
+
     def within(self, other: "Budget") -> "Budget":
         """The stricter of both in each respect."""
         return Budget(

@@ -88,20 +88,22 @@ def host_of(name: str) -> Host:
     return Host(name, f"{base}/api/v3", base, base)
 
 
-def parse_repository(text: str, *, default_host: str = "github.com") -> Repository:
+def parse_repository(text: str, *, default_host: str = "github.com", alias: str = "") -> Repository:
     """The repository in `OWNER/REPO`, `HOST/OWNER/REPO`, a page's address, or the URL of a git remote.
+
+    `alias` is the host that an alias from ~/.ssh/config stands for; without it an alias is refused.
 
     Raises:
         Misconfigured: it names none, or one that a token cannot safely be sent to.
     """
     text = text.strip()
     if "://" in text:
-        return _from_url(text)
+        return _from_url(text, alias=alias)
     if plain := _PLAIN.fullmatch(text):
         return _repository(plain["host"] or default_host, plain["owner"], plain["name"])
     if (scp := _SCP.fullmatch(text)) and len(scp["host"]) > 1:
         owner, _, name = scp["path"].strip("/").partition("/")
-        return _repository(_ssh_host(scp["host"]), owner, name)
+        return _repository(_ssh_host(scp["host"], alias=alias), owner, name)
     raise _unknown(text)
 
 
@@ -115,7 +117,7 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _from_url(text: str) -> Repository:
+def _from_url(text: str, *, alias: str) -> Repository:
     try:
         parts = urlsplit(text)
         host, port = parts.hostname or "", parts.port
@@ -127,7 +129,7 @@ def _from_url(text: str) -> Repository:
         raise _unknown(text)
     if scheme in ("ssh", "git"):
         # The port is that of sshd, which says nothing about the web server's.
-        return _repository(_ssh_host(host), segments[0], segments[1])
+        return _repository(_ssh_host(host, alias=alias), segments[0], segments[1])
     if scheme == "http" and not is_loopback(host) and host not in _GITHUB_NAMES:
         raise Misconfigured(
             f"{host} is given with http, which would show the token to everybody on the way",
@@ -139,13 +141,15 @@ def _from_url(text: str) -> Repository:
     return _repository(f"{named}:{port}" if port and port != default else named, segments[0], segments[1])
 
 
-def _ssh_host(host: str) -> str:
-    if "." not in host and not is_loopback(host):
+def _ssh_host(host: str, *, alias: str) -> str:
+    if "." in host or is_loopback(host):
+        return host
+    if not alias:
         raise Misconfigured(
             f"{host} looks like an alias from ~/.ssh/config, so its real name is unknown",
-            fix="Name the repository in the settings as HOST/OWNER/REPO.",
+            fix="Set GH_HOST to that name, or give the remote its whole address: `git remote set-url`.",
         )
-    return host
+    return alias
 
 
 def _repository(host: str, owner: str, name: str) -> Repository:

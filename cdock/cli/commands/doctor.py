@@ -121,10 +121,10 @@ def _forge(here: "Site") -> tuple[str, str, str]:
 
 
 def _token(here: "Site") -> tuple[str, str, str]:
-    from cdock.wiring import forge, token
+    from cdock.wiring import credential, forge
 
-    source = token(here).source
-    return "ok", f"{forge(here).login()}, from {source}", ""
+    found = credential(here)
+    return "ok", f"{forge(here, by=found).login()}, from {found.source}", ""
 
 
 def _repository(here: "Site") -> tuple[str, str, str]:
