@@ -16,8 +16,9 @@ import requests
 
 from cdock.adapters.github.hosts import parse_repository
 from cdock.adapters.github.rest import GitHubForge
+from cdock.core.model import Watch
 from cdock.core.policy import Labels
-from tests.contract.forge_contract import ForgeContract, Hub, helps_of, issues_of, pulls_of
+from tests.contract.forge_contract import ForgeContract, Hub
 from tests.contract.openapi.contract import Contract, load_contract
 from tests.contract.openapi.proxy import Proxy, checked_proxy
 from tests.forge_server import ForgeServer
@@ -213,20 +214,30 @@ class TestGitHubForge(ForgeContract):
         hub.forge.ensure_repository_labels(labels)
         assert hub.repository_labels() >= labels.states | {labels.help_issue}
 
-    def test_a_quiet_look_reads_nothing_anew(self, hub: GitHubHub, proxy: Proxy) -> None:
-        held = hub.open_issue("Held", by=WRITER, labels=["agent-ready"])
-        hub.comment(held, "Words", by=WRITER)
+    @pytest.mark.parametrize("count", [1, 10])
+    def test_a_quiet_look_is_two_answers_that_nothing_changed(
+        self, hub: GitHubHub, proxy: Proxy, count: int
+    ) -> None:
+        held = [hub.open_issue(f"Held {n}", by=WRITER, labels=["agent-ready"]) for n in range(count)]
+        hub.comment(held[0], "Words", by=WRITER)
+        watch = Watch(
+            ready="agent-ready", help="agent-help", held=frozenset(held), asking=frozenset(held),
+            branches=frozenset({"cdock/x.0b9b54d"}),
+        )  # fmt: skip
+        first = hub.forge.look(watch)
+        assert [issue.number for issue in first.issues] == held
+        count = len(proxy.exchanges)
+        assert hub.forge.look(watch) is first
+        assert hub.forge.look(watch, fresh=False) is first
+        assert [(each.method, each.status) for each in proxy.exchanges[count:]] == [("GET", 304)] * 2
+
+    def test_with_an_open_pull_request_a_quiet_look_is_three(self, hub: GitHubHub, proxy: Proxy) -> None:
         hub.push("cdock/x.0b9b54d")
         hub.forge.ensure_pull(head="cdock/x.0b9b54d", title="X", body="")
-
-        def look() -> object:
-            return (
-                issues_of(hub, {held}, ready="agent-ready"),
-                helps_of(hub, {held}),
-                pulls_of(hub, ["cdock/x.0b9b54d"]),
-            )
-
-        first = look()
+        watch = Watch(ready="agent-ready", help="agent-help", branches=frozenset({"cdock/x.0b9b54d"}))
+        first = hub.forge.look(watch)
+        assert len(first.pulls) == 1
+        assert hub.forge.look(watch) is first
         count = len(proxy.exchanges)
-        assert look() == first
-        assert {each.status for each in proxy.exchanges[count:]} == {304}
+        assert hub.forge.look(watch) is first
+        assert [(each.method, each.status) for each in proxy.exchanges[count:]] == [("GET", 304)] * 3

@@ -62,12 +62,25 @@ class Seen:
         return urlsplit(self.target).path.removeprefix("/api/v3")
 
     @property
+    def name(self) -> str:
+        """What the script knows it by."""
+        return f"{self.path}?changed" if self.changed else self.path
+
+    @property
+    def changed(self) -> bool:
+        """Whether it asks for what changed last."""
+        return self.query.get("sort") == "updated"
+
+    @property
     def query(self) -> dict[str, str]:
         return {key: ",".join(values) for key, values in parse_qs(urlsplit(self.target).query).items()}
 
 
 class Script:
-    """A server that says what it was told, the last answer of a list again and again, and 404 to all else."""
+    """A server that says what it was told, the last answer of a list again and again, and 404 to all else.
+
+    What is asked of a list sorted by change is answered as `PATH?changed`.
+    """
 
     def __init__(self) -> None:
         self.seen: list[Seen] = []
@@ -78,6 +91,8 @@ class Script:
         self._answers: dict[tuple[str, str], list[Say | Callable[[Seen], Say]]] = {}
         self.port = 0
         self.on("GET", "/repos/maria/demo", Say(content=repo_row("maria/demo")))
+        for feed in ("issues", "issues/comments", "pulls"):
+            self.on("GET", f"/repos/maria/demo/{feed}?changed", Say(content=[], etag='W/"none"'))
         self.on("GET", "/user", Say(content={"login": BOT}))
 
     @property
@@ -88,12 +103,13 @@ class Script:
         self._answers[method, path] = list(answers)
 
     def sent(self, method: str, path: str = "") -> list[Seen]:
-        return [s for s in self.seen if s.method == method and (not path or s.path == path)]
+        """The requests of a method; with `path` those of that path, which does not take in its `PATH?changed`."""
+        return [s for s in self.seen if s.method == method and (not path or path == s.name)]
 
     def answer(self, seen: Seen) -> Say:
         with self._lock:
             self.seen.append(seen)
-            answers = self._answers.get((seen.method, seen.path), [Say(404, {"message": "Not Found"})])
+            answers = self._answers.get((seen.method, seen.name), [Say(404, {"message": "Not Found"})])
             chosen = answers.pop(0) if len(answers) > 1 else answers[0]
             self._at_once += 1
             self.most_at_once = max(self.most_at_once, self._at_once)
@@ -118,14 +134,28 @@ def issue_row(number: int, *, repo: str = "maria/demo", **changes: Any) -> dict[
         "html_url": f"https://example.org/{number}",
         "repository_url": f"https://example.org/api/v3/repos/{repo}",
         "created_at": "2026-01-01T12:00:00Z",
+        "updated_at": "2026-01-01T12:00:00Z",
         "state": "open",
         "labels": [{"name": "agent-ready"}],
         **changes,
     }
 
 
-def comment_row(number: int, body: str, *, by: str = BOT) -> dict[str, Any]:
-    return {"id": number, "body": body, "user": {"login": by}, "created_at": "2026-01-01T12:00:00Z"}
+def comment_row(number: int, body: str, *, by: str = BOT, on: int = 7, **changes: Any) -> dict[str, Any]:
+    return {
+        "id": number,
+        "body": body,
+        "user": {"login": by},
+        "created_at": "2026-01-01T12:00:00Z",
+        "updated_at": "2026-01-01T12:00:00Z",
+        "issue_url": f"https://example.org/api/v3/repos/maria/demo/issues/{on}",
+        **changes,
+    }
+
+
+def at(minute: int, second: int = 0) -> str:
+    """A moment in the hour after all rows were made."""
+    return f"2026-01-01T13:{minute:02}:{second:02}Z"
 
 
 @pytest.fixture
@@ -226,26 +256,42 @@ def everything_said(error: BaseException) -> str:
 # Conditional reads and pages.
 
 
+ISSUES, CHANGED = "/repos/maria/demo/issues", "/repos/maria/demo/issues?changed"
+SPOKEN = "/repos/maria/demo/issues/comments?changed"
+
+
 def test_an_unchanged_list_is_asked_for_conditionally_and_kept(script: Script, forge: GitHubForge) -> None:
-    script.on("GET", "/repos/maria/demo/issues", Say(content=[issue_row(7)], etag='W/"a"'))
+    script.on("GET", ISSUES, Say(content=[issue_row(7)]))
+    script.on("GET", CHANGED, Say(content=[issue_row(7)], etag='W/"a"'))
     assert [ready(forge), ready(forge)] == [(7,), (7,)]
-    first, second = script.sent("GET", "/repos/maria/demo/issues")
+    first, second = script.sent("GET", CHANGED)
     assert "if-none-match" not in first.headers
     assert second.headers["if-none-match"] == 'W/"a"'
     assert first.target == second.target
     assert first.headers["x-github-api-version"] == "2022-11-28"
     assert first.headers["accept"] == "application/vnd.github+json"
-    assert first.query == {"labels": "agent-ready", "state": "open", "per_page": "100"}
+    assert first.query == {"state": "all", "sort": "updated", "direction": "desc", "per_page": "50"}
+    assert [s.query for s in script.sent("GET", SPOKEN)] == [
+        {"sort": "updated", "direction": "desc", "per_page": "50"}
+    ] * 2
+    (listed,) = script.sent("GET", ISSUES)
+    assert listed.query == {"labels": "agent-ready", "state": "open", "per_page": "100"}
 
 
-def test_a_change_replaces_what_was_kept(script: Script, forge: GitHubForge) -> None:
-    path = "/repos/maria/demo/issues"
-    script.on("GET", path, Say(content=[issue_row(7)], etag='"a"'), Say(content=[issue_row(8)], etag='"b"'))
+def test_a_change_is_taken_over_and_its_etag_kept(script: Script, forge: GitHubForge) -> None:
+    script.on("GET", ISSUES, Say(content=[issue_row(7)]))
+    plain = issue_row(7, labels=[], updated_at=at(1))
+    script.on(
+        "GET",
+        CHANGED,
+        Say(content=[issue_row(7)], etag='"a"'),
+        Say(content=[issue_row(8, updated_at=at(2)), plain], etag='"b"'),
+    )
     assert [ready(forge), ready(forge), ready(forge)] == [(7,), (8,), (8,)]
-    assert script.sent("GET", path)[-1].headers["if-none-match"] == '"b"'
+    assert script.sent("GET", CHANGED)[-1].headers["if-none-match"] == '"b"'
 
 
-def test_cursor_links_are_followed_as_they_are_written(script: Script, forge: GitHubForge) -> None:
+def test_cursor_links_are_followed_as_they_are_written(script: Script, make: Make) -> None:
     def page(seen: Seen) -> Say:
         after = seen.query.get("after", "")
         if after == "":
@@ -255,28 +301,24 @@ def test_cursor_links_are_followed_as_they_are_written(script: Script, forge: Gi
         link = '<{url}/api/v3/repositories/1/issues?before=abc>; rel="prev"'
         return Say(content=[issue_row(2)], headers={"Link": link}, etag='"2"')
 
-    script.on("GET", "/repos/maria/demo/issues", page)
+    script.on("GET", ISSUES, page)
     script.on("GET", "/repositories/1/issues", page)
-    assert ready(forge) == (2, 3)
-    assert ready(forge) == (2, 3)
-    assert [s.headers.get("if-none-match") for s in script.seen if s.path.endswith("/issues")] == [
-        None,
-        None,
-        '"1"',
-        '"2"',
-    ]
+    assert ready(make(sweep=0)) == (2, 3)
+    asked = [s for s in script.seen if s.path.endswith("/issues") and not s.changed]
+    # The safety sweep of the same look finds both pages as they were.
+    assert [s.headers.get("if-none-match") for s in asked] == [None, None, '"1"', '"2"']
 
 
-def test_a_row_behind_a_full_last_page_is_seen(script: Script, forge: GitHubForge) -> None:
+def test_a_comment_behind_a_full_last_page_is_seen(script: Script, forge: GitHubForge) -> None:
     """The 100 rows stay the same when the 101st comes, and so does their ETag: only the link is new."""
     hundred = [comment_row(n, "words", by="stranger") for n in range(100)]
-    path = "/repos/maria/demo/issues/7/comments"
     more = '<{url}/api/v3/repositories/1/issues/7/comments?page=2>; rel="next"'
-    script.on("GET", "/repos/maria/demo/issues", Say(content=[]))
-    script.on("GET", "/repos/maria/demo/issues/7", Say(content=issue_row(7)))
+    script.on("GET", ISSUES, Say(content=[]))
+    script.on("GET", f"{ISSUES}/7", Say(content=issue_row(7, comments=100)))
+    script.on("GET", CHANGED, Say(content=[]), Say(content=[issue_row(7, comments=101, updated_at=at(1))]))
     script.on(
         "GET",
-        path,
+        f"{ISSUES}/7/comments",
         Say(content=hundred, etag='"same"'),
         Say(content=hundred, etag='"same"', headers={"Link": more}),
     )
@@ -522,7 +564,7 @@ def test_no_message_holds_the_token(script: Script, forge: GitHubForge, say: Say
 def test_a_renamed_repository_is_followed_with_the_query(
     script: Script, forge: GitHubForge, query_in_location: bool
 ) -> None:
-    script.on("GET", "/repos/maria/demo/issues", Say(content=[issue_row(7)]))
+    script.on("GET", ISSUES, Say(content=[issue_row(7)]))
     assert ready(forge) == (7,)
 
     def moved(seen: Seen) -> Say:
@@ -531,25 +573,51 @@ def test_a_renamed_repository_is_followed_with_the_query(
         location = f"{{url}}/api/v3/repositories/1{rest}{query}"
         return Say(301, {"message": "Moved Permanently"}, headers={"Location": location})
 
+    there = "/repos/maria/renamed"
+    row = issue_row(8, repo="maria/renamed", updated_at=at(1))
     script.on("GET", "/repos/maria/demo", moved)
-    script.on("GET", "/repos/maria/demo/issues", moved)
+    script.on("GET", CHANGED, moved)
+    script.on("GET", "/repositories/1/issues?changed", Say(content=[row]))
     script.on("GET", "/repositories/1", Say(content=repo_row("maria/renamed")))
-    script.on("GET", "/repositories/1/issues", Say(content=[issue_row(8, repo="maria/renamed")]))
-    script.on("GET", "/repos/maria/renamed", Say(content=repo_row("maria/renamed")))
-    script.on("GET", "/repos/maria/renamed/issues", Say(content=[issue_row(9, repo="maria/renamed")]))
-    assert ready(forge) == (8,)
-    assert script.sent("GET", "/repositories/1/issues")[0].query["labels"] == "agent-ready"
-    assert ready(forge) == (9,)
+    script.on("GET", there, Say(content=repo_row("maria/renamed")))
+    script.on("GET", f"{there}/issues/comments?changed", Say(content=[]))
+    assert ready(forge) == (7, 8)
+    again = issue_row(9, repo="maria/renamed", updated_at=at(2))
+    script.on("GET", f"{there}/issues?changed", Say(content=[again]))
+    assert ready(forge) == (7, 8, 9)
 
 
 def test_a_name_that_is_old_from_the_start_is_pinned_to_the_new_one(
     script: Script, forge: GitHubForge
 ) -> None:
+    there = "/repos/Maria/Renamed"
     script.on("GET", "/repos/maria/demo", Say(301, {}, headers={"Location": "/api/v3/repositories/1"}))
     script.on("GET", "/repositories/1", Say(content=repo_row("Maria/Renamed")))
-    script.on("GET", "/repos/Maria/Renamed/issues", Say(content=[issue_row(7)]))
+    script.on("GET", f"{there}/issues", Say(content=[issue_row(7)]))
+    for feed in ("issues", "issues/comments"):
+        script.on("GET", f"{there}/{feed}?changed", Say(content=[]))
     assert [ready(forge), ready(forge)] == [(7,), (7,)]
     assert len(script.sent("GET", "/repos/maria/demo")) == 1
+
+
+def test_a_name_that_another_repository_took_over_is_refused(script: Script, make: Make) -> None:
+    """The old name stops redirecting when somebody makes a new repository of that name."""
+    forge = make(sweep=0)
+    script.on("GET", ISSUES, Say(content=[]))
+    assert ready(forge) == ()
+    script.on("GET", "/repos/maria/demo", Say(content={**repo_row("maria/demo"), "id": 2}))
+    for _ in range(2):
+        with pytest.raises(Refused, match="its id is 2, and it was 1 before"):
+            ready(forge)
+
+
+def test_a_number_with_another_id_is_a_reason_to_ask_whose_it_is(script: Script, forge: GitHubForge) -> None:
+    script.on("GET", ISSUES, Say(content=[issue_row(7)]))
+    assert ready(forge) == (7,)
+    script.on("GET", "/repos/maria/demo", Say(content={**repo_row("maria/demo"), "id": 2}))
+    script.on("GET", CHANGED, Say(content=[issue_row(7, id=5, updated_at=at(1))]))
+    with pytest.raises(Refused, match="another repository"):
+        ready(forge)
 
 
 def test_a_write_does_not_follow_a_move_but_finds_the_place_next_time(
@@ -655,6 +723,7 @@ def test_a_list_that_lags_behind_a_write_makes_no_twin(script: Script, make: Mak
 
 def test_a_comment_deleted_meanwhile_is_written_anew(script: Script, forge: GitHubForge) -> None:
     path = "/repos/maria/demo/issues/7/comments"
+    script.on("GET", f"{ISSUES}/7", Say(content=issue_row(7)))
     script.on("GET", path, Say(content=[comment_row(5, f"{STATUS}\nHello\n")]), Say(content=[]))
     script.on("POST", path, Say(201, comment_row(6, f"{STATUS}\nBye\n")))
     with pytest.raises(Unavailable, match="vanished"):
@@ -694,18 +763,18 @@ def test_threads_take_turns_with_the_client(script: Script, forge: GitHubForge) 
     company = threading.Event()
 
     def linger(seen: Seen) -> Say:
-        if len(script.sent("GET", "/repos/maria/demo/issues")) > 1:
+        if len(script.sent("GET", f"{ISSUES}/7")) > 1:
             company.set()
         company.wait(0.2)
-        return Say(content=[issue_row(7)])
+        return Say(content=issue_row(7, state="closed"))
 
-    script.on("GET", "/repos/maria/demo/issues", linger)
-    threads = [threading.Thread(target=ready, args=(forge,)) for _ in range(3)]
+    script.on("GET", f"{ISSUES}/7", linger)
+    threads = [threading.Thread(target=forge.ensure_closed, args=(7,)) for _ in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(LIMIT)
-    assert len(script.sent("GET", "/repos/maria/demo/issues")) == 3
+    assert len(script.sent("GET", f"{ISSUES}/7")) == 3
     assert script.most_at_once == 1
 
 
@@ -829,7 +898,12 @@ def test_a_permission_is_asked_for_once(script: Script, forge: GitHubForge) -> N
 
 def test_the_last_one_to_set_the_label_counts(script: Script, forge: GitHubForge) -> None:
     def event(actor: str, kind: str = "labeled", label: str = "agent-ready") -> dict[str, Any]:
-        return {"event": kind, "actor": {"login": actor}, "label": {"name": label}}
+        return {
+            "event": kind,
+            "actor": {"login": actor},
+            "label": {"name": label},
+            "created_at": "2026-01-01T12:00:00Z",
+        }
 
     script.on("GET", "/repos/maria/demo/issues/7", Say(content=issue_row(7)))
     roles = {"maria": "admin", "stranger": "read"}
@@ -861,7 +935,7 @@ def test_the_last_one_to_set_the_label_counts(script: Script, forge: GitHubForge
 
 def test_nobody_knows_who_set_the_label(script: Script, forge: GitHubForge) -> None:
     script.on("GET", "/repos/maria/demo/issues/7", Say(content=issue_row(7)))
-    gone = {"event": "labeled", "actor": None, "label": {"name": "agent-ready"}}
+    gone = {"event": "labeled", "actor": None, "label": {"name": "agent-ready"}, "created_at": at(0)}
     script.on("GET", "/repos/maria/demo/issues/7/events", Say(content=[]), Say(content=[gone]))
     assert [forge.approval(7, label="agent-ready").granted for _ in range(2)] == [False, False]
 

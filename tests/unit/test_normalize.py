@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 
 from cdock.adapters.github import normalize
+from cdock.adapters.github.normalize import User
 from cdock.core.errors import Unavailable
 from cdock.core.messages import Marker, parse_marker
 from cdock.core.model import Comment, HelpIssue, Issue, PullRequest
@@ -99,14 +100,9 @@ def test_a_pull_request(changes: dict[str, Any], merged: bool) -> None:
 
 
 def test_a_help_issue() -> None:
-    row = {
-        **ISSUE,
-        "number": 9,
-        "body": f"{HELP}\r\n\r\nHow?",
-        "state": "closed",
-        "closed_by": {"login": "maria"},
-    }
-    assert normalize.help_from_rest(row, closed_by_writer=True) == HelpIssue(
+    row = {**ISSUE, "number": 9, "body": f"{HELP}\r\n\r\nHow?", "state": "closed"}
+    issue = normalize.issue_from_rest(row)
+    assert normalize.help_of(issue, closed_by="maria", closed_by_writer=True) == HelpIssue(
         number=9,
         url=ISSUE["html_url"],
         open=False,
@@ -116,13 +112,13 @@ def test_a_help_issue() -> None:
         closed_by_writer=True,
         created_at=datetime.fromisoformat(ISSUE["created_at"]),
     )
-    assert normalize.helped_issue(row) == 7
+    assert normalize.helped_issue(issue) == 7
 
 
 def test_an_open_help_issue_was_closed_by_nobody() -> None:
     """GitHub keeps who closed it last after it was opened again."""
-    row = {**ISSUE, "body": HELP, "closed_by": {"login": "maria"}}
-    found = normalize.help_from_rest(row, closed_by_writer=True)
+    issue = normalize.issue_from_rest({**ISSUE, "body": HELP})
+    found = normalize.help_of(issue, closed_by="maria", closed_by_writer=True)
     assert found is not None
     assert (found.open, found.closed_by, found.closed_by_writer) == (True, "", False)
 
@@ -142,43 +138,45 @@ def test_an_open_help_issue_was_closed_by_nobody() -> None:
     ],
 )
 def test_other_issues_are_no_help_issues(body: str | None) -> None:
-    assert normalize.help_from_rest({**ISSUE, "body": body}) is None
+    assert normalize.help_of(normalize.issue_from_rest({**ISSUE, "body": body})) is None
 
 
 @pytest.mark.parametrize("number", ["", "x", "-7", "7.0"])
 def test_a_help_issue_about_nothing(number: str) -> None:
-    assert normalize.helped_issue({"body": f"<!-- cdock:help task={TASK} round=1 issue={number} -->"}) == 0
+    body = f"<!-- cdock:help task={TASK} round=1 issue={number} -->"
+    assert normalize.helped_issue(normalize.issue_from_rest({**ISSUE, "body": body})) == 0
 
 
 def test_a_marker_is_found_by_the_fields_that_were_asked_for() -> None:
-    row = {"body": f"{HELP}\r\n\r\nHow?"}
+    text = f"{HELP}\n\nHow?"
     whole = parse_marker(HELP)
     assert whole is not None
-    assert normalize.carries(row, whole)
-    assert normalize.carries(row, Marker("help", {"task": TASK}))
-    assert not normalize.carries(row, Marker("status", {"task": TASK}))
-    assert not normalize.carries(row, Marker("help", {"task": TASK, "round": "1"}))
-    assert not normalize.carries({"body": f"words\n{HELP}"}, whole)
+    assert normalize.carries(text, whole)
+    assert normalize.carries(text, Marker("help", {"task": TASK}))
+    assert not normalize.carries(text, Marker("status", {"task": TASK}))
+    assert not normalize.carries(text, Marker("help", {"task": TASK, "round": "1"}))
+    assert not normalize.carries(f"words\n{HELP}", whole)
 
 
 @pytest.mark.parametrize(
-    ("row", "allowed"),
+    ("row", "role"),
     [
-        ({"role_name": "admin", "permission": "admin"}, True),
-        ({"role_name": "maintain", "permission": "write"}, True),
-        ({"role_name": "write", "permission": "write"}, True),
-        ({"role_name": "triage", "permission": "read"}, False),
-        ({"role_name": "read", "permission": "read"}, False),
-        ({"role_name": "none", "permission": "none"}, False),
-        ({"role_name": "security-team", "permission": "write"}, True),
-        ({"role_name": "auditors", "permission": "read"}, False),
-        ({"permission": "write"}, True),
-        ({"permission": None}, False),
-        ({}, False),
+        ({"role_name": "admin", "permission": "admin"}, "admin"),
+        ({"role_name": "maintain", "permission": "write"}, "maintain"),
+        ({"role_name": "write", "permission": "write"}, "write"),
+        ({"role_name": "triage", "permission": "read"}, "triage"),
+        ({"role_name": "read", "permission": "read"}, "read"),
+        ({"role_name": "none", "permission": "none"}, "none"),
+        ({"role_name": "security-team", "permission": "write"}, "write"),
+        ({"role_name": "auditors", "permission": "read"}, "read"),
+        ({"permission": "write"}, "write"),
+        ({"permission": None}, "none"),
+        ({"permission": "owner"}, "none"),
+        ({}, "none"),
     ],
 )
-def test_who_may_write(row: dict[str, Any], allowed: bool) -> None:
-    assert normalize.may_write(row) is allowed
+def test_roles(row: dict[str, Any], role: str) -> None:
+    assert normalize.role_of(row) == role
 
 
 def test_logins_ignore_case_and_nobody_is_nobody() -> None:
@@ -187,13 +185,26 @@ def test_logins_ignore_case_and_nobody_is_nobody() -> None:
     assert not normalize.same_login("", "")
 
 
-def test_only_a_label_event_of_that_name_counts() -> None:
-    event = {"event": "labeled", "label": {"name": "Agent-Ready"}, "actor": {"login": "maria"}}
-    assert normalize.labelled(event, "agent-ready")
-    assert normalize.actor_of(event) == "maria"
-    assert not normalize.labelled({**event, "event": "unlabeled"}, "agent-ready")
-    assert not normalize.labelled({**event, "label": {"name": "other"}}, "agent-ready")
-    assert not normalize.labelled({**event, "label": None}, "agent-ready")
+@pytest.mark.parametrize(
+    ("user", "found"),
+    [
+        ({"login": "maria", "type": "User"}, User("maria")),
+        ({"login": "maria"}, User("maria")),
+        ({"login": "renovate[bot]", "type": "Bot"}, User("renovate[bot]", bot=True)),
+        ({"login": "renovate[bot]"}, User("renovate[bot]", bot=True)),
+        ({"login": "some-app", "type": "Bot"}, User("some-app", bot=True)),
+        (None, User("")),
+    ],
+)
+def test_bots_are_told_from_people(user: dict[str, str] | None, found: User) -> None:
+    assert normalize.user_of({"actor": user}, "actor") == found
+
+
+def test_a_comment_says_what_it_stands_on() -> None:
+    assert normalize.spoken_on({"issue_url": "https://api.github.com/repos/maria/demo/issues/7"}) == 7
+    for url in (None, "", "https://api.github.com/repos/maria/demo/issues/"):
+        with pytest.raises(Unavailable, match="issue_url"):
+            normalize.spoken_on({"issue_url": url})
 
 
 @pytest.mark.parametrize(

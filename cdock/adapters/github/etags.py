@@ -28,7 +28,7 @@ class Page:
 class ETagCache:
     """The newest `limit` pages read with one token, the least recently used going first."""
 
-    def __init__(self, *, token: str, limit: int = 10_000) -> None:
+    def __init__(self, *, token: str, limit: int = 4_000) -> None:
         # GitHub mixes the credential into its ETags, so another token's are worthless. The token itself stays out.
         self._fingerprint = hashlib.sha256(token.encode()).hexdigest()[:16]
         self._limit = limit

@@ -5,6 +5,7 @@ be missing or null, as it is on older servers and for deleted accounts.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -14,6 +15,15 @@ from cdock.core.messages import Marker, parse_marker
 from cdock.core.model import Comment, HelpIssue, Issue, PullRequest
 
 Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class User:
+    """An account, and whether a program owns it. Nobody has no login."""
+
+    login: str
+    bot: bool = False
+
 
 _BUILTIN_ROLES = ("admin", "maintain", "write", "triage", "read", "none")
 
@@ -31,11 +41,11 @@ def issue_from_rest(row: Row, *, comments: tuple[Comment, ...] = ()) -> Issue:
         body=body_of(row),
         author=author_of(row),
         url=_text(row, "html_url"),
-        created_at=_moment(row, "created_at"),
+        created_at=moment_of(row, "created_at"),
         open=is_open(row),
         labels=labels_of(row),
         comments=comments,
-        updated_at=_moment(row, "updated_at") if row.get("updated_at") else None,
+        updated_at=moment_of(row, "updated_at") if row.get("updated_at") else None,
     )
 
 
@@ -49,7 +59,7 @@ def comment_from_rest(row: Row, *, mine: bool, by_writer: bool) -> Comment:
         id=id_of(row),
         author=author_of(row),
         body=body_of(row),
-        created_at=_moment(row, "created_at"),
+        created_at=moment_of(row, "created_at"),
         mine=mine,
         by_writer=by_writer,
     )
@@ -70,38 +80,39 @@ def pull_from_rest(row: Row) -> PullRequest:
     )
 
 
-def help_from_rest(
-    row: Row, *, comments: tuple[Comment, ...] = (), closed_by_writer: bool = False
+def help_of(
+    issue: Issue, *, comments: tuple[Comment, ...] = (), closed_by: str = "", closed_by_writer: bool = False
 ) -> HelpIssue | None:
-    """The help issue in `row`, or None when its first line is not the marker of one. Its author is not looked at.
-
-    Raises:
-        Unavailable: it lacks its number.
-    """
-    marker = marker_of(row)
+    """`issue` as a help issue, or None when its first line is not the marker of one. Its author is not looked at."""
+    marker = parse_marker(issue.body)
     if marker is None or marker.kind != "help":
         return None
     try:
         task, round_ = UUID(marker.fields.get("task", "")), int(marker.fields.get("round", ""))
     except ValueError:
         return None
-    is_closed = not is_open(row)
     return HelpIssue(
-        number=number_of(row),
-        url=_text(row, "html_url"),
-        open=not is_closed,
+        number=issue.number,
+        url=issue.url,
+        open=issue.open,
         task=task,
         round=round_,
         comments=comments,
-        closed_by=closer_of(row) if is_closed else "",
-        closed_by_writer=is_closed and closed_by_writer,
-        created_at=_moment(row, "created_at") if row.get("created_at") else None,
+        closed_by="" if issue.open else closed_by,
+        closed_by_writer=not issue.open and closed_by_writer,
+        created_at=issue.created_at,
     )
 
 
-def helped_issue(row: Row) -> int:
-    """The number of the issue that the help issue in `row` is about; 0 when it is no help issue."""
-    marker = marker_of(row)
+def digest_of(row: Row) -> str:
+    """The `Issue.digest` of the title and body in `row`."""
+    issue = Issue(0, 0, _text(row, "title"), body_of(row), "", "", datetime.min.replace(tzinfo=UTC))
+    return issue.digest
+
+
+def helped_issue(issue: Issue) -> int:
+    """The number of the issue that a help issue is about; 0 when `issue` is no help issue."""
+    marker = parse_marker(issue.body)
     number = marker.fields.get("issue", "") if marker and marker.kind == "help" else ""
     return int(number) if number.isdecimal() else 0
 
@@ -111,27 +122,22 @@ def body_of(row: Row) -> str:
     return lines_of(_text(row, "body"))
 
 
-def marker_of(row: Row) -> Marker | None:
-    """The marker on the first line of an issue or comment, whoever wrote it."""
-    return parse_marker(body_of(row))
-
-
-def carries(row: Row, marker: Marker) -> bool:
-    """Whether `row` has this marker: the same kind, and the same value in each field that `marker` names."""
-    found = marker_of(row)
+def carries(text: str, marker: Marker) -> bool:
+    """Whether `text` begins with this marker: the same kind, and the same value in each field that `marker` names."""
+    found = parse_marker(text)
     return found is not None and found.kind == marker.kind and marker.fields.items() <= found.fields.items()
 
 
-def may_write(row: Row) -> bool:
-    """Whether a collaborator's permission allows pushing.
+def role_of(row: Row) -> str:
+    """A collaborator's role: admin, maintain, write, triage, read or none.
 
     `role_name` is exact but may be an organisation's own word; for those the older `permission` says what they are
-    built on.
+    built on, in which triage shows as read.
     """
     role = row.get("role_name")
     if role not in _BUILTIN_ROLES:
         role = row.get("permission")
-    return role in ("write", "maintain", "admin")
+    return role if role in _BUILTIN_ROLES else "none"
 
 
 def is_pull(row: Row) -> bool:
@@ -149,24 +155,39 @@ def author_of(row: Row) -> str:
     return _login(row.get("user"))
 
 
-def closer_of(row: Row) -> str:
-    """The login of who closed an issue; lists leave it out."""
-    return _login(row.get("closed_by"))
+def spoken_on(row: Row) -> int:
+    """The number of the issue or pull request that a comment of a repository's list stands on.
+
+    Raises:
+        Unavailable: it does not say.
+    """
+    number = _text(row, "issue_url").rpartition("/")[2]
+    if not number.isdecimal():
+        raise _misshapen("issue_url")
+    return int(number)
 
 
-def actor_of(row: Row) -> str:
-    """The login of who caused an event; empty when the account is gone."""
-    return _login(row.get("actor"))
+def spoken(row: Row) -> int | None:
+    """How many comments an issue has by the forge's count; None when it does not say."""
+    count = row.get("comments")
+    return count if isinstance(count, int) and not isinstance(count, bool) else None
 
 
-def labelled(row: Row, name: str, *, event: str = "labeled") -> bool:
-    """Whether an event is the adding of the label `name` (or another `event`); GitHub ignores case in label names."""
-    label = row.get("label")
-    return (
-        row.get("event") == event
-        and isinstance(label, dict)
-        and _text(label, "name").casefold() == name.casefold()
-    )
+def updated_of(row: Row) -> datetime:
+    """When it last changed, by the forge's clock.
+
+    Raises:
+        Unavailable: it does not say.
+    """
+    return moment_of(row, "updated_at")
+
+
+def user_of(row: Row, field: str = "user") -> User:
+    """Who is named in a field: `user`, `closed_by`, `actor`. Nobody's login is empty: the account is gone."""
+    user = row.get(field)
+    login = _login(user)
+    kind = _text(user, "type") if isinstance(user, dict) else ""
+    return User(login, bot=kind == "Bot" or login.endswith("[bot]"))
 
 
 def number_of(row: Row) -> int:
@@ -205,6 +226,19 @@ def head_of(row: Row) -> str:
     return _text(head, "ref") if isinstance(head, dict) else ""
 
 
+def moment_of(row: Row, name: str) -> datetime:
+    """The time in a field.
+
+    Raises:
+        Unavailable: there is none.
+    """
+    try:
+        moment = datetime.fromisoformat(_text(row, name))
+    except ValueError as error:
+        raise _misshapen(name) from error
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
 def lines_of(text: str) -> str:
     """`text` with one kind of line ending; a browser's form sends another than an API client."""
     return text.replace("\r\n", "\n").replace("\r", "\n")
@@ -224,14 +258,6 @@ def _whole(row: Row, name: str) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         raise _misshapen(name)
     return value
-
-
-def _moment(row: Row, name: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(_text(row, name))
-    except ValueError as error:
-        raise _misshapen(name) from error
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _misshapen(name: str) -> Unavailable:

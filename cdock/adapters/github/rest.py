@@ -1,27 +1,32 @@
 """The forge port on GitHub's REST API.
 
-Every read is conditional and every `ensure_*` looks before it writes. Text counts as ours only when our own account
-wrote it and its first line is our marker: a person may use the same account, and anybody may copy a marker.
+Every read is conditional and every `ensure_*` looks before it writes: at the picture of the last look where that is
+certain, else at the forge. Text counts as ours only when our own account wrote it and its first line is our marker: a
+person may use the same account, and anybody may copy a marker.
 """
 
-import threading
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
 from cdock.adapters.github import normalize
+from cdock.adapters.github.approvals import Approvals
 from cdock.adapters.github.client import Client, Query
 from cdock.adapters.github.faults import Absent, OutcomeUnknown
 from cdock.adapters.github.gate import Budget, gate_for
+from cdock.adapters.github.home import Home
 from cdock.adapters.github.hosts import Repository
 from cdock.adapters.github.labels import LabelLook, label_looks
+from cdock.adapters.github.pulls import Pulls
 from cdock.adapters.github.recent import RecentCreations
 from cdock.adapters.github.tokens import Credential, Token
-from cdock.adapters.github.writers import Writers
+from cdock.adapters.github.watch import Watcher
+from cdock.adapters.github.writers import WRITING, Writers
 from cdock.core.errors import NotPermitted, Refused, Unavailable
 from cdock.core.messages import Marker, parse_marker, speaks_for_cdock
-from cdock.core.model import Approval, Comment, HelpIssue, Issue, PullRequest, Snapshot, Watch
+from cdock.core.model import Approval, HelpIssue, Issue, PullRequest, Snapshot, Watch
 from cdock.core.policy import Labels
 
 Row = dict[str, Any]
@@ -30,6 +35,8 @@ OVERLAP = timedelta(minutes=10)
 """How far the clocks of this machine and of the forge may be apart when something of ours is looked for."""
 SETTLE = 30.0
 """Seconds in which a write that was never answered may still come to light on GitHub's replicas."""
+SWEEP = 720.0
+"""Seconds between two safety sweeps."""
 
 
 class GitHubForge:
@@ -37,6 +44,8 @@ class GitHubForge:
 
     `timeout` in seconds is for connecting and for each silence of the server. `budget` for writes and `settle`, in
     seconds, are what GitHub needs; the embedded forge on this machine needs neither. A `token` may be what gives it.
+    `sweep` is the number of seconds between two safety sweeps. The words of bots in `trusted` count, and those of
+    people with one of the `roles`.
     """
 
     def __init__(
@@ -47,72 +56,38 @@ class GitHubForge:
         timeout: float = 15.0,
         budget: Budget | None = None,
         settle: float | None = None,
+        sweep: float = SWEEP,
+        trusted: Collection[str] = (),
+        roles: Collection[str] = WRITING,
     ) -> None:
         local = repository.host.loopback
         credential = Token(token) if isinstance(token, str) else token
         gate = gate_for(repository.host, account=credential.account, budget=budget)
         self._client = Client(repository.host, credential=credential, gate=gate, timeout=timeout)
         self._recent = RecentCreations(settle=(0.0 if local else SETTLE) if settle is None else settle)
-        self._writers = Writers(self._client)
-        self._asked_for = repository.full_name
-        self._pin_lock = threading.Lock()
-        self._pinned = ""
-        self._pinned_at = 0
+        self._home = Home(self._client, repository.full_name)
+        self._writers = Writers(self._client, self._home, trusted=trusted, roles=roles)
+        self._watcher = Watcher(self._client, self._home, self._writers, sweep=sweep)
+        self._pulls = Pulls(self._client, self._home, self._watcher)
+        self._approvals = Approvals(self._client, self._home, self._writers)
 
     def close(self) -> None:
         """Let go of the connection."""
         self._client.close()
 
     def look(self, watch: Watch, *, fresh: bool = True) -> Snapshot:
-        """See `Forge.look`."""
-        return Snapshot(
-            issues=self._list_issues(ready=watch.ready, held=watch.held),
-            helps=self._list_helps(label=watch.help, held=watch.asking),
-            pulls=self._list_pulls(watch.branches),
-        )
-
-    def _list_issues(self, *, ready: str, held: Collection[int]) -> tuple[Issue, ...]:
-        """A held issue that was deleted, or moved to another repository, is left out."""
-        rows = self._rows("issues", {"labels": ready, "state": "open"})
-        listed = (normalize.issue_from_rest(row) for row in rows if not normalize.is_pull(row))
-        found = {issue.number: issue for issue in listed}
-        for number in set(held):
-            found.pop(number, None)
-            row = self._issue(number)
-            if row is not None:
-                found[number] = normalize.issue_from_rest(row, comments=self._comments(number))
-        return tuple(found[number] for number in sorted(found))
-
-    def _list_helps(self, *, label: str, held: Collection[int]) -> tuple[HelpIssue, ...]:
-        if not held:
-            return ()
-        rows = self._rows("issues", {"labels": label, "state": "all", "creator": self._me()})
-        wanted = [row for row in rows if self._is_ours(row) and normalize.helped_issue(row) in held]
-        helps = (self._help(row) for row in wanted)
-        return tuple(sorted((h for h in helps if h is not None), key=lambda help_: help_.number))
-
-    def _list_pulls(self, branches: Collection[str]) -> tuple[PullRequest, ...]:
-        rows = (self._newest_pull(branch) for branch in sorted(set(branches)))
-        return tuple(normalize.pull_from_rest(row) for row in rows if row is not None)
+        """See `Forge.look`. A held issue that was deleted, or moved to another repository, is left out."""
+        return self._watcher.look(watch, fresh=fresh)
 
     def approval(self, issue: int, *, label: str) -> Approval:
-        """See `Forge.approval`. A label alone proves nothing: a form can set it for anybody who opens an issue."""
-        row = self._issue_or_refuse(issue)
-        digest = normalize.issue_from_rest(row).digest
-        last = None
-        for event in self._rows(f"issues/{issue}/events"):  # oldest first
-            if normalize.labelled(event, label):
-                last = event
-            elif normalize.labelled(event, label, event="unlabeled"):
-                last = None  # somebody changed their mind since the list was read
-        if last is None:
-            return Approval(digest=digest)
-        by = normalize.actor_of(last)
-        return Approval(by=by, granted=self._may_write(by), digest=digest)
+        """See `Forge.approval`. Where the host has no GraphQL, only a changed title shows in `edited_by`."""
+        return self._approvals.read(issue, label=label)
 
     def acknowledge(self, comment: int) -> None:
         """See `Forge.acknowledge`."""
-        self._client.write("POST", self._path(f"issues/comments/{comment}/reactions"), {"content": "eyes"})
+        self._client.write(
+            "POST", self._home.path(f"issues/comments/{comment}/reactions"), {"content": "eyes"}
+        )
 
     def ensure_issue(
         self, *, marker: str, title: str, body: str, labels: Collection[str], since: datetime
@@ -122,32 +97,21 @@ class GitHubForge:
         key = ("issue", str(wanted))
         row = self._find_issue(wanted, since=since) or self._recent.row(key)
         if row is None:
-            row = self._create(
-                key, self._path("issues"), {"title": title, "body": body, "labels": sorted(labels)}
-            )
-        missing = sorted({name for name in labels if not normalize.issue_from_rest(row).wears(name)})
+            row = self._create_issue(key, {"title": title, "body": body, "labels": sorted(labels)})
+        issue = normalize.issue_from_rest(row)
+        missing = sorted({name for name in labels if not issue.wears(name)})
         if missing:
             # Without push access GitHub leaves labels out of a new issue and says nothing.
-            self._add_labels(normalize.number_of(row), missing)
-        return normalize.issue_from_rest(row)
-
-    def _find_issue(self, wanted: Marker, *, since: datetime) -> Row | None:
-        """Our issue with this marker, among those made since a little before `since`."""
-        query = {"state": "all", "creator": self._me(), "sort": "created", "direction": "desc"}
-        for row in self._rows("issues", query):
-            if normalize.issue_from_rest(row).created_at < since - OVERLAP:
-                return None
-            if not normalize.is_pull(row) and self._is_mine(row) and normalize.carries(row, wanted):
-                return row
-        return None
+            self._add_labels(issue.number, missing)
+        return issue
 
     def login(self) -> str:
         """Whose token this is."""
-        return self._me()
+        return self._client.login()
 
     def may_push(self) -> bool:
         """Whether the token's account may write to the repository."""
-        permissions = self._repository().get("permissions") or {}
+        permissions = self._home.verify().get("permissions") or {}
         return bool(permissions.get("push"))
 
     def missing_labels(self, labels: Labels) -> tuple[str, ...]:
@@ -156,12 +120,12 @@ class GitHubForge:
 
     def ensure_repository_labels(self, labels: Labels) -> tuple[str, ...]:
         """See `Forge.ensure_repository_labels`."""
-        self._me()  # asked first: a token without a user would fail only in the middle of a task
+        self._client.login()  # asked first: a token without a user would fail only in the middle of a task
         created = []
         for look in self._lacking(labels):
             body = {"name": look.name, "color": look.color, "description": look.description}
             try:
-                self._client.write("POST", self._path("labels"), body)
+                self._client.write("POST", self._home.path("labels"), body)
             except Refused as error:
                 if "already_exists" not in error.message:
                     raise
@@ -169,188 +133,190 @@ class GitHubForge:
                 created.append(look.name)
         return tuple(created)
 
-    def _lacking(self, labels: Labels) -> tuple[LabelLook, ...]:
-        there = {str(row.get("name")).casefold() for row in self._rows("labels")}
-        wanted = {look.name.casefold(): look for look in label_looks(labels)}
-        return tuple(look for name, look in wanted.items() if name not in there)
-
     def ensure_labels(self, issue: int, *, add: Collection[str], remove: Collection[str]) -> None:
         """See `Forge.ensure_labels`. Never sets the whole list: that would undo what a person just did."""
-        present = {name.casefold() for name in normalize.labels_of(self._issue_or_refuse(issue))}
+        present = {name.casefold() for name in self._known(issue).labels}
         missing = sorted(name for name in set(add) if name.casefold() not in present)
         if missing:
-            self._add_labels(issue, missing)
+            with self._changing(issue):
+                self._add_labels(issue, missing)
         for name in sorted(set(remove) - set(add)):
-            if name.casefold() in present:
+            if name.casefold() not in present:
+                continue
+            with self._changing(issue):
                 try:
-                    self._client.write("DELETE", self._path(f"issues/{issue}/labels/{quote(name, safe='')}"))
-                except Absent:
-                    continue
+                    self._client.write(
+                        "DELETE",
+                        self._home.path(f"issues/{issue}/labels/{quote(name, safe='')}"),
+                        may_wait=True,
+                    )
+                except Absent as error:
+                    self._require(issue, error)
+            self._watcher.picture.note_labels(issue, {name: False})
 
     def ensure_comment(self, issue: int, *, marker: str, body: str) -> None:
-        """See `Forge.ensure_comment`."""
+        """See `Forge.ensure_comment`. Comments of others with our marker are left alone."""
         wanted = _marker(marker)
         key = ("comment", issue, str(wanted))
-        listed = [
-            row
-            for row in self._rows(f"issues/{issue}/comments")
-            if self._is_mine(row) and normalize.carries(row, wanted)
-        ]
-        # Of twins the oldest is kept up to date.
-        row = min(listed, key=normalize.id_of) if listed else self._recent.row(key)
-        if row is None:
-            self._create(key, self._path(f"issues/{issue}/comments"), {"body": body})
-        elif not _same_text(row.get("body"), body):
-            try:
-                changed = self._client.write_row(
-                    "PATCH", self._path(f"issues/comments/{normalize.id_of(row)}"), {"body": body}
-                )
-            except Absent as error:
-                self._recent.forget(key)
-                raise Unavailable(
-                    f"our comment on issue #{issue} vanished while it was edited", fix="cdock looks again."
-                ) from error
-            if not listed:
-                self._recent.made(key, changed)
+        listed = self._own_comments(issue, wanted)
+        made = None if listed else self._recent.row(key)
+        if made is not None:
+            listed = {normalize.id_of(made): normalize.body_of(made)}
+        if not listed:
+            with self._changing(issue):
+                row = self._create(key, self._home.path(f"issues/{issue}/comments"), {"body": body})
+        else:
+            # Of twins the oldest is kept up to date.
+            number = min(listed)
+            if _same_text(listed[number], body):
+                return
+            row = self._edit_comment(issue, number, body, key=key)
+            if made is not None:
+                self._recent.made(key, row)
+        self._watcher.wrote(issue, row)
 
     def ensure_help(self, *, issue: int, marker: str, title: str, body: str, label: str) -> HelpIssue:
         """See `Forge.ensure_help`. The one returned comes without comments."""
         wanted = _marker(marker)
         key = ("help", issue, str(wanted))
-        row = self._find_help(issue, wanted) or self._recent.row(key)
-        if row is None:
-            row = self._create(key, self._path("issues"), {"title": title, "body": body, "labels": [label]})
-        number = normalize.number_of(row)
-        if label.casefold() not in {name.casefold() for name in normalize.labels_of(row)}:
+        made = self._find_help(issue, wanted)
+        if made is None:
+            row = self._recent.row(key)
+            if row is None:
+                row = self._create_issue(key, {"title": title, "body": body, "labels": [label]})
+            made = normalize.issue_from_rest(row)
+        if not made.wears(label):
             # Without push access GitHub leaves labels out of a new issue and says nothing.
-            self._add_labels(number, [label])
-        found = normalize.help_from_rest(row)
+            self._add_labels(made.number, [label])
+        found = normalize.help_of(made)
         if found is None:
             raise Refused(
-                f"the help issue #{number} does not begin with its marker", tried=f"ask about #{issue}"
+                f"the help issue #{made.number} does not begin with its marker", tried=f"ask about #{issue}"
             )
         return found
 
     def ensure_pull(self, *, head: str, title: str, body: str) -> PullRequest:
         """See `Forge.ensure_pull`. A closed or merged one of this branch is returned as it is: a person decided."""
-        row = self._newest_pull(head)
-        if row is None:
-            base = self._repository()["default_branch"]
-            try:
-                row = self._client.write_row(
-                    "POST", self._path("pulls"), {"title": title, "head": head, "base": base, "body": body}
-                )
-            except Refused as error:
-                row = self._after_refusal(error, head=head)
-        return normalize.pull_from_rest(row)
+        return self._pulls.ensure(head=head, title=title, body=body)
 
     def ensure_closed(self, issue: int) -> None:
         """See `Forge.ensure_closed`."""
-        if normalize.is_open(self._issue_or_refuse(issue)):
-            self._close(issue)
-
-    def _repository(self) -> Row:
-        row = self._client.read(f"/repos/{self._pinned or self._asked_for}")
-        if not row.get("full_name") or not row.get("default_branch"):
-            raise Unavailable(
-                f"{self._client.host} sent no usable description of {self._asked_for}",
-                fix="Check the host in the settings: it does not speak GitHub's REST API there.",
+        if not self._known(issue).open:
+            return
+        body = {"state": "closed", "state_reason": "completed"}
+        with self._changing(issue):
+            row = self._client.write_row("PATCH", self._home.path(f"issues/{issue}"), body)
+        if normalize.is_open(row):
+            raise NotPermitted(
+                f"issue #{issue} stayed open although {self._client.host} accepted its closing",
+                fix="Give the token's account write access to the repository.",
             )
-        return row
+        self._watcher.note(row)
 
-    def _full_name(self) -> str:
-        """The repository's present name. It is asked for once, and again whenever the server says something moved."""
-        with self._pin_lock:
-            if not self._pinned or self._pinned_at != self._client.redirects:
-                self._pinned = self._repository()["full_name"]
-                self._pinned_at = self._client.redirects
-            return self._pinned
+    # What is there.
 
-    def _path(self, rest: str) -> str:
-        return f"/repos/{self._full_name()}/{rest}"
+    def _known(self, number: int) -> Issue:
+        """The issue as the last look showed it, or as it is when that is not certain."""
+        if thread := self._watcher.thread(number):
+            return thread.issue
+        row = self._client.find(self._home.path(f"issues/{number}"))
+        if row is None or normalize.is_pull(row) or not self._home.owns(row):
+            raise self._gone(number)
+        self._watcher.note(row)
+        return normalize.issue_from_rest(row)
 
-    def _rows(self, rest: str, query: Query | None = None) -> Iterator[Row]:
-        return self._client.rows(self._path(rest), query)
+    def _gone(self, number: int) -> Refused:
+        return Refused(
+            f"issue #{number} is not in {self._home.full_name} any more",
+            fix="It was deleted or moved; `cdock` forgets it once its work is removed.",
+        )
 
-    def _me(self) -> str:
-        return self._client.login()
+    def _own_comments(self, issue: int, wanted: Marker) -> dict[int, str]:
+        """The texts of our comments with this marker, by id."""
+        thread = self._watcher.thread(issue)
+        if thread and thread.complete:
+            return {
+                c.id: c.body
+                for c in thread.comments()
+                if normalize.carries(c.body, wanted) and normalize.same_login(c.author, self._client.login())
+            }
+        return {
+            normalize.id_of(row): normalize.body_of(row)
+            for row in self._rows(f"issues/{issue}/comments")
+            if normalize.carries(normalize.body_of(row), wanted) and self._writers.wrote(row)
+        }
 
-    def _is_mine(self, row: Row) -> bool:
-        return normalize.same_login(normalize.author_of(row), self._me())
+    def _find_issue(self, wanted: Marker, *, since: datetime) -> Row | None:
+        """Our issue with this marker, among those made since a little before `since`."""
+        for row in self._own_issues():
+            if normalize.issue_from_rest(row).created_at < since - OVERLAP:
+                return None
+            if self._writers.wrote(row) and normalize.carries(normalize.body_of(row), wanted):
+                return row
+        return None
 
-    def _is_ours(self, row: Row) -> bool:
-        return self._is_mine(row) and speaks_for_cdock(normalize.body_of(row))
-
-    def _may_write(self, login: str) -> bool:
-        return self._writers.include(login, repository=self._full_name())
-
-    def _issue(self, number: int) -> Row | None:
-        row = self._client.find(self._path(f"issues/{number}"))
-        if row is None or normalize.is_pull(row):
-            return None
-        # A transferred issue answers from its new home, where it is none of our business.
-        home = "/".join(str(row.get("repository_url", "")).split("/")[-2:])
-        return row if home.casefold() == self._full_name().casefold() else None
-
-    def _issue_or_refuse(self, number: int) -> Row:
-        row = self._issue(number)
-        if row is None:
-            raise Refused(
-                f"issue #{number} is not in {self._full_name()} any more",
-                fix="It was deleted or moved; `cdock` forgets it once its work is removed.",
-            )
-        return row
-
-    def _comments(self, number: int) -> tuple[Comment, ...]:
-        comments = []
-        for row in self._rows(f"issues/{number}/comments"):
-            mine = self._is_ours(row)
-            by_writer = not mine and self._may_write(normalize.author_of(row))
-            comments.append(normalize.comment_from_rest(row, mine=mine, by_writer=by_writer))
-        return tuple(comments)
-
-    def _help(self, row: Row) -> HelpIssue | None:
-        number = normalize.number_of(row)
-        if not normalize.is_open(row):
-            # Lists do not tell who closed an issue.
-            row = self._issue(number) or row
-        closer = normalize.closer_of(row)
-        by_writer = not normalize.is_open(row) and self._may_write(closer)
-        return normalize.help_from_rest(row, comments=self._comments(number), closed_by_writer=by_writer)
-
-    def _find_help(self, issue: int, wanted: Marker) -> Row | None:
+    def _find_help(self, issue: int, wanted: Marker) -> Issue | None:
         """Our help issue, found without its label, which GitHub may have dropped or a person removed."""
-        query = {"state": "all", "creator": self._me(), "sort": "created", "direction": "desc"}
+        me = self._client.login()
+        if self._watcher.recent:
+            for thread in self._watcher.picture.threads():
+                known = thread.issue
+                if normalize.carries(known.body, wanted) and normalize.same_login(known.author, me):
+                    return known
         found = None
-        for row in self._rows("issues", query):
+        for row in self._own_issues():
             if normalize.number_of(row) <= issue:
                 # Help issues are younger than what they are about, so all that follow are too old.
                 break
-            if not normalize.is_pull(row) and self._is_ours(row) and normalize.carries(row, wanted):
-                found = row
+            text = normalize.body_of(row)
+            if self._writers.wrote(row) and speaks_for_cdock(text) and normalize.carries(text, wanted):
+                found = normalize.issue_from_rest(row)
         return found
 
-    def _newest_pull(self, branch: str) -> Row | None:
-        owner = self._full_name().partition("/")[0]
-        # GitHub ignores a `head` it cannot read and lists everything, so the branch is looked at again.
-        rows = self._rows("pulls", {"head": f"{owner}:{branch}", "state": "all"})
-        own = [row for row in rows if normalize.head_of(row) == branch]
-        return max(own, key=lambda row: (normalize.is_open(row), normalize.number_of(row)), default=None)
+    def _own_issues(self) -> Iterator[Row]:
+        """All issues our account opened, newest first."""
+        query = {"state": "all", "creator": self._client.login(), "sort": "created", "direction": "desc"}
+        return (row for row in self._rows("issues", query) if not normalize.is_pull(row))
 
-    def _after_refusal(self, error: Refused, *, head: str) -> Row:
-        said = error.message.lower()
-        if "already exists" in said:
-            if row := self._newest_pull(head):
-                return row
+    def _lacking(self, labels: Labels) -> tuple[LabelLook, ...]:
+        there = {str(row.get("name")).casefold() for row in self._rows("labels")}
+        wanted = {look.name.casefold(): look for look in label_looks(labels)}
+        return tuple(look for name, look in wanted.items() if name not in there)
+
+    def _rows(self, rest: str, query: Query | None = None) -> Iterator[Row]:
+        return self._client.rows(self._home.path(rest), query)
+
+    # Writing.
+
+    @contextmanager
+    def _changing(self, issue: int) -> Iterator[None]:
+        """After a write to `issue` that failed in a way that leaves doubt, it is read again before the next one."""
+        try:
+            yield
+        except OutcomeUnknown:
+            self._watcher.picture.doubt(issue)
+            raise
+        except Absent as error:
+            self._watcher.picture.doubt(issue)
+            self._require(issue, error)
+            raise
+
+    def _require(self, issue: int, error: Absent) -> None:
+        """Something of the issue was not found: if that is because the issue is gone, say so and stop looking at it."""
+        if not self._watcher.reader.issue(issue, anew=True):
+            raise self._gone(issue) from error
+
+    def _edit_comment(self, issue: int, number: int, body: str, *, key: tuple[object, ...]) -> Row:
+        try:
+            with self._changing(issue):
+                return self._client.write_row(
+                    "PATCH", self._home.path(f"issues/comments/{number}"), {"body": body}, may_wait=True
+                )
+        except Absent as error:
+            self._recent.forget(key)
             raise Unavailable(
-                f"the pull request of {head} does not show yet", fix="cdock looks again."
+                f"our comment on issue #{issue} vanished while it was edited", fix="cdock looks again."
             ) from error
-        if "head invalid" in said:
-            raise Unavailable(
-                f"{self._client.host} does not know the branch {head} yet",
-                fix="cdock looks again after the push.",
-            ) from error
-        raise error
 
     def _create(self, key: tuple[object, ...], path: str, body: Row) -> Row:
         try:
@@ -358,25 +324,17 @@ class GitHubForge:
         except OutcomeUnknown:
             self._recent.unknown(key)
             raise
-        if not isinstance(row, dict):
-            raise Unavailable(
-                f"{self._client.host} did not show what POST {path} created", tried=f"POST {path}"
-            )
         self._recent.made(key, row)
         return row
 
-    def _close(self, number: int) -> Row:
-        body = {"state": "closed", "state_reason": "completed"}
-        row = self._client.write_row("PATCH", self._path(f"issues/{number}"), body)
-        if normalize.is_open(row):
-            raise NotPermitted(
-                f"issue #{number} stayed open although {self._client.host} accepted its closing",
-                fix="Give the token's account write access to the repository.",
-            )
+    def _create_issue(self, key: tuple[object, ...], body: Row) -> Row:
+        row = self._create(key, self._home.path("issues"), body)
+        self._watcher.note(row)
         return row
 
     def _add_labels(self, issue: int, names: Sequence[str]) -> None:
-        answer = self._client.write("POST", self._path(f"issues/{issue}/labels"), {"labels": [*names]})
+        path = self._home.path(f"issues/{issue}/labels")
+        answer = self._client.write("POST", path, {"labels": [*names]}, may_wait=True)
         there = {name.casefold() for name in normalize.labels_of({"labels": answer})}
         dropped = [name for name in names if name.casefold() not in there]
         if dropped:
@@ -385,6 +343,7 @@ class GitHubForge:
                 tried=f"label issue #{issue}",
                 fix="Give the token's account write access to the repository (Issues: write).",
             )
+        self._watcher.picture.note_labels(issue, dict.fromkeys(names, True))
 
 
 def _marker(text: str) -> Marker:
@@ -394,8 +353,6 @@ def _marker(text: str) -> Marker:
     return marker
 
 
-def _same_text(shown: object, wanted: str) -> bool:
+def _same_text(shown: str, wanted: str) -> bool:
     """Whether an edit would change what is there; line endings and space at the end do not count."""
-    return (
-        isinstance(shown, str) and normalize.lines_of(shown).rstrip() == normalize.lines_of(wanted).rstrip()
-    )
+    return normalize.lines_of(shown).rstrip() == normalize.lines_of(wanted).rstrip()

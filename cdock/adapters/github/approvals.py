@@ -1,0 +1,162 @@
+"""Who said go for an issue, and who changed its text after that: one question where the host has GraphQL.
+
+A label alone proves nothing, for a form sets it for anybody who opens an issue; and the text may be exchanged after the
+label was put on. REST does not tell who edited a text: there only a changed title is seen, and the caller's comparison
+of the digest with the one that was approved has to do the rest.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from cdock.adapters.github import normalize
+from cdock.adapters.github.client import Client
+from cdock.adapters.github.faults import Absent, Unsupported
+from cdock.adapters.github.home import Home, Row
+from cdock.adapters.github.normalize import User
+from cdock.adapters.github.writers import Writers
+from cdock.core.errors import NotPermitted, Refused
+from cdock.core.model import Approval
+
+GHOST = "ghost"
+"""GitHub's own name for accounts that are gone."""
+
+APPROVAL = """
+query Approval($owner: String!, $name: String!, $number: Int!) {
+  repository(owner: $owner, name: $name) {
+    issue(number: $number) {
+      title
+      body
+      lastEditedAt
+      editor { __typename login }
+      timelineItems(last: 100, itemTypes: [LABELED_EVENT, UNLABELED_EVENT, RENAMED_TITLE_EVENT]) {
+        nodes {
+          __typename
+          ... on LabeledEvent { createdAt actor { __typename login } label { name } }
+          ... on UnlabeledEvent { createdAt actor { __typename login } label { name } }
+          ... on RenamedTitleEvent { createdAt actor { __typename login } }
+        }
+      }
+    }
+  }
+}
+"""
+
+
+@dataclass(frozen=True)
+class Change:
+    """One thing that was done to an issue. `kind`: labeled, unlabeled, renamed, edited."""
+
+    kind: str
+    by: User
+    at: datetime
+    label: str = ""
+
+
+class Approvals:
+    """Reads approvals of one repository's issues."""
+
+    def __init__(self, client: Client, home: Home, writers: Writers) -> None:
+        self._client = client
+        self._home = home
+        self._writers = writers
+        self._without_graphql = False
+
+    def read(self, issue: int, *, label: str) -> Approval:
+        """See `Forge.approval`.
+
+        Raises:
+            Refused: there is no such issue.
+        """
+        digest, changes = self._read(issue)
+        given = _given(changes, label)
+        if given is None:
+            return Approval(digest=digest)
+        # What was done in the second of the label may have been done after it.
+        later = (c for c in changes if c.kind in ("edited", "renamed") and c.at >= given.at)
+        strange = next((c.by for c in later if not self._writers.include(c.by)), None)
+        return Approval(
+            by=given.by.login,
+            granted=self._writers.include(given.by),
+            at=given.at,
+            digest=digest,
+            edited_by=(strange.login or GHOST) if strange else "",
+        )
+
+    def _read(self, issue: int) -> tuple[str, list[Change]]:
+        if not self._without_graphql:
+            try:
+                return self._by_graphql(issue)
+            except Absent as error:
+                raise self._gone(issue) from error
+            except (Unsupported, NotPermitted):
+                # No GraphQL there, or a token that may not: asking again each time would cost a point each time.
+                self._without_graphql = True
+        return self._by_rest(issue)
+
+    def _by_graphql(self, issue: int) -> tuple[str, list[Change]]:
+        owner, _, name = self._home.full_name.partition("/")
+        variables = {"owner": owner, "name": name, "number": issue}
+        data = self._client.graphql(APPROVAL, variables, writing=False)
+        row = (data.get("repository") or {}).get("issue")
+        if not isinstance(row, dict):
+            raise self._gone(issue)
+        nodes = (row.get("timelineItems") or {}).get("nodes") or ()
+        changes = [_node(node) for node in nodes if isinstance(node, dict)]
+        if row.get("lastEditedAt"):
+            changes.append(
+                Change("edited", _actor(row.get("editor")), normalize.moment_of(row, "lastEditedAt"))
+            )
+        return normalize.digest_of(row), changes
+
+    def _by_rest(self, issue: int) -> tuple[str, list[Change]]:
+        row = self._client.find(self._home.path(f"issues/{issue}"))
+        if row is None or normalize.is_pull(row) or not self._home.owns(row):
+            raise self._gone(issue)
+        events = self._client.rows(self._home.path(f"issues/{issue}/events"))
+        return normalize.digest_of(row), [_event(event) for event in events if event.get("event") in _KINDS]
+
+    def _gone(self, issue: int) -> Refused:
+        return Refused(
+            f"issue #{issue} is not in {self._home.full_name} any more",
+            fix="It was deleted or moved; `cdock` forgets it once its work is removed.",
+        )
+
+
+def _given(changes: Iterable[Change], label: str) -> Change | None:
+    """The last time the label was put on, unless it was taken off since."""
+    given = None
+    for change in changes:
+        if change.label.casefold() == label.casefold() and change.kind in ("labeled", "unlabeled"):
+            given = change if change.kind == "labeled" else None
+    return given
+
+
+_KINDS = ("labeled", "unlabeled", "renamed")
+_TYPES = {"LabeledEvent": "labeled", "UnlabeledEvent": "unlabeled", "RenamedTitleEvent": "renamed"}
+
+
+def _event(row: Row) -> Change:
+    label = row.get("label")
+    name = label.get("name") if isinstance(label, dict) else ""
+    by = normalize.user_of(row, "actor")
+    return Change(str(row["event"]), by, normalize.moment_of(row, "created_at"), label=str(name or ""))
+
+
+def _node(node: Mapping[str, Any]) -> Change:
+    kind = _TYPES.get(str(node.get("__typename")), "")
+    label = node.get("label")
+    name = label.get("name") if isinstance(label, dict) else ""
+    return Change(
+        kind, _actor(node.get("actor")), normalize.moment_of(node, "createdAt"), label=str(name or "")
+    )
+
+
+def _actor(actor: object) -> User:
+    """GraphQL names a bot without what REST puts behind it."""
+    if not isinstance(actor, dict) or not isinstance(actor.get("login"), str):
+        return User("")
+    login = actor["login"]
+    bot = actor.get("__typename") == "Bot"
+    return User(f"{login.removesuffix('[bot]')}[bot]" if bot else login, bot=bot)

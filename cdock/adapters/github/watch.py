@@ -1,0 +1,218 @@
+"""Looking at a repository for next to nothing: two lists at constant addresses, and single reads of what they hide.
+
+Every fresh look asks for the issues and the comments that changed, and for pull requests while one of ours is open.
+Unchanged, that is two or three answers of no cost, however many issues are watched.
+"""
+
+import threading
+import time
+
+from cdock.adapters.github import normalize
+from cdock.adapters.github.client import Client
+from cdock.adapters.github.home import Home, Row
+from cdock.adapters.github.picture import Picture, Thread
+from cdock.adapters.github.polling import Feed
+from cdock.adapters.github.reading import Reader
+from cdock.adapters.github.sweeping import Sweep
+from cdock.adapters.github.writers import Writers
+from cdock.core.messages import speaks_for_cdock
+from cdock.core.model import Snapshot, Watch
+
+AGED = 300.0
+"""Seconds after the last look from which a write looks for itself."""
+ABSENT_AGAIN = 10.0
+"""Seconds until an issue that was not there is asked for again; doubled each time (asking for what is not there again
+and again can bring a secondary limit)."""
+
+
+class Watcher:
+    """Keeps a picture of what is watched. `sweep` is the number of seconds between two safety sweeps."""
+
+    def __init__(self, client: Client, home: Home, writers: Writers, *, sweep: float) -> None:
+        self.picture = Picture()
+        self.reader = Reader(client, home, writers, self.picture)
+        self._home = home
+        self._writers = writers
+        self._issues = Feed(client, "issues", size=50, state="all")
+        self._comments = Feed(client, "issues/comments", size=50)
+        self._pulls = Feed(client, "pulls", size=30, state="all")
+        self._sweep = Sweep(home, self.reader, self.picture, every=sweep)
+        self._lock = threading.Lock()
+        self._looked_at = 0.0
+        self._listed: set[tuple[str, str]] = set()
+        self._absent: dict[int, tuple[float, float]] = {}
+        self._heard: set[int] = set()
+        self._pull_news = self._follows_pulls = False
+        self._last: tuple[Watch, int, Snapshot] | None = None
+
+    def look(self, watch: Watch, *, fresh: bool) -> Snapshot:
+        """See `Forge.look`."""
+        with self._lock:
+            fresh = fresh or not self._looked_at
+            if fresh:
+                self._poll(watch)
+            self._complete(watch)
+            if fresh:
+                if self._sweep.due:
+                    self._sweep.go_on(watch, self._wanted(watch), kept=self._all_helps(watch.help))
+                    self._complete(watch)
+                self._looked_at = time.monotonic()
+            return self._show(watch)
+
+    def thread(self, number: int) -> Thread | None:
+        """What is known of an issue, when it is certain enough to base a write on."""
+        thread = self.picture.thread(number)
+        return thread if thread and not thread.unsure and self.recent else None
+
+    @property
+    def recent(self) -> bool:
+        """Whether the last look was not long ago."""
+        return bool(self._looked_at) and time.monotonic() - self._looked_at < AGED
+
+    def note(self, row: Row) -> None:
+        """An issue's row was read, or answered to a write of ours. Before the first look nobody would keep it up."""
+        if self._looked_at:
+            self.reader.note(row)
+
+    def wrote(self, number: int, row: Row) -> None:
+        """The answer to a comment of ours that was written or edited."""
+        if self._looked_at:
+            self.reader.note_comment(number, row, written=True)
+
+    # What changed.
+
+    def _poll(self, watch: Watch) -> None:
+        first = not self._looked_at
+
+        def take_issue(row: Row) -> None:
+            if normalize.is_pull(row):
+                self._pull_news |= self.picture.is_news(row) and not first
+            else:
+                self.reader.note(row)
+
+        self._issues.walk(self._home.path("issues"), take_issue, more=lambda: False)
+        wanted = self._wanted(watch)
+
+        def take_comment(row: Row) -> None:
+            number = normalize.spoken_on(row)
+            if self.picture.thread(number) is None:
+                self._heard.add(number)
+            elif number in wanted:
+                self.reader.note_comment(number, row)
+            else:
+                self.picture.note_talk(number)
+
+        self._comments.walk(self._home.path("issues/comments"), take_comment, more=lambda: False)
+        self.picture.compare_counts()
+        self._poll_pulls(watch)
+
+    def _poll_pulls(self, watch: Watch) -> None:
+        pulls = (self.picture.newest_pull(branch) for branch in watch.branches)
+        follows = any(pull and pull.open for pull in pulls)
+        if not follows and not (self._pull_news and watch.branches):
+            self._follows_pulls = False
+            return
+        if not self._follows_pulls:
+            # What changed while nothing of ours was open is no news.
+            self._pulls.restart()
+        self._pulls.walk(self._home.path("pulls"), self.picture.note_pull, more=lambda: False)
+        self._follows_pulls, self._pull_news = follows, False
+
+    # What is wanted and was never shown.
+
+    def _complete(self, watch: Watch) -> None:
+        if self._last and self._last[:2] == (watch, self.picture.revision) and not self._absent:
+            return
+        self._list("ready", watch.ready)
+        if watch.asking:
+            self._list("help", watch.help)
+        now = time.monotonic()
+        for number in sorted(watch.held):
+            thread = self.picture.thread(number)
+            if thread is None or thread.unsure:
+                self._fetch(number, now=now)
+        for number in sorted(self._wanted(watch)):
+            thread = self.picture.thread(number)
+            if thread and not thread.complete:
+                self._hear(number, thread)
+            if thread and not thread.issue.open and thread.about and not thread.closing_judged:
+                self.reader.closing(number)
+        for branch in sorted(watch.branches):
+            if not self.picture.knows_branch(branch):
+                self.reader.branch(branch)
+        self._absent = {n: again for n, again in self._absent.items() if n in watch.held}
+
+    def _list(self, kind: str, label: str) -> None:
+        if (kind, label) in self._listed:
+            return
+        if kind == "ready":
+            self.reader.labelled(label, anew=True)
+        else:
+            self.reader.helps(label)
+        self._listed.add((kind, label))
+
+    def _fetch(self, number: int, *, now: float) -> None:
+        due, pause = self._absent.get(number, (0.0, ABSENT_AGAIN))
+        if now < due:
+            return
+        if self.reader.issue(number):
+            self._absent.pop(number, None)
+        else:
+            self._absent[number] = (now + pause, min(pause * 2, AGED))
+
+    def _hear(self, number: int, thread: Thread) -> None:
+        if thread.count == 0 and not thread.said and number not in self._heard:
+            self.picture.complete(number, None)
+        else:
+            self.reader.comments(number)
+        self._heard.discard(number)
+
+    # What is shown.
+
+    def _wanted(self, watch: Watch) -> frozenset[int]:
+        """The issues whose comments are wanted: the held ones, and those that ask about them."""
+        return watch.held | {thread.issue.number for thread in self._helps(watch)}
+
+    def _helps(self, watch: Watch) -> list[Thread]:
+        if not watch.asking:
+            return []
+        return [t for t in self.picture.threads() if t.about in watch.asking and self._asks(t, watch.help)]
+
+    def _all_helps(self, label: str) -> frozenset[int]:
+        """Every help issue we know of: they are listed once, so none of them may be forgotten."""
+        return frozenset(t.issue.number for t in self.picture.threads() if t.about and self._asks(t, label))
+
+    def _asks(self, thread: Thread, label: str) -> bool:
+        issue = thread.issue
+        ours = normalize.same_login(issue.author, self._writers.me()) and speaks_for_cdock(issue.body)
+        return ours and issue.wears(label)
+
+    def _show(self, watch: Watch) -> Snapshot:
+        revision = self.picture.revision
+        if self._last and self._last[:2] == (watch, revision):
+            return self._last[2]
+        held = ((number, self.picture.thread(number)) for number in watch.held)
+        issues = {number: thread.with_comments() for number, thread in held if thread}
+        for thread in self.picture.threads():
+            issue = thread.issue
+            if issue.open and issue.wears(watch.ready):
+                issues.setdefault(issue.number, issue)
+        helps = [
+            normalize.help_of(
+                thread.issue,
+                comments=thread.comments(),
+                closed_by=thread.closer.login if thread.closer else "",
+                closed_by_writer=thread.closed_by_writer,
+            )
+            for thread in self._helps(watch)
+        ]
+        pulls = [self.picture.newest_pull(branch) for branch in watch.branches]
+        shown = Snapshot(
+            issues=tuple(issues[number] for number in sorted(issues)),
+            helps=tuple(sorted((h for h in helps if h), key=lambda help_: help_.number)),
+            pulls=tuple(sorted((p for p in pulls if p), key=lambda pull: pull.number)),
+        )
+        if self._last and self._last[2] == shown:
+            shown = self._last[2]
+        self._last = (watch, revision, shown)
+        return shown
