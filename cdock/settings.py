@@ -77,6 +77,15 @@ class GitHubTable(_Table):
     """Writes this process keeps to in an hour. GitHub allows an account 500, so machines with one account share it."""
 
 
+class ClaimsTable(_Table):
+    """Where it is kept who works on what."""
+
+    namespace: str = Field(
+        default="refs/cdock/claims", pattern=r"^refs(?:/[A-Za-z0-9_][A-Za-z0-9_-]*){2,}$", max_length=100
+    )
+    """What the names of claims on the forge start with. `cdock init` writes another one where a forge needs it."""
+
+
 class ClaudeTable(_Table):
     """How Claude Code is started."""
 
@@ -211,6 +220,7 @@ class Settings(_Table):
 
     repository: RepositoryTable = RepositoryTable()
     github: GitHubTable = GitHubTable()
+    claims: ClaimsTable = ClaimsTable()
     agent: AgentTable = AgentTable()
     runner: RunnerTable = RunnerTable()
     acceptance: AcceptanceTable = AcceptanceTable()

@@ -132,6 +132,12 @@ def token_file(env: Mapping[str, str], host: str) -> Path:
     return home(env) / "tokens" / host.replace(":", "_")
 
 
+def lock_directory(env: Mapping[str, str], remote: "Repository") -> Path:
+    """Where the processes of this person keep the locks of a repository's issues, whatever their clones."""
+    # GitHub takes names of any case for the same repository.
+    return home(env) / "locks" / remote.host.name.replace(":", "_") / remote.full_name.casefold()
+
+
 def _run_gh(command: Sequence[str], *, env: Mapping[str, str]) -> str:
     if not shutil.which(command[0], path=env.get("PATH")):
         return ""
@@ -293,6 +299,7 @@ def build(
         Refused: something a person has to mend first, such as a token that is not there.
     """
     from cdock.adapters.agents import KINDS, agent
+    from cdock.adapters.files.locks import FileLocks
     from cdock.adapters.files.mirror import FileMirror
     from cdock.adapters.git.claims import GitClaims
     from cdock.adapters.git.place import Place
@@ -300,7 +307,6 @@ def build(
     from cdock.adapters.prompts import TemplatePrompts
     from cdock.adapters.system import RandomIds, SystemClock
     from cdock.reconciler.house import House
-    from cdock.testing import MemoryLocks
 
     settings = of.settings
     if max_parallel is not None:
@@ -314,8 +320,14 @@ def build(
     place = Place(of.clone.state)
     return House(
         forge=forge(of, by=by),
-        claims=GitClaims(place, url=remote.clone_url, token=secret, policy=policy),
-        workspaces=GitWorkspaces(place, url=remote.clone_url, token=secret),
+        claims=GitClaims(
+            place,
+            url=remote.clone_url,
+            token=by.token,
+            policy=policy,
+            namespace=settings.claims.namespace,
+        ),
+        workspaces=GitWorkspaces(place, url=remote.clone_url, token=by.token),
         runner=runner(of),
         agents={
             name: agent(name, settings=tables.get(name, {}))
@@ -325,7 +337,7 @@ def build(
         logs=of.logs,
         mirror=FileMirror(of.clone.state / "state.json"),
         outbox=of.outbox,
-        locks=MemoryLocks(),
+        locks=FileLocks(lock_directory(of.env, remote)),
         wishes=of.wishes,
         prompts=TemplatePrompts(of.clone.root),
         clock=clock or SystemClock(),

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import tomllib
 from pathlib import Path
 
 from tests.acceptance.workshop import Workshop
@@ -38,6 +39,42 @@ def test_init_keeps_what_a_person_wrote(workshop: Workshop) -> None:
     own = '[acceptance]\ncommands = ["true"]\n'
     workshop.start_repository({**FILES, "cdock.toml": own})
     assert workshop.cdock("init", "--yes").returncode == 0
+    assert (workshop.clone / "cdock.toml").read_text() == own
+
+
+def test_init_finds_out_where_the_forge_can_hold_claims(workshop: Workshop) -> None:
+    workshop.start_repository(FILES)
+    (repository,) = workshop.forge.data_dir.rglob(f"{workshop.repository.partition('/')[2]}.git")
+    hook = repository / "hooks" / "update"
+    hook.write_text('#!/bin/sh\ncase "$1" in refs/heads/*) exit 0;; *) exit 1;; esac\n')
+    hook.chmod(0o755)
+    refs = workshop.git("ls-remote", "origin")
+    done = workshop.cdock("init", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert "claims become branches" in done.stdout
+    settings = tomllib.loads((workshop.clone / "cdock.toml").read_text())
+    assert settings["claims"] == {"namespace": "refs/heads/cdock-claims"}
+    assert workshop.git("ls-remote", "origin") == refs, "nothing of the trial is left"
+    again = workshop.cdock("init", "--yes")
+    assert again.returncode == 0
+    assert "everything is there already" in again.stdout
+    hook.write_text("#!/bin/sh\nexit 1\n")
+    (workshop.clone / ".gitignore").unlink()
+    refused = workshop.cdock("init", "--yes")
+    assert refused.returncode == 1
+    assert "CD454" in refused.stderr
+
+
+def test_init_leaves_a_namespace_of_ones_own_to_the_person(workshop: Workshop) -> None:
+    own = '[claims]\nnamespace = "refs/team/claims"\n'
+    workshop.start_repository({**FILES, "cdock.toml": own})
+    (repository,) = workshop.forge.data_dir.rglob(f"{workshop.repository.partition('/')[2]}.git")
+    hook = repository / "hooks" / "update"
+    hook.write_text('#!/bin/sh\ncase "$1" in refs/heads/*) exit 0;; *) exit 1;; esac\n')
+    hook.chmod(0o755)
+    done = workshop.cdock("init", "--yes")
+    assert done.returncode == 2
+    assert 'namespace = "refs/heads/cdock-claims"' in done.stderr
     assert (workshop.clone / "cdock.toml").read_text() == own
 
 

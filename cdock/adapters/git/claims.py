@@ -12,6 +12,7 @@ from uuid import uuid4
 from cdock.adapters.git.command import Git, Token, origin_of
 from cdock.adapters.git.history import Standing, set_refs, standing_ref, standings
 from cdock.adapters.git.place import Place, branch_ref, ensure_bare
+from cdock.adapters.git.probing import working_namespace
 from cdock.adapters.git.pushing import Pushes, Step
 from cdock.core.errors import CdockError
 from cdock.core.ids import TaskId
@@ -20,6 +21,8 @@ from cdock.core.policy import Policy
 from cdock.core.record import dump_claim, load_claim
 
 NAMESPACE = "refs/cdock/claims"
+FALLBACK = "refs/heads/cdock-claims"
+"""Branches, for a forge that takes no other refs."""
 TIMEOUT = 60.0
 _SEEN = "refs/cdock/seen"
 _FETCH_LIMIT = 64 * 1024 * 1024
@@ -139,6 +142,18 @@ class GitClaims:
                 "published commits are not noted yet",
                 extra={"tasks": [str(task) for task in commits], "error": error.message},
             )
+
+    def probe(self) -> str:
+        """Where this forge can hold claims: our own namespace, or else branches; tried out on a throw-away ref.
+
+        Raises:
+            Refused: neither will do.
+            NotPermitted: this token may not push at all.
+            Unavailable: the forge did not answer, so nothing is known.
+        """
+        self._prepare()
+        namespaces = dict.fromkeys((self._namespace, FALLBACK))
+        return working_namespace(tuple(namespaces), local=self._local, remote=self._remote, url=self._url)
 
     def _ref(self, issue: int) -> str:
         return f"{self._namespace}/{issue}"

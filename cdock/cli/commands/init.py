@@ -1,12 +1,17 @@
 """`cdock init`: prepare a repository."""
 
 import sys
+import tomllib
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from cdock.core.errors import Refused
+from cdock.core.errors import Misconfigured, Refused
+
+if TYPE_CHECKING:
+    from cdock.wiring import Site
 
 IGNORED = "/.cdock/*\n!/.cdock/templates/\n"
 
@@ -30,7 +35,8 @@ class Change:
 def command(start: Path, yes: bool, dry_run: bool, local: bool) -> int:
     """Show what will be written (cdock.toml, the issue form, ignore rules, labels), then write it.
 
-    Running it again changes nothing that is already there.
+    A ref is made on the forge and deleted again, to find out whether it can hold claims. Running it again changes
+    nothing that is already there.
     """
     from cdock.cli.adopt import REMOTE, adopt
     from cdock.cli.console import data, talk
@@ -68,6 +74,14 @@ def command(start: Path, yes: bool, dry_run: bool, local: bool) -> int:
 
     for change in changes:
         write_atomic(change.path, change.new)
+    if elsewhere := _claims_elsewhere(here):
+        write_atomic(elsewhere.path, elsewhere.new)
+        console.print(
+            "  claims the forge takes branches only, so claims become branches below cdock-claims/",
+            style="yellow",
+            markup=False,
+        )
+        _show(elsewhere, here.clone.root)
     if labels:
         forge(here).ensure_repository_labels(here.settings.policy().labels)
     talk().print("done; commit the files, then `cdock doctor` and `cdock run`")
@@ -80,6 +94,41 @@ def _confirm(yes: bool) -> None:
     if not sys.stdin.isatty():
         raise Refused("nobody is here to confirm", code="CD407", fix="cdock init --yes")
     click.confirm("Write this?", abort=True, default=True, err=True)
+
+
+def _claims_elsewhere(here: "Site") -> Change | None:
+    """What `cdock.toml` has to say because the forge cannot hold claims where they are meant to be.
+
+    Raises:
+        Misconfigured: it says something about claims already that will not do.
+        Refused: the forge can hold no claims at all.
+    """
+    from cdock.adapters.git.claims import GitClaims
+    from cdock.adapters.git.place import Place
+    from cdock.settings import FILE
+    from cdock.wiring import credential, repository
+
+    wanted = here.settings.claims.namespace
+    claims = GitClaims(
+        Place(here.clone.state),
+        url=repository(here).clone_url,
+        token=credential(here).token,
+        namespace=wanted,
+    )
+    works = claims.probe()
+    if works == wanted:
+        return None
+    path = here.clone.root / FILE
+    old = path.read_text(encoding="utf-8")
+    if "claims" in tomllib.loads(old):
+        raise Misconfigured(
+            f"the forge does not take claims below {wanted}",
+            code="CD425",
+            tried=f"making, moving and deleting a ref beside {wanted}",
+            fix=f'say namespace = "{works}" below [claims] in {path}',
+        )
+    gap = "" if old.endswith("\n") else "\n"
+    return Change(path, old, f'{old}{gap}\n[claims]\nnamespace = "{works}"\n')
 
 
 def _changes(root: Path, *, remote: str) -> tuple[Change, ...]:
