@@ -74,6 +74,7 @@ def test_init_leaves_a_namespace_of_ones_own_to_the_person(workshop: Workshop) -
     hook.chmod(0o755)
     done = workshop.cdock("init", "--yes")
     assert done.returncode == 2
+    assert not (workshop.clone / ".github").exists(), "nothing is written when it cannot end well"
     assert 'namespace = "refs/heads/cdock-claims"' in done.stderr
     assert (workshop.clone / "cdock.toml").read_text() == own
 

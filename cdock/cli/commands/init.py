@@ -71,17 +71,19 @@ def command(start: Path, yes: bool, dry_run: bool, local: bool) -> int:
         return 0
     _confirm(yes)
     from cdock.adapters.files.atomic import write_atomic
+    from cdock.settings import FILE
 
-    for change in changes:
-        write_atomic(change.path, change.new)
-    if elsewhere := _claims_elsewhere(here):
-        write_atomic(elsewhere.path, elsewhere.new)
+    # Before anything is written: a forge that can hold no claims is of no use to cdock.
+    wanted, works = here.settings.claims.namespace, _where_claims_can_be(here)
+    if works != wanted:
+        changes = _saying_where(changes, here.clone.root / FILE, wanted=wanted, works=works)
         console.print(
             "  claims the forge takes branches only, so claims become branches below cdock-claims/",
             style="yellow",
             markup=False,
         )
-        _show(elsewhere, here.clone.root)
+    for change in changes:
+        write_atomic(change.path, change.new)
     if labels:
         forge(here).ensure_repository_labels(here.settings.policy().labels)
     talk().print("done; commit the files, then `cdock doctor` and `cdock run`")
@@ -96,39 +98,43 @@ def _confirm(yes: bool) -> None:
     click.confirm("Write this?", abort=True, default=True, err=True)
 
 
-def _claims_elsewhere(here: "Site") -> Change | None:
-    """What `cdock.toml` has to say because the forge cannot hold claims where they are meant to be.
+def _where_claims_can_be(here: "Site") -> str:
+    """The namespace that works on the forge, the one that is configured first.
 
     Raises:
-        Misconfigured: it says something about claims already that will not do.
         Refused: the forge can hold no claims at all.
     """
     from cdock.adapters.git.claims import GitClaims
     from cdock.adapters.git.place import Place
-    from cdock.settings import FILE
     from cdock.wiring import credential, repository
 
-    wanted = here.settings.claims.namespace
-    claims = GitClaims(
+    return GitClaims(
         Place(here.clone.state),
         url=repository(here).clone_url,
         token=credential(here).token,
-        namespace=wanted,
-    )
-    works = claims.probe()
-    if works == wanted:
-        return None
-    path = here.clone.root / FILE
-    old = path.read_text(encoding="utf-8")
-    if "claims" in tomllib.loads(old):
+        namespace=here.settings.claims.namespace,
+    ).probe()
+
+
+def _saying_where(changes: tuple[Change, ...], path: Path, *, wanted: str, works: str) -> tuple[Change, ...]:
+    """The changes, and in `cdock.toml` the namespace `works` in place of the default.
+
+    Raises:
+        Misconfigured: the file says something about claims already.
+    """
+    new = next((change for change in changes if change.path == path), None)
+    text = new.new if new else path.read_text(encoding="utf-8")
+    if "claims" in tomllib.loads(text):
         raise Misconfigured(
             f"the forge does not take claims below {wanted}",
             code="CD425",
             tried=f"making, moving and deleting a ref beside {wanted}",
             fix=f'say namespace = "{works}" below [claims] in {path}',
         )
-    gap = "" if old.endswith("\n") else "\n"
-    return Change(path, old, f'{old}{gap}\n[claims]\nnamespace = "{works}"\n')
+    gap = "" if text.endswith("\n") else "\n"
+    change = Change(path, None if new else text, f'{text}{gap}\n[claims]\nnamespace = "{works}"\n')
+    _show(change, path.parent)
+    return (*(other for other in changes if other.path != path), change)
 
 
 def _changes(root: Path, *, remote: str) -> tuple[Change, ...]:
