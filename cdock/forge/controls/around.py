@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from importlib import import_module
 from typing import Final
 
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cdock.forge.controls import asked
@@ -17,7 +18,7 @@ from cdock.forge.controls.faults import Faults, PassedOver
 from cdock.forge.controls.gate import Gate
 from cdock.forge.controls.journal import BODY_KEPT, Journal
 from cdock.forge.controls.limits import Limits
-from cdock.forge.controls.memory import Memory
+from cdock.forge.controls.memory import ADDRESSES, Memory
 from cdock.forge.rest.rates import Rates, spending
 from cdock.forge.store import Store
 
@@ -28,7 +29,7 @@ _MINUTE: Final = timedelta(minutes=1)
 
 
 class Around:
-    """The ASGI application that has the forge inside. Without a `journal` nothing is written down."""
+    """The ASGI application that has the forge inside. Without a `journal` nothing is written down or remembered."""
 
     def __init__(
         self,
@@ -47,15 +48,21 @@ class Around:
         self._limits = limits
         self._faults = faults
         self._journal = journal
-        self._memory = Memory()
+        # Only rules need to know what was said before.
+        self._memory = Memory(ADDRESSES if journal else 0)
         self._pushes: dict[str, deque[datetime]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         costs: list[int] = []
         spending.set(costs)
         arrived = time.monotonic()
+        try:
+            one = await asked.read(scope, receive, store=self._store)
+        except ClientDisconnect:
+            # Half a request is none.
+            return
         exchange = Exchange(
-            asked=await asked.read(scope, receive, store=self._store),
+            asked=one,
             scope=scope,
             receive=receive,
             send=dated(send, self._store.now),

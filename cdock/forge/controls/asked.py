@@ -12,7 +12,7 @@ from urllib.parse import parse_qs
 import graphql
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive, Scope
 
 from cdock.forge import git
@@ -102,7 +102,7 @@ class Asked:
 
 
 async def read(scope: Scope, receive: Receive, *, store: Store) -> Asked:
-    """The request with its body; that of git is left where it is, for it may be long."""
+    """The request with its body; that of git is left where it is, for it may be long. Raises ClientDisconnect."""
     interface = interface_of(scope)
     body = b"" if interface == "git" else await _body(receive)
     path: str = scope["path"]
@@ -137,13 +137,13 @@ def _who(scope: Scope, interface: Interface, store: Store) -> Who | None:
 
 
 async def _body(receive: Receive) -> bytes:
-    """The whole body; of one that is too long no more than shows that it is."""
+    """The whole body; of one that is too long no more than shows that it is. Raises ClientDisconnect."""
     parts: list[bytes] = []
     size = 0
     while True:
         message = await receive()
         if message["type"] != "http.request":
-            return b"".join(parts)
+            raise ClientDisconnect
         if size <= BODY_LIMIT:
             parts.append(message.get("body", b""))
             size += len(parts[-1])

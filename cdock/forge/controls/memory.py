@@ -35,9 +35,10 @@ class _Address:
 
 
 class Memory:
-    """Answers of the recent past, and when objects came to be."""
+    """Answers of the recent past, and when objects came to be. With no addresses to remember it remembers nothing."""
 
-    def __init__(self) -> None:
+    def __init__(self, addresses: int = ADDRESSES) -> None:
+        self._most = addresses
         self._addresses: OrderedDict[_Key, _Address] = OrderedDict()
         self._born: OrderedDict[str, datetime] = OrderedDict()
         self._changed: datetime | None = None
@@ -54,6 +55,8 @@ class Memory:
 
     def note(self, asked: Asked, reply: Reply, *, now: datetime) -> None:
         """Remember an answer of the forge."""
+        if not self._most:
+            return
         if asked.interface == "rest" and reply.status == 201 and reply.is_json:
             self._note_birth(reply, now)
         if asked.reads and reply.status in {200, 304}:
@@ -87,7 +90,7 @@ class Memory:
         key = _key(asked)
         address = self._addresses.setdefault(key, _Address())
         self._addresses.move_to_end(key)
-        if len(self._addresses) > ADDRESSES:
+        if len(self._addresses) > self._most:
             self._addresses.popitem(last=False)
         if reply.status == 200 and (not address.states or address.states[-1][1].body != reply.body):
             moved = self._changed is not None and address.seen is not None and self._changed >= address.seen

@@ -21,10 +21,11 @@ def test_tokens(controlled: ForgeServer, ground: Ground) -> None:
             {"kind": "auth", "times": 1},
             {"kind": "auth", "args": {"variant": "expired"}, "times": 1},
             {"kind": "auth", "args": {"variant": "forbidden", "permissions": "contents=write"}, "times": 1},
+            {"kind": "auth", "args": {"variant": "forbidden"}, "times": 1},
             {"kind": "auth", "args": {"variant": "expiring", "seconds": 60}, "times": 1},
         ]
     )
-    bad, expired, forbidden, expiring = (ground.owner.get("/issues") for _ in range(4))
+    bad, expired, forbidden, again, expiring = (ground.owner.get("/issues") for _ in range(5))
     ends = "github-authentication-token-expiration"
     assert (bad.status_code, bad.json()["message"], ends in bad.headers) == (401, "Bad credentials", False)
     assert (expired.status_code, expired.headers[ends]) == (401, "2031-01-01 11:00:00 UTC")
@@ -32,6 +33,7 @@ def test_tokens(controlled: ForgeServer, ground: Ground) -> None:
     assert forbidden.json()["message"] == "Resource not accessible by personal access token"
     assert forbidden.headers["X-Accepted-GitHub-Permissions"] == "contents=write"
     assert int(forbidden.headers["X-RateLimit-Remaining"]) > 0
+    assert again.headers["X-Accepted-GitHub-Permissions"] == "issues=read; pull_requests=read"
     assert (expiring.status_code, expiring.headers[ends]) == (200, "2031-01-01 12:01:00 UTC")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.forge.ground import Ground
+from tests.forge.ground import Api, Ground
 from tests.forge_server import ForgeServer
 
 LIMIT = 30.0
@@ -83,6 +84,7 @@ def test_silence_until_the_client_leaves(
     controlled.faults([{"kind": kind, "match": CREATE, "times": 1}])
     with pytest.raises(requests.ReadTimeout):
         ground.owner.session.post(ground.owner.url("/issues"), json={"title": "x"}, timeout=0.3)
+    eventually(lambda: bool(last(controlled)["fault"]))
     entry = last(controlled)
     assert (entry["status"], entry["inner"], entry["fault"]) == (None, 201 if done else None, kind)
     assert titles(ground) == ["x"] * done
@@ -192,3 +194,35 @@ def test_graphql_says_a_spent_budget_with_success(controlled: ForgeServer, groun
     assert answer.status_code == 200
     assert [error["type"] for error in answer.json()["errors"]] == ["RATE_LIMITED"]
     assert answer.headers["X-RateLimit-Resource"] == "graphql"
+
+
+def test_many_at_once_in_a_bad_hour(controlled: ForgeServer, ground: Ground) -> None:
+    """Whatever breaks for one, others are served, and every request is in the journal with what became of it."""
+    before, log = controlled.journal()[-1]["seq"], len(controlled.log)
+    controlled.faults(
+        [
+            {"kind": kind, "match": CREATE, "probability": 0.2, "seed": index}
+            for index, kind in enumerate(
+                ("status", "commit_then_502", "reset", "commit_then_reset", "truncate", "secondary")
+            )
+        ]
+    )
+
+    def create(index: int) -> int:
+        api = Api(controlled, ground.people.writer, ground.name)
+        try:
+            return api.post("/issues", {"title": str(index)}).status_code
+        except requests.ConnectionError:
+            return 0
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = Counter(pool.map(create, range(200)))
+    entries = controlled.journal(before)
+    assert Counter(entry["status"] or 0 for entry in entries) == answers
+    assert set(answers) == {0, 201, 403, 502}
+    done = {entry["body"]["title"] for entry in entries if entry["inner"] == 201}
+    controlled.clear_faults()
+    listed = {issue["title"] for issue in ground.owner.read("/issues", per_page=100)}
+    assert listed <= done
+    assert len(done) == ground.owner.read("//search/issues", q=f"repo:{ground.name}")["total_count"]
+    assert "Traceback" not in controlled.log[log:]

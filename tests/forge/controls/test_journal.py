@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -135,3 +136,12 @@ def test_it_is_read_as_a_list_or_as_lines(controlled: ForgeServer, ground: Groun
     lines = requests.get(address, headers=headers, timeout=LIMIT).text.splitlines()
     assert [json.loads(line) for line in lines] == controlled.journal()
     assert controlled.journal(mark(controlled)) == []
+
+
+def test_half_a_request_is_none(controlled: ForgeServer, ground: Ground) -> None:
+    before = mark(controlled)
+    head = f"POST /repos/{ground.name}/issues HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", controlled.port), timeout=LIMIT) as connection:
+        connection.sendall(head.encode() + b'{"title": "x"}')
+    assert ground.owner.read("/issues") == []
+    assert [path for _, path, _ in seen(controlled, before)] == [f"/repos/{ground.name}/issues"]

@@ -16,9 +16,11 @@ from cdock.forge.controls.reply import refusal, reply
 from cdock.forge.domain import repos
 from cdock.forge.domain.errors import DomainError
 from cdock.forge.rest.answers import DOCS
+from cdock.forge.rest.permissions import accepted
 from cdock.forge.rest.urls import urls_of
 
 _BY_NAME: Final = re.compile(r"/repos/([^/]+)/([^/]+)(/.*)?")
+_IN_REPO: Final = re.compile(r"/(?:repos/[^/]+/[^/]+|repositories/\d+)(/.*)?")
 _EXPIRATION: Final = "github-authentication-token-expiration"
 _VARIANTS: Final = ("bad", "expired", "expiring", "forbidden")
 _GONE: Final = {"disabled": "Issues are disabled for this repo", "deleted": "This issue was deleted"}
@@ -29,10 +31,11 @@ def _known(args: Mapping[str, Any]) -> None:
         raise BadRule(f"variant must be one of {', '.join(_VARIANTS)}")
 
 
-@kind("auth", check=_known, variant="bad", permissions="issues=write", seconds=3600)
+@kind("auth", check=_known, variant="bad", permissions=None, seconds=3600)
 async def auth(exchange: Exchange, rule: Rule) -> None:
     """`bad`: 401 from now on. `expired`: 401, the token ended so many seconds ago. `expiring`: all is well, and the
-    token ends in so many seconds. `forbidden`: 403, a fine-grained token lacks these permissions."""
+    token ends in so many seconds. `forbidden`: 403, a fine-grained token lacks these permissions, such as
+    `issues=write`; without any, those that GitHub asks for."""
     variant = rule.args["variant"]
     span = timedelta(seconds=rule.args["seconds"])
     headers = exchange.rate.headers
@@ -40,14 +43,20 @@ async def auth(exchange: Exchange, rule: Rule) -> None:
         live = await exchange.run()
         await exchange.say(live.having(**{_EXPIRATION: _ends(exchange.at + span)}))
     elif variant == "forbidden":
-        needed = {**headers, "X-Accepted-GitHub-Permissions": str(rule.args["permissions"])}
+        needed = rule.args["permissions"] or _permissions(exchange.asked)
         message = "Resource not accessible by personal access token"
-        await exchange.say(refusal(403, message, needed))
+        await exchange.say(refusal(403, message, {**headers, "X-Accepted-GitHub-Permissions": needed}))
     elif variant == "expired":
         ended = {**headers, _EXPIRATION: _ends(exchange.at - span)}
         await exchange.say(refusal(401, "Bad credentials", ended))
     else:
         await exchange.say(refusal(401, "Bad credentials", headers))
+
+
+def _permissions(asked: Asked) -> str:
+    match = _IN_REPO.fullmatch(asked.path)
+    wanted = accepted(asked.method, (match[1] or "") if match else asked.path, in_repo=match is not None)
+    return "; ".join(f"{area}={level}" for area, level in wanted)
 
 
 def _in_repository(asked: Asked) -> bool:
