@@ -8,7 +8,7 @@ from cdock.forge.domain import events, issues, repos
 from cdock.forge.domain.errors import Invalid, NotFound
 from cdock.forge.domain.issues import Issue
 from cdock.forge.domain.repos import Repo
-from cdock.forge.domain.roles import Role, require
+from cdock.forge.domain.roles import Role
 from cdock.forge.domain.users import User
 from cdock.forge.store import Tx
 
@@ -34,7 +34,7 @@ def add(tx: Tx, repo: Repo, issue: Issue, blocker_id: int, *, actor: User | None
     Raises NotFound for an id that the acting user may not see, Invalid for the issue itself, a pull request, a link
     that is there already, and more than 50 in either direction. Needs triage rights in the waiting one's repository.
     """
-    person = _may_arrange(tx, repo, actor)
+    person = repos.require_open(tx, repo, actor, Role.TRIAGE)
     blocker, home = issues.reachable(tx, blocker_id, actor=person)
     why = None
     if issue.pull or blocker.pull:
@@ -57,7 +57,7 @@ def add(tx: Tx, repo: Repo, issue: Issue, blocker_id: int, *, actor: User | None
 
 def remove(tx: Tx, repo: Repo, issue: Issue, blocker_id: int, *, actor: User | None) -> Issue:
     """Let an issue not wait for another one any more. Raises NotFound when it does not."""
-    person = _may_arrange(tx, repo, actor)
+    person = repos.require_open(tx, repo, actor, Role.TRIAGE)
     blocker, home = issues.reachable(tx, blocker_id, actor=person)
     if not tx.run("DELETE FROM blocked_by WHERE issue_id = ? AND blocker_id = ?", issue.id, blocker.id):
         raise NotFound
@@ -69,9 +69,3 @@ def remove(tx: Tx, repo: Repo, issue: Issue, blocker_id: int, *, actor: User | N
 def _linked(tx: Tx, issue: Issue, blocker: Issue) -> bool:
     found = tx.row("SELECT 1 FROM blocked_by WHERE issue_id = ? AND blocker_id = ?", issue.id, blocker.id)
     return found is not None
-
-
-def _may_arrange(tx: Tx, repo: Repo, actor: User | None) -> User:
-    person = require(tx, repo, actor, Role.TRIAGE)
-    repos.refuse_archived(repo)
-    return person

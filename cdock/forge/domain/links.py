@@ -17,10 +17,19 @@ NAMED: Final = {
 
 
 @dataclass(frozen=True)
+class Parent:
+    """The issue that another one is a part of, for addresses: whether it may be seen is not asked here."""
+
+    id: int
+    repo_id: int
+    number: int
+
+
+@dataclass(frozen=True)
 class Links:
     """Counts around one issue. `blocked_by` and `blocking` count open issues, the totals closed ones too."""
 
-    parent_id: int | None = None
+    parent: Parent | None = None
     sub_issues: int = 0
     sub_issues_closed: int = 0
     blocked_by: int = 0
@@ -40,12 +49,15 @@ NONE = Links()
 def of_issues(tx: Tx, ids: Sequence[int]) -> dict[int, Links]:
     """The links of issues, by id; issues without any are left out."""
     question = ",".join("?" * len(ids))
-    found: dict[int, dict[str, int]] = {}
-    for row in tx.rows(
-        f"SELECT child_id, parent_id FROM sub_issue WHERE child_id IN ({question})",  # noqa: S608
-        *ids,
-    ):
-        found.setdefault(row["child_id"], {})["parent_id"] = row["parent_id"]
+    parents = {
+        row["child_id"]: Parent(row["id"], row["repo_id"], row["number"])
+        for row in tx.rows(
+            "SELECT child_id, issue.id, repo_id, number FROM sub_issue JOIN issue ON issue.id = parent_id "  # noqa: S608
+            f"WHERE child_id IN ({question})",
+            *ids,
+        )
+    }
+    found: dict[int, dict[str, int]] = {key: {} for key in parents}
     for key, other, opened, total in (
         ("parent_id", "child_id", "", "sub_issues"),
         ("issue_id", "blocker_id", "blocked_by", "total_blocked_by"),
@@ -63,4 +75,4 @@ def of_issues(tx: Tx, ids: Sequence[int]) -> dict[int, Links]:
                 counts[opened] = row["opened"]
             else:
                 counts["sub_issues_closed"] = row["n"] - row["opened"]
-    return {key: Links(**counts) for key, counts in found.items()}
+    return {key: Links(parent=parents.get(key), **counts) for key, counts in found.items()}

@@ -12,7 +12,7 @@ from datetime import date, datetime
 from math import isfinite
 from typing import Final, Literal
 
-from cdock.forge.domain import issues, projectfields, projects, repos
+from cdock.forge.domain import issues, projectfields, projects, references, repos, texts
 from cdock.forge.domain.errors import Invalid, NotFound, invalid
 from cdock.forge.domain.issues import Issue
 from cdock.forge.domain.projectfields import Field, Iteration
@@ -144,6 +144,40 @@ def add_draft(tx: Tx, project: Project, title: str, *, actor: User | None, body:
         updated=tx.stamp,
     )
     return find(tx, project, _insert(tx, project, actor=person, draft_id=draft_id), actor=person)
+
+
+def convert_draft(tx: Tx, project: Project, item: Item, repo: Repo, *, actor: User | None) -> Item:
+    """Make an issue of a note; it stays where it is, with its values. Needs write access to the board.
+
+    Raises Invalid for an item that is no note, and what opening an issue raises.
+    """
+    person = projects.require(tx, project, actor, Access.WRITE)
+    if item.draft is None:
+        raise Invalid("Only draft issues can be converted to issues")
+    made = issues.create(tx, repo, item.draft.title, actor=person, body=item.draft.body)
+    tx.update("project_item", item.id, issue_id=made.id, draft_id=None, updated=tx.stamp)
+    tx.run("DELETE FROM project_draft WHERE id = ?", item.draft.id)
+    return find(tx, project, item.id, actor=person)
+
+
+def linked_pulls(tx: Tx, item: Item, *, actor: User | None) -> list[tuple[Repo, int]]:
+    """The pull requests, by repository and number, that close the item's issue when they are merged."""
+    if item.issue is None or item.issue.pull:
+        return []
+    rows = tx.rows(
+        "SELECT json_extract(data, '$.source') AS id FROM event WHERE issue_id = ? AND kind = 'cross-referenced' "
+        "ORDER BY id",
+        item.issue.id,
+    )
+    found = []
+    for other in issues.visible(tx, [row["id"] for row in rows], actor=actor):
+        home = repos.by_id(tx, other.repo_id)
+        closed = (
+            references.targets(tx, home, texts.closings(other.body or ""), actor=actor) if other.pull else []
+        )
+        if any(issue_id == item.issue.id for _, issue_id in closed):
+            found.append((home, other.number))
+    return found
 
 
 def issue_id_of_pull(tx: Tx, pull_id: int) -> int:

@@ -18,3 +18,4 @@ def note_closed(tx: Tx, issue_id: int) -> None:
         issue_id,
         tx.stamp,
     )
+    tx.run("UPDATE project_item SET updated = ? WHERE issue_id = ?", tx.stamp, issue_id)

@@ -228,6 +228,16 @@ def refuse_archived(repo: Repo) -> None:
         raise Forbidden("Repository was archived so is read-only.")
 
 
+def require_open(tx: Tx, repo: Repo, user: User | None, wanted: Role) -> User:
+    """The acting user, known to have at least this role in a repository that is not read-only.
+
+    Raises NotFound, LoginNeeded and Forbidden as `roles.require` does, and Forbidden for an archived repository.
+    """
+    person = require(tx, repo, user, wanted)
+    refuse_archived(repo)
+    return person
+
+
 def _rename(tx: Tx, repo: Repo, name: str) -> str:
     _check_name(name)
     taken = tx.row("SELECT id FROM repo WHERE owner_id = ? AND name = ?", repo.owner.id, name)

@@ -12,7 +12,7 @@ from cdock.forge.domain import events, issues, repos
 from cdock.forge.domain.errors import Invalid, NotFound
 from cdock.forge.domain.issues import Issue
 from cdock.forge.domain.repos import Repo
-from cdock.forge.domain.roles import Role, require
+from cdock.forge.domain.roles import Role
 from cdock.forge.domain.users import User
 from cdock.forge.store import Tx
 
@@ -29,7 +29,7 @@ def list_of(tx: Tx, issue: Issue, *, actor: User | None) -> list[Issue]:
 
 def parent_of(tx: Tx, issue: Issue, *, actor: User | None) -> Issue | None:
     """The issue that this one is a part of; None when there is none that the acting user may see."""
-    found = issues.visible(tx, [issue.links.parent_id] if issue.links.parent_id else [], actor=actor)
+    found = issues.visible(tx, [issue.links.parent.id] if issue.links.parent else [], actor=actor)
     return found[0] if found else None
 
 
@@ -42,16 +42,12 @@ def add(
     request, a part of this or (without `replace_parent`) another issue, a circle, too many parts or levels. Needs
     triage rights in the parent's repository, and in that of the parent it is taken from.
     """
-    person = _may_arrange(tx, repo, actor)
+    person = repos.require_open(tx, repo, actor, Role.TRIAGE)
     child, home = issues.reachable(tx, child_id, actor=person)
-    old = (
-        issues.by_ids_of(tx, [child.links.parent_id])[child.links.parent_id]
-        if child.links.parent_id
-        else None
-    )
-    _check(tx, repo, issue, child, home, old=old, replace_parent=replace_parent)
-    if old is not None:
-        _take_off(tx, repos.by_id(tx, old.repo_id), old, child, home, actor=actor)
+    _check(tx, repo, issue, child, home, replace_parent=replace_parent)
+    if child.links.parent is not None:
+        old, above = issues.reachable(tx, child.links.parent.id, actor=repos.FORGE)
+        _take_off(tx, above, old, child, home, actor=actor)
     row = tx.row(
         "SELECT coalesce(max(position), -1) + 1 AS next FROM sub_issue WHERE parent_id = ?", issue.id
     )
@@ -63,9 +59,9 @@ def add(
 
 def remove(tx: Tx, repo: Repo, issue: Issue, child_id: int, *, actor: User | None) -> Issue:
     """Make a part independent, and give the parent as it is then. Raises NotFound when it is no part of it."""
-    person = _may_arrange(tx, repo, actor)
+    person = repos.require_open(tx, repo, actor, Role.TRIAGE)
     child, home = issues.reachable(tx, child_id, actor=person)
-    if child.links.parent_id != issue.id:
+    if child.links.parent is None or child.links.parent.id != issue.id:
         raise NotFound("The provided sub-issue does not exist")
     _take_off(tx, repo, issue, child, home, actor=person)
     return issues.find(tx, repo, issue.number)
@@ -85,7 +81,7 @@ def move(
 
     Raises NotFound when `child_id` is no part of this issue, Invalid when the other one is none or both are given.
     """
-    _may_arrange(tx, repo, actor)
+    repos.require_open(tx, repo, actor, Role.TRIAGE)
     order = _children(tx, issue.id)
     if child_id not in order:
         raise NotFound("The provided sub-issue does not exist")
@@ -109,23 +105,15 @@ def _children(tx: Tx, issue_id: int) -> list[int]:
     return [row["child_id"] for row in rows]
 
 
-def _may_arrange(tx: Tx, repo: Repo, actor: User | None) -> User:
-    person = require(tx, repo, actor, Role.TRIAGE)
-    repos.refuse_archived(repo)
-    return person
-
-
 def _take_off(tx: Tx, repo: Repo, parent: Issue, child: Issue, home: Repo, *, actor: User | None) -> None:
-    person = _may_arrange(tx, repo, actor)
+    person = repos.require_open(tx, repo, actor, Role.TRIAGE)
     tx.run("DELETE FROM sub_issue WHERE child_id = ?", child.id)
     events.record(tx, repo, parent.id, "sub_issue_removed", actor=person, sub_issue=child.id)
     events.record(tx, home, child.id, "parent_issue_removed", actor=person, parent_issue=parent.id)
 
 
-def _check(
-    tx: Tx, repo: Repo, issue: Issue, child: Issue, home: Repo, *, old: Issue | None, replace_parent: bool
-) -> None:
-    why = None
+def _check(tx: Tx, repo: Repo, issue: Issue, child: Issue, home: Repo, *, replace_parent: bool) -> None:
+    why, old = None, child.links.parent
     if home.owner.id != repo.owner.id:
         why = "Sub issue must belong to the same owner as its parent"
     elif issue.pull or child.pull:

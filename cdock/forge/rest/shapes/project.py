@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from markupsafe import escape
 
-from cdock.forge.domain import pulls, subissues
+from cdock.forge.domain import projectitems, pulls, reviewers, subissues
 from cdock.forge.domain.projectfields import Field, Iteration
 from cdock.forge.domain.projectitems import Draft, Item
 from cdock.forge.domain.projects import Project
@@ -167,8 +167,15 @@ def _of_issue(call: Call, shown: Item, kind: str) -> Json:
             return issues.milestone(call, home, issue.milestone) if issue.milestone else None
         case "repository":
             return repos.standard(call, home)
-        case "linked_pull_requests" | "reviewers":
-            return []
+        case "linked_pull_requests":
+            found = projectitems.linked_pulls(call.tx, shown, actor=call.actor)
+            return [pull_shapes.simple(call, at, pulls.find(call.tx, at, number)) for at, number in found]
+        case "reviewers":
+            asked = reviewers.requested(call.tx, [issue.id])[issue.id]
+            return [
+                {"type": "ReviewRequest", "status": "pending", "reviewer": people.user(call.urls, person)}
+                for person in asked
+            ]
         case "parent_issue":
             parent = subissues.parent_of(call.tx, issue, actor=call.actor)
             return (

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from cdock.forge.domain import issues, links
+from cdock.forge.domain import repos as domain
 from cdock.forge.domain.errors import NotFound
 from cdock.forge.domain.events import Event
 from cdock.forge.domain.issues import Issue
+from cdock.forge.domain.links import Parent
 from cdock.forge.domain.repos import Repo
 from cdock.forge.rest.answers import Json
 from cdock.forge.rest.call import Call
@@ -27,7 +29,7 @@ def of_issue(call: Call, repo: Repo, shown: Issue) -> dict[str, Json]:
             "blocking": counts.blocking,
             "total_blocking": counts.total_blocking,
         },
-        "parent_issue_url": _url(call, repo, counts.parent_id) if counts.parent_id else None,
+        "parent_issue_url": _url(call, repo, counts.parent) if counts.parent else None,
     }
 
 
@@ -50,9 +52,9 @@ def of_event(call: Call, shown: Event) -> dict[str, Json]:
     }
 
 
-def _url(call: Call, repo: Repo, issue_id: int) -> str | None:
+def _url(call: Call, repo: Repo, parent: Parent) -> str | None:
     try:
-        parent, home = issues.reachable(call.tx, issue_id, actor=call.actor)
+        home = repo if parent.repo_id == repo.id else domain.by_id(call.tx, parent.repo_id, actor=call.actor)
     except NotFound:
         return None
     return f"{call.urls.repo(home)}/issues/{parent.number}"
