@@ -60,11 +60,10 @@ class Writers:
             return False
         if user.bot and _bare(user.login) in self._trusted:
             return True
-        if user.login.endswith("[bot]"):
-            # An App has no role. Ours was given its rights by whoever set cdock up.
-            return same_login(user.login, self.me())
-        if user.bot and not same_login(user.login, self.me()):
-            return False
+        if user.bot:
+            # An App has no role. Ours was given its rights by whoever set cdock up, and GitHub lets nobody name an App
+            # like another's account.
+            return _bare(user.login) == _bare(self.me())
         return self._may_write(user.login)
 
     def _may_write(self, login: str) -> bool:
