@@ -206,6 +206,38 @@ def test_a_pull_request_is_named_by_its_own_id(board: Board, ground: Ground, tmp
     assert [item["id"] for item in board.read("/items", q="is:merged")] == [added.json()["id"]]
 
 
+def test_an_item_shows_its_pull_requests_and_their_reviewers(
+    board: Board, ground: Ground, tmp_path: Any
+) -> None:
+    clone: Clone = ground.seeded(tmp_path)
+    item = board.put_on("Wish")
+    number = item["content"]["number"]
+    for name, body in (("closes", f"Fixes #{number}"), ("mentions", f"see #{number}")):
+        clone.branch(name, {f"{name}.txt": "a\n"}, name)
+        pull = {"title": name, "head": name, "base": "main", "body": body}
+        assert ground.owner.post("/pulls", pull).status_code == 201
+    linked = board.values(item)["Linked pull requests"]
+    assert [pull["title"] for pull in linked] == ["closes"]
+    added = board.api.post(f"{board.path}/items", {"type": "PullRequest", "id": linked[0]["id"]}).json()
+    asked = {"reviewers": ["wendy"]}
+    path = f"/pulls/{linked[0]['number']}/requested_reviewers"
+    assert ground.owner.post(path, asked).status_code == 201
+    (review,) = board.values(added)["Reviewers"]
+    assert (review["status"], review["reviewer"]["login"]) == ("pending", "wendy")
+
+
+def test_an_item_shows_parent_and_parts_of_its_issue(board: Board) -> None:
+    whole, part = board.put_on("Whole"), board.put_on("Part")
+    path = f"/issues/{whole['content']['number']}/sub_issues"
+    board.api.post(path, {"sub_issue_id": part["content"]["id"]})
+    assert board.values(part)["Parent issue"]["id"] == whole["content"]["id"]
+    assert board.values(whole)["Sub-issues progress"] == {
+        "total": 1,
+        "completed": 0,
+        "percent_completed": 0,
+    }
+
+
 def test_an_item_shows_what_its_issue_says(board: Board) -> None:
     board.api.post("/labels", {"name": "help", "color": "ff0000"})
     item = board.put_on("<i>Card", labels=["help"], assignees=["wendy"])
@@ -440,3 +472,54 @@ def test_items_are_found_by_what_they_have(board: Board) -> None:
         assert board.titles(q=query) == titles, query
     for query in ("colour:red", "is:lost", "no:colour"):
         assert board.api.get(f"{board.path}/items", params={"q": query}).status_code == 422, query
+
+
+NASTY: list[Any] = [
+    None,
+    True,
+    -1,
+    10**30,
+    1.5,
+    "",
+    "\0",
+    "x" * 300,
+    "²",
+    [],
+    [None],
+    {},
+    {"a": 1},
+    [{"id": {}}],
+]
+KEYS = ("type", "id", "owner", "repo", "number", "name", "data_type", "fields", "single_select_options")
+
+
+def test_nothing_that_a_client_sends_is_an_error_of_the_server(board: Board) -> None:
+    item, size = board.put_on(), {"name": "Size", "data_type": "single_select"}
+    when = {"name": "When", "data_type": "iteration"}
+    field = board.fields()["Status"]["id"]
+    one = f"{board.path}/items/{item['id']}"
+    for value in NASTY:
+        bodies: list[Any] = [dict.fromkeys(KEYS, value), value]
+        bodies += [{"type": "Issue", "id": value}, {"type": "PullRequest", "id": value}]
+        bodies += [{"type": "Issue", "owner": value, "repo": value, "number": value}]
+        bodies += [{**size, "single_select_options": each} for each in (value, [value], [{"name": value}])]
+        bodies += [{**size, "single_select_options": [{"name": "a", "color": value, "description": value}]}]
+        bodies += [{**when, "iteration_configuration": value}]
+        bodies += [
+            {**when, "iteration_configuration": {"start_date": value, "duration": value, "iterations": value}}
+        ]
+        bodies += [{"fields": [{"id": field, "value": value}]}, {"fields": [{"id": value, "value": value}]}]
+        for body in bodies:
+            for method, path in (("POST", "/items"), ("POST", "/fields")):
+                answer = board.api.ask(method, board.path + path, body)
+                assert answer.status_code < 500, (path, body, answer.text)
+            answer = board.api.patch(one, body)
+            assert answer.status_code < 500, (body, answer.text)
+        for key in ("q", "fields", "after", "before", "per_page"):
+            for path in ("", "/items", "/fields"):
+                answer = board.api.get(board.path + path, params={key: str(value)})
+                assert answer.status_code < 500, (path, key, value, answer.text)
+        answer = board.api.get("//search/issues", params={"q": f"label:{value} {value}", "sort": str(value)})
+        assert answer.status_code < 500, (value, answer.text)
+    for tail in ("9" * 30, "x", "-1", "%00", "1/items/" + "9" * 18, "1/items/²"):
+        assert board.api.get(f"//users/Olivia/projectsV2/{tail}").status_code in {400, 404}, tail
