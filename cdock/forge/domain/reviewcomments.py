@@ -47,6 +47,14 @@ def find(tx: Tx, repo: Repo, comment_id: int, *, viewer: User | None) -> ReviewC
     return found[0]
 
 
+def repo_id_of(tx: Tx, comment_id: int) -> int:
+    """The repository in which a comment is. Raises NotFound."""
+    row = tx.row("SELECT repo_id FROM review_comment WHERE id = ?", comment_id)
+    if row is None:
+        raise NotFound
+    return int(row["repo_id"])
+
+
 def of_issue(tx: Tx, issue_id: int, *, viewer: User | None) -> list[ReviewComment]:
     """All comments on lines of a pull request (by its issue's id), oldest first."""
     found = _where(tx, "review_comment.issue_id = ? ORDER BY review_comment.id", issue_id)

@@ -73,5 +73,14 @@ def groups(ask: Ask, subject: Subject, subject_id: int, counts: Mapping[str, int
     return [group(kind, content) for kind, content in _CONTENTS.items()]
 
 
+def no_groups() -> list[Shown]:
+    """The same for what nobody can react to here."""
+
+    def nobody(args: Args) -> Shown:
+        return connection(args, (), lambda each: each)
+
+    return [{"content": kind, "users": nobody, "viewerHasReacted": False} for kind in _CONTENTS]
+
+
 def _issue(ask: Ask, shown: Comment) -> issues.Issue:
     return issues.by_ids_of(ask.tx, [shown.issue_id])[shown.issue_id]

@@ -4,16 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from cdock.forge.domain import comments, issues, labels, linkedbranches, milestones, pulls, users
+from cdock.forge.domain import (
+    comments,
+    issues,
+    labels,
+    linkedbranches,
+    milestones,
+    pulls,
+    reviewcomments,
+    reviews,
+    threads,
+    users,
+)
 from cdock.forge.domain.comments import Comment
 from cdock.forge.domain.errors import DomainError, NotFound
 from cdock.forge.domain.issues import Issue
 from cdock.forge.domain.pulls import Pull
 from cdock.forge.domain.repos import Repo
+from cdock.forge.domain.reviewcomments import ReviewComment
+from cdock.forge.domain.reviews import Review
+from cdock.forge.domain.threads import Thread
 from cdock.forge.domain.users import User
 from cdock.forge.graphql import comments as shown_comments
 from cdock.forge.graphql import git, ids, people, repository
 from cdock.forge.graphql import issues as shown_issues
+from cdock.forge.graphql import reviews as shown_reviews
 from cdock.forge.graphql.asked import Ask, Shown
 
 
@@ -29,6 +44,15 @@ def node(ask: Ask, node_id: str) -> Shown:
         case "IC":
             home, said = comment(ask, node_id)
             return shown_comments.comment(ask, home, said)
+        case "PRR":
+            home, pull_, given = review(ask, node_id)
+            return shown_reviews.review(ask, home, pull_, given)
+        case "PRRT":
+            home, pull_, talk = thread(ask, node_id)
+            return shown_reviews.thread(ask, home, pull_, talk)
+        case "PRRC":
+            home, pull_, remark = review_comment(ask, node_id)
+            return shown_reviews.comment(ask, home, pull_, remark)
         case "U" | "BOT":
             return people.user(ask, user(ask, node_id))
         case "REF":
@@ -78,6 +102,37 @@ def comment(ask: Ask, node_id: str) -> tuple[Repo, Comment]:
         raise ids.unresolved(node_id) from error
 
 
+def review(ask: Ask, node_id: str) -> tuple[Repo, Pull, Review]:
+    """A review with its pull request. Raises NotFound."""
+    number = ids.number_of(node_id, "PRR")
+    found = reviews.by_ids_of(ask.tx, [number]).get(number)
+    if found is None or not reviews.visible(found, ask.actor):
+        raise ids.unresolved(node_id)
+    return *_pull_of(ask, found.issue_id, node_id), found
+
+
+def thread(ask: Ask, node_id: str) -> tuple[Repo, Pull, Thread]:
+    """A thread with its pull request. Raises NotFound."""
+    number = ids.number_of(node_id, "PRRT")
+    try:
+        home = _home(ask, threads.repo_id_of(ask.tx, number), node_id)
+        found = threads.find(ask.tx, home, number, viewer=ask.actor)
+    except NotFound as error:
+        raise ids.unresolved(node_id) from error
+    return *_pull_of(ask, found.issue_id, node_id), found
+
+
+def review_comment(ask: Ask, node_id: str) -> tuple[Repo, Pull, ReviewComment]:
+    """A comment in a thread with its pull request. Raises NotFound."""
+    number = ids.number_of(node_id, "PRRC")
+    try:
+        home = _home(ask, reviewcomments.repo_id_of(ask.tx, number), node_id)
+        found = reviewcomments.find(ask.tx, home, number, viewer=ask.actor)
+    except NotFound as error:
+        raise ids.unresolved(node_id) from error
+    return *_pull_of(ask, found.issue_id, node_id), found
+
+
 def linked_branch(ask: Ask, node_id: str) -> tuple[Repo, Issue, int]:
     """A link to a branch: its repository, its issue, its own id. Raises NotFound."""
     number = ids.number_of(node_id, "LB")
@@ -115,6 +170,14 @@ def milestone_number(ask: Ask, home: Repo, node_id: str) -> int:
         if milestone.id == wanted:
             return milestone.number
     raise ids.unresolved(node_id)
+
+
+def _pull_of(ask: Ask, issue_id: int, node_id: str) -> tuple[Repo, Pull]:
+    try:
+        _, home = issues.reachable(ask.tx, issue_id, actor=ask.actor)
+    except NotFound as error:
+        raise ids.unresolved(node_id) from error
+    return home, pulls.by_issue_id(ask.tx, issue_id)
 
 
 def _home(ask: Ask, repo_id: int, node_id: str) -> Repo:

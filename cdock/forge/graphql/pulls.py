@@ -11,7 +11,7 @@ from cdock.forge.domain.issues import Issue
 from cdock.forge.domain.merging import Mergeability
 from cdock.forge.domain.pulls import Pull
 from cdock.forge.domain.repos import Repo
-from cdock.forge.graphql import git, people, repository, timeline
+from cdock.forge.graphql import git, people, repository, reviews, timeline
 from cdock.forge.graphql import issues as shown_issues
 from cdock.forge.graphql.asked import Args, Ask, Shown
 from cdock.forge.graphql.connections import connection
@@ -71,6 +71,7 @@ def pull(ask: Ask, repo: Repo, shown: Pull) -> Shown:
             args, pulls.commits(repo, shown), lambda each: commit(ask, repo, shown.number, each)
         ),
         "statusCheckRollup": lambda _: git.rollup(ask, repo, shown.head_oid),
+        **reviews.around(ask, repo, shown),
         "timelineItems": lambda args: timeline.of_issue(ask, repo, shown.issue, args),
         "closingIssuesReferences": lambda args: connection(
             args,

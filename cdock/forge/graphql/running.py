@@ -41,6 +41,7 @@ for _module in (
     "mutations_issues",
     "mutations_marks",
     "mutations_pulls",
+    "mutations_reviews",
     "roots",
     "structure",
 ):

@@ -7,13 +7,15 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from cdock.forge.domain import issues, labels, timeline
+from cdock.forge.domain import pulls as domain_pulls
+from cdock.forge.domain import reviews as domain_reviews
 from cdock.forge.domain.errors import NotFound
 from cdock.forge.domain.events import Event
 from cdock.forge.domain.issues import Issue
 from cdock.forge.domain.labels import Label
 from cdock.forge.domain.repos import Repo
 from cdock.forge.domain.timeline import Item
-from cdock.forge.graphql import comments, git, people, pulls
+from cdock.forge.graphql import comments, git, people, pulls, reviews
 from cdock.forge.graphql import issues as shown_issues
 from cdock.forge.graphql import labels as shown_labels
 from cdock.forge.graphql.asked import Args, Ask, Shown
@@ -41,6 +43,10 @@ _TYPES: Final = {
     "reopened": ("ReopenedEvent", "REE"),
     "parent_issue_added": ("ParentIssueAddedEvent", "PIAE"),
     "parent_issue_removed": ("ParentIssueRemovedEvent", "PIRE"),
+    "review_dismissed": ("ReviewDismissedEvent", "RDE"),
+    "review_request_removed": ("ReviewRequestRemovedEvent", "RRRE"),
+    "review_requested": ("ReviewRequestedEvent", "RVE"),
+    "reviewed": ("PullRequestReview", "PRR"),
     "sub_issue_added": ("SubIssueAddedEvent", "SIAE"),
     "sub_issue_removed": ("SubIssueRemovedEvent", "SIRE"),
     "unassigned": ("UnassignedEvent", "UNAE"),
@@ -75,6 +81,8 @@ def _item(ask: Ask, repo: Repo, of: Issue, item: Item) -> Shown:
     typename, prefix = _TYPES[event.kind]
     if item.comment is not None:
         return comments.comment(ask, repo, item.comment)
+    if item.review is not None:
+        return reviews.review(ask, repo, domain_pulls.by_issue_id(ask.tx, of.id), item.review)
     if item.commit is not None:
         return pulls.commit(ask, repo, of.number, item.commit)
     body: Shown = {
@@ -87,7 +95,8 @@ def _item(ask: Ask, repo: Repo, of: Issue, item: Item) -> Shown:
         source, home = item.source, item.source_repo
         return body | {"source": lambda _: shown_issues.issue_or_pull(ask, home, source)}
     if item.assignee is not None:
-        return body | {"assignee": people.user(ask, item.assignee)}
+        key = "requestedReviewer" if event.kind.startswith("review_request") else "assignee"
+        return body | {key: people.user(ask, item.assignee)}
     return body | _details(ask, repo, event)
 
 
@@ -112,6 +121,12 @@ def _details(ask: Ask, repo: Repo, event: Event) -> Shown:
             return {"parent": lambda _: _other(ask, data["parent_issue"])}
         case "sub_issue_added" | "sub_issue_removed":
             return {"subIssue": lambda _: _other(ask, data["sub_issue"])}
+        case "review_dismissed":
+            return {
+                "dismissalMessage": data["message"],
+                "previousReviewState": data["state"].upper(),
+                "review": lambda _: _dismissed(ask, repo, event),
+            }
         case "merged":
             return {
                 "commit": lambda _: git.commit_of(ask, repo, event.oid),
@@ -123,6 +138,13 @@ def _details(ask: Ask, repo: Repo, event: Event) -> Shown:
                 "afterCommit": lambda _: git.commit_of(ask, repo, data["after"]),
             }
     return {}
+
+
+def _dismissed(ask: Ask, repo: Repo, event: Event) -> Shown | None:
+    found = domain_reviews.by_ids_of(ask.tx, [event.data["review"]]).get(event.data["review"])
+    return (
+        reviews.review(ask, repo, domain_pulls.by_issue_id(ask.tx, event.issue_id), found) if found else None
+    )
 
 
 def _other(ask: Ask, issue_id: int) -> Shown | None:

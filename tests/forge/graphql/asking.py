@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ class Answer:
     """What came back."""
 
     status: int
-    headers: dict[str, str]
+    headers: Mapping[str, str]
     body: dict[str, Any]
 
     @property
@@ -42,7 +43,7 @@ class Answer:
         return dict(error)
 
 
-def ask(ground: Ground, document: str, *, token: str | None = None, **variables: Any) -> Answer:
+def ask(ground: Ground, document: str, /, *, token: str | None = None, **variables: Any) -> Answer:
     """Send a document; `$owner` and `$name` are those of the ground unless given."""
     owner, _, name = ground.name.partition("/")
     answer = requests.post(
@@ -51,16 +52,16 @@ def ask(ground: Ground, document: str, *, token: str | None = None, **variables:
         headers={"Authorization": f"bearer {token or ground.people.owner}"},
         timeout=LIMIT,
     )
-    return Answer(answer.status_code, {**answer.headers}, answer.json())
+    return Answer(answer.status_code, answer.headers, answer.json())
 
 
-def in_repo(ground: Ground, selection: str, *, token: str | None = None, **variables: Any) -> Any:
+def in_repo(ground: Ground, selection: str, /, *, token: str | None = None, **variables: Any) -> Any:
     """What a selection of the ground's repository gives."""
     document = f"query($owner:String!,$name:String!){{repository(owner:$owner,name:$name){{{selection}}}}}"
     return ask(ground, document, token=token, **variables).data["repository"]
 
 
-def change(ground: Ground, name: str, payload: str, *, token: str | None = None, **given: Any) -> Answer:
+def change(ground: Ground, name: str, payload: str, /, *, token: str | None = None, **given: Any) -> Answer:
     """Carry out one mutation; `given` is its input."""
     kind = f"{name[0].upper()}{name[1:]}Input!"
     document = f"mutation($input:{kind}){{{name}(input:$input){{{payload}}}}}"
