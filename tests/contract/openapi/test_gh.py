@@ -16,7 +16,7 @@ import pytest
 from tests.forge_server import ForgeServer
 
 from .contract import Contract
-from .ground import Ground, People, make_ground
+from .ground import OWNER, Ground, People, make_ground
 from .proxy import Proxy, checked_proxy
 
 pytestmark = pytest.mark.gh
@@ -144,6 +144,40 @@ def test_pull_requests(gh: Gh) -> None:
         is True
     )
     assert gh.api("/pulls", "-X", "GET", "-f", "state=closed")[0]["merged_at"]
+    assert gh.proxy.violations == []
+
+
+def test_sub_issues_and_dependencies(gh: Gh) -> None:
+    whole, part = (gh.api("/issues", "-f", f"title={title}") for title in ("Whole", "Part"))
+    path = f"/issues/{whole['number']}/sub_issues"
+    assert gh.api(path, "-F", f"sub_issue_id={part['id']}")["sub_issues_summary"]["total"] == 1
+    # `-f` sends a text, which GitHub takes for no id; and a number is none either.
+    for wrong in (("-f", f"sub_issue_id={part['id']}"), ("-F", f"sub_issue_id={part['number']}")):
+        assert gh.run("api", f"repos/{gh.ground.name}{path}", *wrong).returncode != 0
+    assert [each["id"] for each in gh.api(path)] == [part["id"]]
+    assert gh.api(f"/issues/{part['number']}/parent")["id"] == whole["id"]
+    waits = f"/issues/{whole['number']}/dependencies/blocked_by"
+    gh.api(waits, "-F", f"issue_id={part['id']}")
+    found = gh.done("api", "search/issues", "-X", "GET", "-f", f"q=repo:{gh.ground.name} is:blocked")
+    assert [each["id"] for each in json.loads(found)["items"]] == [whole["id"]]
+    gh.api(f"{waits}/{part['id']}", "-X", "DELETE")
+    assert gh.api(waits) == []
+    assert [violation.rule for violation in gh.proxy.violations] == ["body"]  # our text in place of an id
+
+
+def test_boards(gh: Gh) -> None:
+    issue = gh.api("/issues", "-f", "title=Card")
+    number = gh.ground.admin("project", OWNER, "gh's board")["number"]
+    board = f"users/{OWNER}/projectsV2/{number}"
+    item = json.loads(gh.done("api", f"{board}/items", "-f", "type=Issue", "-F", f"id={issue['id']}"))
+    fields = json.loads(gh.done("api", f"{board}/fields?per_page=100"))
+    status = next(each for each in fields if each["name"] == "Status")
+    change = json.dumps({"fields": [{"id": status["id"], "value": status["options"][2]["id"]}]})
+    gh.done("api", "-X", "PATCH", f"{board}/items/{item['id']}", "--input", "-", sent=change)
+    walked = gh.done("api", "--paginate", f"{board}/fields?per_page=2", "--jq", ".[].name").splitlines()
+    assert walked == [each["name"] for each in fields]
+    found = json.loads(gh.done("api", "-X", "GET", f"{board}/items", "-f", "q=status:Done"))
+    assert [each["id"] for each in found] == [item["id"]]
     assert gh.proxy.violations == []
 
 
