@@ -153,9 +153,10 @@ class Workspaces(Protocol):
         """The worktree of `task`, made from its pushed branch or else from `task.base` or the default branch."""
         ...
 
-    def harvest(self, task: Task, *, branch: str, remote: Remote) -> Workspace:
+    def harvest(self, task: TaskId, *, closes: int, branch: str, remote: Remote) -> Workspace:
         """Fetch `branch` from the run's repository into quarantine, check it, accept it, show it in the worktree.
 
+        `closes` is the only issue that messages of its commits may close.
         Raises `Refused` with the reason when the commits are not acceptable; then nothing has changed.
         """
         ...

@@ -593,18 +593,18 @@ class MemoryWorkspaces:
         self.faults.after()
         return self.machine.trees[task.id]
 
-    def harvest(self, task: Task, *, branch: str, remote: Remote) -> Workspace:
+    def harvest(self, task: TaskId, *, closes: int, branch: str, remote: Remote) -> Workspace:
         """See `Workspaces`."""
         self.faults.before("workspaces")
         if self.machine.unreadable:
             raise Unavailable("the run's repository cannot be read", fix="look at the workspace")
-        tree = self.machine.trees[task.id]
-        head = self.machine.heads.get(task.id, tree.head)
+        tree = self.machine.trees[task]
+        head = self.machine.heads.get(task, tree.head)
         if not self.machine.hub.contains(head, tree.base):
             raise Refused("the branch does not contain its base", fix="look at the branch")
-        self.machine.trees[task.id] = replace(tree, head=head)
+        self.machine.trees[task] = replace(tree, head=head)
         self.faults.after()
-        return self.machine.trees[task.id]
+        return self.machine.trees[task]
 
     def note(self, record: Mapping[str, object], *, task: TaskId) -> None:
         """See `Workspaces`."""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from cdock.core.commands import Command
+from cdock.core.ids import TaskId
 from cdock.core.model import Answer, Case, Outcome, Role, Status
 
 
@@ -65,6 +66,13 @@ class StopRun(_OnCase):
 @dataclass(frozen=True)
 class LeaveTask(_OnCase):
     """Clear up after a task that another poller took over, keeping what only this machine has."""
+
+
+@dataclass(frozen=True)
+class ForgetTask(_OnCase):
+    """Clear up what is left here of a task that nobody holds any more, keeping what only this machine has."""
+
+    task: TaskId
 
 
 @dataclass(frozen=True)
@@ -151,6 +159,7 @@ Action = (
     | HearCommand
     | StopRun
     | LeaveTask
+    | ForgetTask
     | HoldTask
     | HarvestWork
     | StartCheck

@@ -406,8 +406,8 @@ class World:
     """How many issues may be newly claimed in one plan; None for as many as there is room for."""
     gone: frozenset[int] = frozenset()
     """Claimed issues that the forge has not had for a while: deleted, or moved to another repository."""
-    left: frozenset[int] = frozenset()
-    """Issues that another poller took over, and of which all is cleared up here that may be."""
+    left: frozenset[TaskId] = frozenset()
+    """Tasks that are not ours any more, and of which all is cleared up here that may be."""
     unapproved: frozenset[int] = frozenset()
     """Issues whose label was found to be put on by somebody who may not, and that have not changed since."""
     paused: frozenset[int] = frozenset()

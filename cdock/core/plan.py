@@ -15,6 +15,7 @@ from cdock.core.actions import (
     CheckApproval,
     CloseHelp,
     CloseIssue,
+    ForgetTask,
     HarvestWork,
     HearCommand,
     HoldTask,
@@ -178,27 +179,32 @@ def _joining(steps: tuple[Action, ...], cases: list[Case], world: World) -> tupl
 
 
 def _unclaimed(world: World, policy: Policy) -> tuple[Action, ...]:
-    """The end of runs whose claim somebody deleted: nobody else would keep their time box.
+    """The end of what is left here of tasks that nobody holds.
 
-    What they made stays where it is, for a person to look at.
+    Their claim was released by a poller that took them over while this one was dead, or somebody deleted it. Agents
+    that still work get their time box, because nobody else keeps it.
     """
     held = {claim.task.id for claim in world.claims}
-    late = (
-        run
-        for run in world.runs
-        if run.alive and run.task not in held and _passed(run.started_at, world.now, policy.time_box)
+    alive = sorted(
+        (run for run in world.runs if run.alive and run.task not in held), key=lambda run: run.name
     )
-    return tuple(
-        StopRun(_unknown(run), run.role, "nobody holds its task any more")
-        for run in sorted(late, key=lambda run: run.name)
+    late = (run for run in alive if _passed(run.started_at, world.now, policy.time_box))
+    there = {run.task for run in world.runs} | {workspace.task for workspace in world.workspaces}
+    over = there - held - {run.task for run in alive} - world.left
+    return (
+        *(StopRun(_nobodys(run.name, run), run.role, "nobody holds its task any more") for run in late),
+        *(
+            ForgetTask(_nobodys(str(task), *(run for run in world.runs if run.task == task)), task)
+            for task in sorted(over)
+        ),
     )
 
 
-def _unknown(run: Run) -> Case:
-    """A case of which there is nothing but a run."""
-    made = run.started_at or datetime.min.replace(tzinfo=UTC)
-    issue = Issue(NOBODY, id=0, title=run.name, body="", author="", url="", created_at=made, gone=True)
-    return Case(issue=issue, strays=(run,))
+def _nobodys(name: str, *runs: Run) -> Case:
+    """A case of which there is nothing on the forge."""
+    made = datetime.min.replace(tzinfo=UTC)
+    issue = Issue(NOBODY, id=0, title=name, body="", author="", url="", created_at=made, gone=True)
+    return Case(issue=issue, strays=runs)
 
 
 def _urgent(case: Case, world: World, policy: Policy) -> tuple[Action, ...]:
@@ -242,7 +248,7 @@ def steps_for(
         runs = case.strays + _runs(case)
         if alive := next((run for run in runs if run.alive), None):
             return (StopRun(case, alive.role, "another poller holds the issue"),)
-        over = (runs or case.workspace) and case.issue.number not in world.left
+        over = (runs or case.workspace) and claim and claim.task.id not in world.left
         return (LeaveTask(case),) if over else ()
     if claim is None or foreign(claim, world):
         # A stale claim on a settled issue is taken over too: somebody has to clear up after its holder.

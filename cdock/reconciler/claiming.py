@@ -119,7 +119,7 @@ def lose(house: House, issue: int) -> None:
 def remember(house: House, claim: Claim) -> Claim:
     """Keep our claim as it is now, so that it need not be read again."""
     held = replace(claim, seen_at=house.clock.elapsed())
-    house.memory.left.discard(claim.issue)
+    house.memory.left.discard(claim.task.id)
     house.memory.claims[claim.issue] = held
     return held
 

@@ -99,8 +99,8 @@ class Memory:
     away_why: str = ""
     limited: Pause | None = None
     """Until when nothing that can wait is written, because of the forge's quota."""
-    left: set[int] = field(default_factory=set)
-    """Issues that another poller took over, and of which all is cleared up here that may be."""
+    left: set[TaskId] = field(default_factory=set)
+    """Tasks that are not ours any more, and of which all is cleared up here that may be."""
     unapproved: dict[int, datetime | None] = field(default_factory=dict)
     """Issues labelled by somebody who may not, as they last changed when that was found out."""
     absent: dict[int, float] = field(default_factory=dict)

@@ -10,6 +10,7 @@ from cdock.core.actions import (
     CheckApproval,
     CloseHelp,
     CloseIssue,
+    ForgetTask,
     HarvestWork,
     HearCommand,
     HoldTask,
@@ -43,7 +44,7 @@ from cdock.reconciler.claiming import (
     task_of,
 )
 from cdock.reconciler.house import House
-from cdock.reconciler.working import check, clear, harvest, leave, prepare, record, start, stop
+from cdock.reconciler.working import check, clear, forget, harvest, prepare, record, start, stop
 
 log = logging.getLogger("cdock")
 
@@ -72,7 +73,10 @@ def perform(step: Action, house: House) -> None:
         case StopRun(case, role, why):
             stop(house, case, role, why)
         case LeaveTask(case):
-            leave(house, case)
+            runs = [run for run in (case.run, case.check, *case.strays) if run]
+            forget(house, task_of(case).id, issue=step.issue, runs=runs)
+        case ForgetTask(case, task):
+            forget(house, task, issue=step.issue, runs=case.strays)
         case HoldTask(case):
             swap(house, case, replace(task_of(case), stopped=True))
             house.wishes.granted(task_of(case).id)

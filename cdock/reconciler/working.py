@@ -1,6 +1,7 @@
 """What is done on this machine for a claimed issue: worktree, runs, commits, outcomes."""
 
 import logging
+from collections.abc import Collection
 from dataclasses import replace
 
 from cdock.core import messages
@@ -11,7 +12,8 @@ from cdock.core.actions import (
 from cdock.core.answers import earlier_answer
 from cdock.core.errors import CdockError, NotPermitted, Refused, Unavailable
 from cdock.core.events import Job, RunSpec
-from cdock.core.model import Attempt, Case, Harvest, Outcome, Role, RunState, Workspace
+from cdock.core.ids import TaskId
+from cdock.core.model import Attempt, Case, Harvest, Outcome, Role, Run, RunState, Workspace
 from cdock.ports import Agent
 from cdock.reconciler.claiming import (
     about,
@@ -149,7 +151,10 @@ def harvest(house: House, case: Case, *, final: bool) -> None:
     before = _workspace(case).head
     try:
         after = house.workspaces.harvest(
-            task, branch=branch_of(house, task.id), remote=house.runner.remote(task.id)
+            task.id,
+            closes=task.issue,
+            branch=branch_of(house, task.id),
+            remote=house.runner.remote(task.id),
         )
         if after.head != before:
             log.info("new commits", extra=about(task, text=after.head[:7]))
@@ -224,31 +229,31 @@ def record(house: House, step: RecordOutcome) -> None:
     )
 
 
-def leave(house: House, case: Case) -> None:
-    """Clear up after a task that another poller took over. Commits that only we have stay in the worktree."""
-    task = task_of(case)
-    runs = [run for run in (case.run, case.check, *case.strays) if run]
-    if runs and case.workspace:
-        branch = branch_of(house, task.id)
+def forget(house: House, task: TaskId, *, issue: int, runs: Collection[Run]) -> None:
+    """Clear up what is left of a task that is not ours any more. Commits that only we have stay in the worktree.
+
+    `issue` is its number; 0 when that is not known.
+    """
+    branch = branch_of(house, task)
+    if runs:
         try:
-            house.workspaces.harvest(task, branch=branch, remote=house.runner.remote(task.id))
+            remote = house.runner.remote(task)
+            house.workspaces.harvest(task, closes=issue, branch=branch, remote=remote)
         except CdockError as error:
-            log.info("the last commits were not kept", extra=about(task, error=error.message))
+            log.info("the last commits were not kept", extra={"task": str(task), "error": error.message})
     for run in runs:
         house.runner.remove(run.name)
         house.memory.readings.pop(run.name, None)
         house.memory.copied.pop(run.name, None)
-    house.runner.clear(task.id)
-    house.memory.harvests.pop(task.id, None)
-    house.memory.left.add(task.issue)
-    if case.workspace is None:
-        return
+    house.runner.clear(task)
+    house.memory.harvests.pop(task, None)
+    house.memory.left.add(task)
     try:
-        house.workspaces.remove(task.id, branch=branch_of(house, task.id))
+        house.workspaces.remove(task, branch=branch)
     except Refused as error:
         log.warning(
-            "another poller took over, work is kept here",
-            extra=about(task, error=error.message, fix=error.fix),
+            "work of a task that is not ours any more is kept here",
+            extra={"task": str(task), "error": error.message, "fix": error.fix},
         )
 
 

@@ -72,7 +72,9 @@ def _compared(
     git(source, "clone", "--quiet", "--bare", str(source), str(target))
 
     def harvest() -> object:
-        return workspaces.harvest(task, branch=branch, remote=poller.runner.remote(task.id))
+        return workspaces.harvest(
+            task.id, closes=task.issue, branch=branch, remote=poller.runner.remote(task.id)
+        )
 
     def fetch() -> object:
         return git(target, "fetch", "--quiet", str(source), "+refs/heads/main:refs/heads/got")

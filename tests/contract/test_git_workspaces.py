@@ -66,7 +66,12 @@ class GitSetting(WorkspacesSetting):
     def agent_commits_and_harvest(self, task: Task) -> str:
         """A new accepted commit."""
         commit = self.agent_commits(task)
-        assert self.workspaces.harvest(task, branch=branch_of(task), remote=self.remote(task)).head == commit
+        assert (
+            self.workspaces.harvest(
+                task.id, closes=task.issue, branch=branch_of(task), remote=self.remote(task)
+            ).head
+            == commit
+        )
         return commit
 
     def agent_starts_over(self, task: Task) -> None:

@@ -133,7 +133,9 @@ class WorkspacesContract:
         made = setting.workspaces.ensure(task, branch=branch_of(task))
         for _ in range(2):
             commit = setting.agent_commits(task)
-            seen = setting.workspaces.harvest(task, branch=branch_of(task), remote=setting.remote(task))
+            seen = setting.workspaces.harvest(
+                task.id, closes=task.issue, branch=branch_of(task), remote=setting.remote(task)
+            )
             assert seen == replace(made, head=commit)
             assert seen.unpushed
             assert setting.workspaces.list() == (seen,)
@@ -142,31 +144,46 @@ class WorkspacesContract:
         task = task_of()
         setting.workspaces.ensure(task, branch=branch_of(task))
         setting.agent_commits(task)
-        seen = setting.workspaces.harvest(task, branch=branch_of(task), remote=setting.remote(task))
-        assert setting.workspaces.harvest(task, branch=branch_of(task), remote=setting.remote(task)) == seen
+        seen = setting.workspaces.harvest(
+            task.id, closes=task.issue, branch=branch_of(task), remote=setting.remote(task)
+        )
+        assert (
+            setting.workspaces.harvest(
+                task.id, closes=task.issue, branch=branch_of(task), remote=setting.remote(task)
+            )
+            == seen
+        )
 
     def test_accepted_commits_outlive_the_process(self, setting: WorkspacesSetting) -> None:
         task = task_of()
         setting.workspaces.ensure(task, branch=branch_of(task))
         setting.agent_commits(task)
-        seen = setting.workspaces.harvest(task, branch=branch_of(task), remote=setting.remote(task))
+        seen = setting.workspaces.harvest(
+            task.id, closes=task.issue, branch=branch_of(task), remote=setting.remote(task)
+        )
         assert setting.restarted().list() == (seen,)
 
     def test_foreign_history_is_refused_and_changes_nothing(self, setting: WorkspacesSetting) -> None:
         task = task_of()
         setting.workspaces.ensure(task, branch=branch_of(task))
         setting.agent_commits(task)
-        seen = setting.workspaces.harvest(task, branch=branch_of(task), remote=setting.remote(task))
+        seen = setting.workspaces.harvest(
+            task.id, closes=task.issue, branch=branch_of(task), remote=setting.remote(task)
+        )
         setting.agent_starts_over(task)
         with pytest.raises(Refused):
-            setting.workspaces.harvest(task, branch=branch_of(task), remote=setting.remote(task))
+            setting.workspaces.harvest(
+                task.id, closes=task.issue, branch=branch_of(task), remote=setting.remote(task)
+            )
         assert setting.workspaces.list() == (seen,)
 
     def test_pushed_work_is_seen_as_pushed(self, setting: WorkspacesSetting) -> None:
         task = task_of()
         setting.workspaces.ensure(task, branch=branch_of(task))
         commit = setting.agent_commits(task)
-        setting.workspaces.harvest(task, branch=branch_of(task), remote=setting.remote(task))
+        setting.workspaces.harvest(
+            task.id, closes=task.issue, branch=branch_of(task), remote=setting.remote(task)
+        )
         setting.publish(task, commit)
         (seen,) = setting.workspaces.list()
         assert (seen.head, seen.pushed, seen.unpushed) == (commit, commit, False)
@@ -200,7 +217,9 @@ class WorkspacesContract:
         task = task_of()
         setting.workspaces.ensure(task, branch=branch_of(task))
         setting.agent_commits(task)
-        seen = setting.workspaces.harvest(task, branch=branch_of(task), remote=setting.remote(task))
+        seen = setting.workspaces.harvest(
+            task.id, closes=task.issue, branch=branch_of(task), remote=setting.remote(task)
+        )
         with pytest.raises(Refused):
             setting.workspaces.remove(task.id, branch=branch_of(task))
         assert setting.workspaces.list() == (seen,)
@@ -211,7 +230,9 @@ class WorkspacesContract:
         task = task_of()
         setting.workspaces.ensure(task, branch=branch_of(task))
         commit = setting.agent_commits(task)
-        setting.workspaces.harvest(task, branch=branch_of(task), remote=setting.remote(task))
+        setting.workspaces.harvest(
+            task.id, closes=task.issue, branch=branch_of(task), remote=setting.remote(task)
+        )
         setting.publish(task, commit)
         setting.workspaces.remove(task.id, branch=branch_of(task))
         assert setting.workspaces.list() == ()

@@ -58,7 +58,9 @@ class Ground(GitSetting):
 
     def harvest(self, *, limits: Limits | None = None, remote: Remote | None = None) -> Workspace:
         workspaces = GitWorkspaces(self.place, url=f"file://{self.forge}", limits=limits)
-        return workspaces.harvest(TASK, branch=BRANCH, remote=remote or self.remote(TASK))
+        return workspaces.harvest(
+            TASK.id, closes=TASK.issue, branch=BRANCH, remote=remote or self.remote(TASK)
+        )
 
     def assert_untouched(self) -> None:
         """Whatever was tried: the accepted commit, the worktree, the quarantine and the marker are as before."""
@@ -208,7 +210,7 @@ def test_our_folder_may_stay_as_people_made_it(tmp_path: Path) -> None:
     git(agent, "rm", "-rq", ".cdock")
     git(agent, "commit", "-qm", "away with it")
     with pytest.raises(Refused, match="for people"):
-        setting.workspaces.harvest(TASK, branch=BRANCH, remote=setting.remote(TASK))
+        setting.workspaces.harvest(TASK.id, closes=TASK.issue, branch=BRANCH, remote=setting.remote(TASK))
     assert setting.workspaces.list()[0].head == commit
 
 
@@ -422,7 +424,7 @@ def test_the_pipe_sees_no_token(ground: Ground) -> None:
     remote = remote_running(ground, f"env > {seen}; exec git upload-pack --strict {ground.repo}/.git")
     ground.point(ground.commit_tree(("100644", "more.txt", git_repos.blob(ground.repo, "more\n"))))
     workspaces = GitWorkspaces(ground.place, url="http://127.0.0.1:9/o/r.git", token="ghp_canary")
-    assert workspaces.harvest(TASK, branch=BRANCH, remote=remote).head != ground.honest
+    assert workspaces.harvest(TASK.id, closes=TASK.issue, branch=BRANCH, remote=remote).head != ground.honest
     assert "PATH=" in seen.read_text()
     assert "canary" not in seen.read_text()
     assert "Authorization" not in seen.read_text()
@@ -511,7 +513,7 @@ def test_a_worktree_that_lost_its_link_is_never_taken_for_the_clone_around_it(tm
     setting.agent_commits(TASK)
     (tree / ".git").unlink()
     with pytest.raises(Refused):
-        setting.workspaces.harvest(TASK, branch=BRANCH, remote=setting.remote(TASK))
+        setting.workspaces.harvest(TASK.id, closes=TASK.issue, branch=BRANCH, remote=setting.remote(TASK))
     with pytest.raises(Refused, match="in the way"):
         setting.workspaces.ensure(TASK, branch=BRANCH)
     assert (clone / "mine.txt").read_text() == "mine\n"

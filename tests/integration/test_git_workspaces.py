@@ -37,7 +37,7 @@ def tree(setting: GitSetting) -> Path:
 
 
 def harvest(setting: GitSetting) -> Workspace:
-    return setting.workspaces.harvest(TASK, branch=BRANCH, remote=setting.remote(TASK))
+    return setting.workspaces.harvest(TASK.id, closes=TASK.issue, branch=BRANCH, remote=setting.remote(TASK))
 
 
 def status(tree: Path) -> str:
@@ -213,7 +213,7 @@ def test_a_stranger_in_the_place_is_not_touched(setting: GitSetting) -> None:
         setting.workspaces.ensure(TASK, branch=BRANCH)
     assert (path / "precious").read_text() == "mine\n"
     with pytest.raises(Refused, match="no worktree"):
-        setting.workspaces.harvest(TASK, branch=BRANCH, remote=git_repos.remote(path))
+        setting.workspaces.harvest(TASK.id, closes=TASK.issue, branch=BRANCH, remote=git_repos.remote(path))
 
 
 def test_a_crash_before_the_checkout_is_made_good(setting: GitSetting) -> None:
@@ -338,7 +338,10 @@ def test_a_clone_may_be_moved(setting: GitSetting, tree: Path) -> None:
     assert Path(seen.path).is_relative_to(setting.root / "new-home")
     agent = git_repos.workspace(setting.root / "agent", objects=moved.objects, base=seen.base, branch=BRANCH)
     commit = git_repos.write(agent, {"work.txt": "from the new home\n"}, branch=BRANCH)
-    assert moved.harvest(TASK, branch=BRANCH, remote=git_repos.remote(agent)).head == commit
+    assert (
+        moved.harvest(TASK.id, closes=TASK.issue, branch=BRANCH, remote=git_repos.remote(agent)).head
+        == commit
+    )
     assert (Path(seen.path) / "work.txt").read_text() == "from the new home\n"
 
 

@@ -373,6 +373,30 @@ def test_a_robbed_poller_keeps_commits_that_only_it_has(hub: MemoryHub, place: P
     assert place.tick() == ""
 
 
+def test_what_others_finished_while_we_were_dead_is_cleared_up(hub: MemoryHub, place: Place) -> None:
+    number = ready(hub)
+    place.settle()
+    task = hub.refs[number].task
+    there = Place(hub, name="there", seed=2)
+    there.settle()
+    for _ in range(6):
+        hub.clock.advance(17 * 60)
+        there.settle()
+        for name in there.machine.alive:
+            there.machine.commit(task.id)
+            there.machine.exit(name, said="done")
+    (pull,) = hub.pulls
+    hub.merge(pull)
+    there.settle()
+    assert not hub.refs
+    place.restart()
+    place.settle()
+    assert not place.machine.alive
+    assert not place.machine.runs
+    assert not place.machine.trees
+    assert not there.machine.trees
+
+
 def test_a_task_that_comes_back_goes_on_from_what_the_other_machine_did(hub: MemoryHub, place: Place) -> None:
     number = ready(hub)
     place.settle()

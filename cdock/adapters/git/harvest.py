@@ -105,11 +105,12 @@ def check(
     base: str,
     pushed: str,
     known: Collection[str],
-    issue: int,
+    closes: int,
     folders: Collection[str],
     limits: Limits,
 ) -> None:
-    """Judge the commit `new`, which is to follow `base` and what was `pushed`, as work on the `issue`.
+    """Judge the commit `new`, which is to follow `base` and what was `pushed`, whose messages may close
+    the issue `closes`.
 
     Messages of commits that are in one of `known` are not ours to judge. `folders` are the trees that `.cdock` may be;
     an empty one stands for its absence.
@@ -122,7 +123,7 @@ def check(
         raise Refused(f"the branch does not contain {base[:12]}, the commit the work started from")
     if pushed and not is_ancestor(git, pushed, of=new):
         raise Refused(f"the branch does not contain {pushed[:12]}, which is already on the forge")
-    _check_messages(git, new, known=known, issue=issue, limits=limits)
+    _check_messages(git, new, known=known, closes=closes, limits=limits)
     entries = size = 0
     folder = ""
     listing = git.records("ls-tree", "-r", "-t", "-l", "-z", "--full-tree", new, timeout=limits.timeout)
@@ -144,7 +145,7 @@ def check(
         raise Refused("the commits change files below .cdock/, which is for people only")
 
 
-def _check_messages(git: Git, new: str, *, known: Collection[str], issue: int, limits: Limits) -> None:
+def _check_messages(git: Git, new: str, *, known: Collection[str], closes: int, limits: Limits) -> None:
     """A message acts when it is merged: it may close the task's own issue, and no other one."""
     listing = git.records("log", "-z", "--format=%H%n%B", new, "--not", *known, timeout=limits.timeout)
     with closing(listing):
@@ -152,7 +153,7 @@ def _check_messages(git: Git, new: str, *, known: Collection[str], issue: int, l
             if count >= limits.commits:
                 raise Refused(f"the branch has more than {limits.commits} new commits")
             commit, _, message = record.decode(errors="replace").partition("\n")
-            if closed := closed_by(message, own=issue):
+            if closed := closed_by(message, own=closes):
                 raise Refused(
                     f"the message of commit {commit[:12]} would close {closed}, which is not this task's issue: "
                     "write it without that keyword (git commit --amend, or git rebase)"

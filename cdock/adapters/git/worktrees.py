@@ -147,24 +147,24 @@ class GitWorkspaces:
             return common.text if common.code == 0 else pushed
         return default
 
-    def harvest(self, task: Task, *, branch: str, remote: Remote) -> Workspace:
+    def harvest(self, task: TaskId, *, closes: int, branch: str, remote: Remote) -> Workspace:
         """Fetch, check, accept and show the commits of a run. What a person did in the worktree is left alone."""
-        with self._place.lock(task.id.name):
-            standing = self._standing(task.id)
-            if self._seen(task.id, standing) is None:
+        with self._place.lock(task.name):
+            standing = self._standing(task)
+            if self._seen(task, standing) is None:
                 raise Refused(
-                    f"{task.id} has no worktree at {self._place.worktree(task.id)}",
+                    f"{task} has no worktree at {self._place.worktree(task)}",
                     tried="fetching what its run has committed",
                     fix="let cdock make it again: it does so in its next round",
                 )
-            with quarantine(self._place, task.id) as intake:
+            with quarantine(self._place, task) as intake:
                 new = fetch(intake, branch=branch, remote=remote, base=standing.base, limits=self._limits)
                 if new != standing.head:
-                    self._check(intake, new, standing, issue=task.issue)
-                    self._accept(task.id, new, standing, intake=intake)
-            return self._shown(task.id, replace(standing, head=new), head=branch_ref(branch))
+                    self._check(intake, new, standing, closes=closes)
+                    self._accept(task, new, standing, intake=intake)
+            return self._shown(task, replace(standing, head=new), head=branch_ref(branch))
 
-    def _check(self, intake: Path, new: str, standing: Standing, *, issue: int) -> None:
+    def _check(self, intake: Path, new: str, standing: Standing, *, closes: int) -> None:
         published = [commit for commit in (standing.base, standing.pushed, DEFAULT) if commit]
         default = refs_of(self._mirror, DEFAULT).get(DEFAULT, "")
         check(
@@ -173,7 +173,7 @@ class GitWorkspaces:
             base=standing.base,
             pushed=standing.pushed,
             known=[oid for oid in (standing.base, standing.pushed, default) if oid],
-            issue=issue,
+            closes=closes,
             folders=folders_of(self._mirror, *published),
             limits=self._limits,
         )
