@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from cdock.forge.domain import projectfields, projectitems, projects, users
+from cdock.forge.domain import projectfields, projectitems, projects, repos, users
 from cdock.forge.domain.errors import Invalid, NotFound
 from cdock.forge.domain.projectfields import Field
 from cdock.forge.domain.projectitems import Item, Value
@@ -75,12 +75,15 @@ def board_page(visit: Visit) -> Response:
             columns=_columns(shown, by, fields),
             archived=[_card(item, by, fields) for item in items if item.archived],
             colours=sorted({label.color for item in shown if item.issue for label in item.issue.labels}),
+            homes=projects.repos_of(tx, project, actor=visit.user),
             may_write=projects.access_of(tx, project, visit.user) >= Access.WRITE,
         )
 
 
 def change(visit: Visit) -> Response:
-    """POST /users/OWNER/projects/N/items: move, archive, bring back or take off the card that the form is on."""
+    """POST /users/OWNER/projects/N/items: move, archive, bring back or take off the card that the form is on, or
+    make an issue of a note.
+    """
     with visit.store.write() as tx:
         project = _project(tx, visit)
         item = projectitems.find(tx, project, _number(visit.text("item")), actor=visit.user)
@@ -91,6 +94,9 @@ def change(visit: Visit) -> Response:
             projectitems.set_values(tx, project, item, {field.id: wanted}, actor=visit.user)
         elif action in ("archive", "restore"):
             projectitems.archive(tx, project, item, actor=visit.user, archived=action == "archive")
+        elif action == "convert":
+            home = repos.by_id(tx, _number(visit.text("home")), actor=visit.user)
+            projectitems.convert_draft(tx, project, item, home, actor=visit.user)
         elif action == "remove":
             projectitems.delete(tx, project, item, actor=visit.user)
         else:

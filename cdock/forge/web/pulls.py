@@ -17,6 +17,7 @@ from cdock.forge.web.hunks import Hunk, parse_hunks
 from cdock.forge.web.issues import may_comment, number_of
 from cdock.forge.web.lookups import commit_finder
 from cdock.forge.web.places import Place, place_of, surroundings_of
+from cdock.forge.web.relations import relations_of
 from cdock.forge.web.visits import Visit, see
 
 METHODS = {"merge": "allow_merge_commit", "squash": "allow_squash_merge", "rebase": "allow_rebase_merge"}
@@ -64,6 +65,7 @@ def pull_page(visit: Visit) -> Response:
             body=timeline.body_of(tx, place, issue, visitor=visit.user, around=around),
             entries=entries,
             people=timeline.participants(issue, entries),
+            related=relations_of(tx, place, issue, visitor=visit.user),
             assignable=roles.assignables(tx, place.repo),
             may_edit=issues.may_edit(tx, place.repo, issue, visit.user),
             may_comment=may_comment(place, issue, visit),

@@ -16,6 +16,7 @@ from cdock.forge.domain import (
     projectfields,
     projectitems,
     projects,
+    pulls,
     repos,
     subissues,
     users,
@@ -179,6 +180,43 @@ def test_a_card_is_archived_brought_back_and_taken_off(site: Site, board: Projec
     assert "Archived 1 Alpha" in do("archive")
     assert "Archived" not in do("restore")
     assert "Alpha" not in do("remove")
+
+
+def test_a_note_becomes_an_issue(site: Site, board: Project) -> None:
+    ada = site.visitor("ada")
+    ada.post(f"{board.path}/add", what="Buy milk", action="note")
+    with site.store.read() as tx:
+        (note,) = projectitems.list_of(tx, board, actor=site.repo.owner)
+    assert "Make an issue in tools" in words(ada.get(board.path))
+    ada.post(f"{board.path}/items", item=note.id, action="convert", home=site.repo.id)
+    assert "Buy milk" in ada.get(f"{site.path}/issues/1")
+    ada.post(f"{board.path}/items", expect=422, item=note.id, action="convert", home=site.repo.id)
+    ada.post(f"{board.path}/items", expect=404, item=note.id, action="convert", home=1)
+
+
+def test_the_board_of_an_organisation(site: Site) -> None:
+    with site.store.write() as tx:
+        crew = users.ensure(tx, "crew", kind="Organization")
+        made = projects.create(tx, crew, "Together", actor=crew)
+        projects.set_access(tx, made, users.find(tx, "bot"), Access.WRITE, actor=crew)
+    bot = site.visitor("bot")
+    assert made.path == "/orgs/crew/projects/1"
+    bot.post(f"{made.path}/add", page=made.path, what="Meet", action="note")
+    assert "Meet" in bot.get(made.path)
+    assert "Together" in bot.get("/orgs/crew/projects")
+    bot.get("/users/crew/projects/1", expect=404)
+
+
+def test_a_pull_request_shows_its_boards(site: Site, board: Project) -> None:
+    site.push("main", {"a.txt": "a\n"})
+    site.push("work", {"a.txt": "b\n"}, onto="main")
+    with site.store.write() as tx:
+        repo = repos.by_id(tx, site.repo.id)
+        pull = pulls.create(tx, repo, "Work", actor=repo.owner, head="work", base="main")
+        projectitems.add(tx, board, pull.issue.id, actor=repo.owner)
+    assert "Boards Roadmap" in words(site.visitor("ada").get(f"{site.path}/pull/1"))
+    html = site.visitor("ada").get(board.path)
+    assert f'href="{site.path}/pull/1"' in html
 
 
 def test_columns_by_another_field(site: Site, board: Project) -> None:
