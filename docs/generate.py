@@ -33,7 +33,8 @@ _WITHOUT_ERROR: Mapping[int, str] = {
     0: "it worked",
     1: "any other error; `cdock doctor` found a fault; `cdock demo` did not come to its end",
     2: "an unknown verb, option or argument",
-    3: "`cdock run` ended, and gave up on some of the issues after three failures in a row each",
+    3: "`cdock run` ended, and gave up on some of the issues after three failures in a row each; "
+    "`cdock sync` found something that a person has to see to",
     130: "Ctrl-C at a question, or while a command that is not the poller worked",
 }
 # What the numbers of the rules mean is said once, at the policy they end up in.

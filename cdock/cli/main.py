@@ -20,9 +20,12 @@ VERBS: dict[str, tuple[str, str]] = {
     "init": ("init", "Prepare this repository: settings, issue form, labels."),
     "doctor": ("doctor", "Say what is there, what is missing, and how to get it."),
     "run": ("run", "The poller: claim labelled issues and work on them."),
+    "create": ("create", "A new task: an issue, labelled so that work starts."),
+    "answer": ("answer", "Answer the question of a task's agent."),
     "status": ("status", "Every task of this clone and how it stands."),
     "logs": ("logs", "What an agent said and did."),
     "stop": ("stop", "Stop work on a task; what was done is kept."),
+    "sync": ("sync", "Deliver what was held back, and read GitHub anew."),
     "forge": ("forge", "The embedded forge: up, down, status, open."),
     "image": ("image", "The image agents run in: build, ls."),
 }
