@@ -36,7 +36,12 @@ def _serve(args: argparse.Namespace) -> None:
 
     serving.log_to_stderr()
     serving.serve(
-        args.data, host=args.host, port=args.port, test_controls=args.test_controls, limits=args.limits
+        args.data,
+        host=args.host,
+        port=args.port,
+        test_controls=args.test_controls,
+        limits=args.limits,
+        allow_hooks=args.allow_hooks,
     )
 
 
@@ -52,6 +57,13 @@ def _parser() -> argparse.ArgumentParser:
         choices=("off", "github"),
         default="off",
         help="enforce GitHub's rate limits (default off)",
+    )
+    serve.add_argument(
+        "--allow-hooks",
+        action="append",
+        default=[],
+        metavar="HOST",
+        help="call webhooks on this host too, not only on this machine (may be repeated)",
     )
     serve.add_argument(
         "--test-controls",

@@ -8,6 +8,7 @@ import logging
 import signal
 import socket
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +19,7 @@ from cdock.forge import hooks, presence
 from cdock.forge.app import build_app
 from cdock.forge.controls.limits import Mode
 from cdock.forge.controls.mounting import Controls, OpenConnections
+from cdock.forge.delivering import delivering
 from cdock.forge.store import Store, system_now
 from cdock.forge.web.pages import routes
 
@@ -32,11 +34,19 @@ class CannotServe(ValueError):
     """The server cannot start; the text says why and what to do."""
 
 
-def serve(data_dir: Path, *, host: str, port: int, test_controls: bool = False, limits: Mode = "off") -> None:
+def serve(
+    data_dir: Path,
+    *,
+    host: str,
+    port: int,
+    test_controls: bool = False,
+    limits: Mode = "off",
+    allow_hooks: Collection[str] = (),
+) -> None:
     """Serve a data directory until SIGTERM or SIGINT. Raises CannotServe, and AlreadyServed.
 
     `limits` says whose limits are enforced; with `test_controls` there are routes for faults, clock and journal, open
-    to whoever reads the token in forge.json.
+    to whoever reads the token in forge.json. Webhooks may be on this machine and on the hosts `allow_hooks`.
     """
     if not _is_loopback(host):
         raise CannotServe(
@@ -46,10 +56,14 @@ def serve(data_dir: Path, *, host: str, port: int, test_controls: bool = False, 
     data_dir.mkdir(parents=True, exist_ok=True)
     controls = Controls(limits=limits, tests=test_controls) if test_controls or limits != "off" else None
     now = controls.clock.now if controls else system_now
-    with presence.alone(data_dir), _listening(host, port) as listener, Store(data_dir, now=now) as store:
+    with (
+        presence.alone(data_dir),
+        _listening(host, port) as listener,
+        Store(data_dir, now=now) as store,
+        delivering(store, url=(url := _url(host, listener.getsockname()[1])), allowed=allow_hooks),
+    ):
         store.back_up()
         hooks.start(store)
-        url = _url(host, listener.getsockname()[1])
         config = uvicorn.Config(
             _app(store, controls),
             http=OpenConnections if controls else "h11",

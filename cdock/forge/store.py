@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, Protocol, Self
 
 from cdock.forge import schema
 
@@ -82,13 +82,25 @@ class Tx:
     def attempt(self) -> Iterator[None]:
         """A part of the transaction: when it raises, what it changed is undone, and what came before stays."""
         self._connection.execute("SAVEPOINT attempt")
+        noticed = len(self.notices)
         try:
             yield
         except BaseException:
             self._connection.execute("ROLLBACK TO attempt")
+            del self.notices[noticed:]
             raise
         finally:
             self._connection.execute("RELEASE attempt")
+
+
+class Listener(Protocol):
+    """Somebody who wants to know what happens (see `domain.notices`)."""
+
+    def hear(self, tx: Tx) -> None:
+        """A change with notices is about to be kept; what is written here is kept with it."""
+
+    def kept(self) -> None:
+        """That change was kept."""
 
 
 class Store:
@@ -110,6 +122,7 @@ class Store:
         self._idle: queue.LifoQueue[sqlite3.Connection] = queue.LifoQueue()
         # Threads of this process take turns here: SQLite's own waiting polls, and is not fair.
         self._turn = threading.Lock()
+        self._listener: Listener | None = None
         self._create()
 
     @contextmanager
@@ -128,11 +141,21 @@ class Store:
         with self._turn, self._connection() as connection:
             connection.execute("BEGIN IMMEDIATE")
             try:
-                yield self._transaction(connection)
+                tx = self._transaction(connection)
+                yield tx
+                listener = self._listener if tx.notices else None
+                if listener is not None:
+                    listener.hear(tx)
             except BaseException:
                 connection.execute("ROLLBACK")
                 raise
             connection.execute("COMMIT")
+        if listener is not None:
+            listener.kept()
+
+    def listen(self, listener: Listener | None) -> None:
+        """From now on tell this listener, and no other, what happens in changes made here."""
+        self._listener = listener
 
     def now(self) -> datetime:
         """The time of this store, which need not be the machine's."""

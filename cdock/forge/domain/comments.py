@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from cdock.forge.domain import events, issues, reactions, references, repos
+from cdock.forge.domain import events, issues, notices, reactions, references, repos
 from cdock.forge.domain.errors import Forbidden, NotFound, missing
 from cdock.forge.domain.issues import Issue
 from cdock.forge.domain.repos import Repo
@@ -115,13 +115,18 @@ def edit(tx: Tx, repo: Repo, comment: Comment, body: str, *, actor: User | None)
     person = _require_author(tx, repo, comment, actor)
     if body != comment.body:
         tx.update("comment", comment.id, body=_checked(body), updated=tx.stamp, editor_id=person.id)
+        changed = {"body": {"from": comment.body}}
+        notices.tell(
+            tx, repo, "issue_comment", "edited", actor=person, comment_id=comment.id, changes=changed
+        )
         references.note_mentions(tx, repo, comment.issue_id, body, actor=person)
     return find(tx, repo, comment.id)
 
 
 def delete(tx: Tx, repo: Repo, comment: Comment, *, actor: User | None) -> None:
     """Remove a comment: one's own, or anybody's with write access."""
-    _require_author(tx, repo, comment, actor)
+    person = _require_author(tx, repo, comment, actor)
+    notices.tell(tx, repo, "issue_comment", "deleted", actor=person, comment=comment)
     tx.run("DELETE FROM reaction WHERE subject = 'comment' AND subject_id = ?", comment.id)
     tx.run(
         "DELETE FROM event WHERE issue_id = ? AND kind = 'commented' AND json_extract(data, '$.comment') = ?",

@@ -10,10 +10,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from cdock.forge.domain import notices
 from cdock.forge.domain.errors import NotFound
+from cdock.forge.domain.repos import Repo
+from cdock.forge.domain.roles import Role, require
+from cdock.forge.domain.users import User
 from cdock.forge.domain.webhooks import Hook
 from cdock.forge.store import Tx, moment_of, text_of
 
+REDELIVERY: Final = "redelivery"
 KEPT: Final = timedelta(days=3)
 """How long deliveries can be seen and repeated."""
 
@@ -64,8 +69,11 @@ def enqueue(
     )
 
 
-def redeliver(tx: Tx, hook: Hook, delivery: Delivery) -> int:
-    """Send the same once more; gives the new delivery's id."""
+def redeliver(tx: Tx, repo: Repo, hook: Hook, delivery: Delivery, *, actor: User | None) -> int:
+    """Send the same once more; gives the new delivery's id. Needs admin rights."""
+    person = require(tx, repo, actor, Role.ADMIN)
+    # Nobody is told of this; it wakes who sends.
+    notices.tell(tx, repo, REDELIVERY, None, actor=person)
     return enqueue(tx, hook, delivery.event, delivery.action, delivery.payload, guid=delivery.guid)
 
 

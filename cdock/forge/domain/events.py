@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from cdock.forge.domain import notices
 from cdock.forge.domain.errors import NotFound
 from cdock.forge.domain.repos import Repo
 from cdock.forge.domain.users import User, by_ids
@@ -50,6 +51,7 @@ def record(
     **data: object,
 ) -> int:
     """Write down that something happened now; gives the event's id."""
+    notices.tell(tx, repo, notices.TIMELINE, kind, actor=actor, issue_id=issue_id, data=data)
     return tx.insert(
         "event",
         repo_id=repo.id,

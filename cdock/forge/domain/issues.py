@@ -14,6 +14,7 @@ from cdock.forge.domain import (
     links,
     marks,
     milestones,
+    notices,
     projectrules,
     reactions,
     references,
@@ -128,6 +129,7 @@ def create(
     if not repo.settings["has_issues"]:
         raise Gone("Issues are disabled for this repo")
     issue_id = insert(tx, repo, title, body=body, author=person)
+    notices.tell(tx, repo, "issues", "opened", actor=person, issue_id=issue_id)
     if allows(tx, repo, person, Role.TRIAGE):
         marks.put_all(
             tx, repo, issue_id, actor=person, labels=labels, assignees=assignees, milestone=milestone
@@ -171,6 +173,9 @@ def edit(
         references.note_mentions(tx, repo, issue.id, body, actor=person)
     if columns:
         tx.update("issue", issue.id, updated=tx.stamp, **columns)
+        changes = {key: {"from": getattr(issue, key) or ""} for key in ("title", "body") if key in columns}
+        event = "pull_request" if issue.pull else "issues"
+        notices.tell(tx, repo, event, "edited", actor=person, issue_id=issue.id, changes=changes)
     return find(tx, repo, issue.number)
 
 

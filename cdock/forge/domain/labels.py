@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from cdock.forge.domain import notices
 from cdock.forge.domain.errors import NotFound, already_exists, invalid, missing
 from cdock.forge.domain.repos import Repo
 from cdock.forge.domain.roles import Role, require
@@ -68,7 +69,7 @@ def create(
     description: str | None = None,
 ) -> Label:
     """A new label. Raises Invalid when one of this name exists; needs write access."""
-    require(tx, repo, actor, Role.WRITE)
+    person = require(tx, repo, actor, Role.WRITE)
     if tx.row("SELECT 1 FROM label WHERE repo_id = ? AND name = ?", repo.id, _name(name)):
         raise already_exists("Label", "name")
     label_id = tx.insert(
@@ -78,17 +79,19 @@ def create(
         color=_color(color),
         description=_description(description),
     )
-    return _by_id(tx, label_id)
+    notices.tell(tx, repo, "label", "created", actor=person, label_id=label_id)
+    return by_id(tx, label_id)
 
 
-def ensure_named(tx: Tx, repo: Repo, names: Iterable[str]) -> list[Label]:
+def ensure_named(tx: Tx, repo: Repo, names: Iterable[str], *, actor: User) -> list[Label]:
     """The labels of these names; unknown ones are made, as GitHub does when an issue gets them. Raises Invalid."""
     found: dict[int, Label] = {}
     for name in names:
         row = tx.row("SELECT * FROM label WHERE repo_id = ? AND name = ?", repo.id, name)
         if row is None:
             label_id = tx.insert("label", repo_id=repo.id, name=_name(name), color=NO_COLOR)
-            label = _by_id(tx, label_id)
+            notices.tell(tx, repo, "label", "created", actor=actor, label_id=label_id)
+            label = by_id(tx, label_id)
         else:
             label = label_of(row)
         found[label.id] = label
@@ -106,7 +109,7 @@ def update(
     description: str | None = None,
 ) -> Label:
     """Change what is given. Raises Invalid for a taken name; needs write access."""
-    require(tx, repo, actor, Role.WRITE)
+    person = require(tx, repo, actor, Role.WRITE)
     if name is not None:
         taken = tx.row("SELECT id FROM label WHERE repo_id = ? AND name = ?", repo.id, _name(name))
         if taken is not None and taken["id"] != label.id:
@@ -118,12 +121,21 @@ def update(
         color=label.color if color is None else _color(color),
         description=label.description if description is None else _description(description),
     )
-    return _by_id(tx, label.id)
+    after = by_id(tx, label.id)
+    changes = {
+        key: {"from": getattr(label, key) or ""}
+        for key in ("name", "color", "description")
+        if getattr(label, key) != getattr(after, key)
+    }
+    if changes:
+        notices.tell(tx, repo, "label", "edited", actor=person, label_id=label.id, changes=changes)
+    return after
 
 
 def delete(tx: Tx, repo: Repo, label: Label, *, actor: User | None) -> None:
     """Remove a label, also from all issues; needs write access."""
-    require(tx, repo, actor, Role.WRITE)
+    person = require(tx, repo, actor, Role.WRITE)
+    notices.tell(tx, repo, "label", "deleted", actor=person, label=label)
     tx.run("DELETE FROM label WHERE id = ?", label.id)
 
 
@@ -138,7 +150,8 @@ def label_of(row: sqlite3.Row) -> Label:
     )
 
 
-def _by_id(tx: Tx, label_id: int) -> Label:
+def by_id(tx: Tx, label_id: int) -> Label:
+    """The label with this id. Raises NotFound."""
     row = tx.row("SELECT * FROM label WHERE id = ?", label_id)
     if row is None:
         raise NotFound

@@ -49,7 +49,7 @@ def remove_label(tx: Tx, repo: Repo, issue_id: int, name: str, *, actor: User | 
 def set_labels(tx: Tx, repo: Repo, issue_id: int, names: Iterable[str], *, actor: User | None) -> list[Label]:
     """Make these the labels of an issue. Needs triage rights."""
     person = _marker(tx, repo, actor)
-    wanted = labels.ensure_named(tx, repo, names)
+    wanted = labels.ensure_named(tx, repo, names, actor=person)
     for label in labels_of(tx, issue_id):
         if label not in wanted:
             _remove_label(tx, repo, issue_id, label, actor=person)
@@ -115,7 +115,7 @@ def _marker(tx: Tx, repo: Repo, actor: User | None) -> User:
 
 def _add_labels(tx: Tx, repo: Repo, issue_id: int, names: Iterable[str], *, actor: User) -> list[Label]:
     present = {label.id for label in labels_of(tx, issue_id)}
-    for label in labels.ensure_named(tx, repo, names):
+    for label in labels.ensure_named(tx, repo, names, actor=actor):
         if label.id in present:
             continue
         if len(present) >= LABEL_LIMIT:

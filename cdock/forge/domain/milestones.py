@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from cdock.forge.domain import notices
 from cdock.forge.domain.errors import NotFound, already_exists, invalid, missing
 from cdock.forge.domain.repos import Repo
 from cdock.forge.domain.roles import Role, require
@@ -91,6 +92,7 @@ def create(
         updated=tx.stamp,
         closed=tx.stamp if state == "closed" else None,
     )
+    notices.tell(tx, repo, "milestone", "created", actor=person, number=number)
     return find(tx, repo, number)
 
 
@@ -98,7 +100,7 @@ def update(
     tx: Tx, repo: Repo, milestone: Milestone, *, actor: User | None, changes: dict[str, Any]
 ) -> Milestone:
     """Change title, description, state or due (a moment or None); needs write access."""
-    require(tx, repo, actor, Role.WRITE)
+    person = require(tx, repo, actor, Role.WRITE)
     columns: dict[str, object] = {"updated": tx.stamp}
     if "title" in changes:
         _check(tx, repo, changes["title"], own_id=milestone.id)
@@ -111,13 +113,32 @@ def update(
         columns["state"] = changes["state"]
         columns["closed"] = tx.stamp if changes["state"] == "closed" else None
     tx.update("milestone", milestone.id, **columns)
-    return find(tx, repo, milestone.number)
+    after = find(tx, repo, milestone.number)
+    _tell_changes(tx, repo, milestone, after, actor=person)
+    return after
 
 
 def delete(tx: Tx, repo: Repo, milestone: Milestone, *, actor: User | None) -> None:
     """Remove it; issues in it lose it. Needs write access."""
-    require(tx, repo, actor, Role.WRITE)
+    person = require(tx, repo, actor, Role.WRITE)
+    notices.tell(tx, repo, "milestone", "deleted", actor=person, milestone=milestone)
     tx.run("DELETE FROM milestone WHERE id = ?", milestone.id)
+
+
+def _tell_changes(tx: Tx, repo: Repo, before: Milestone, after: Milestone, *, actor: User) -> None:
+    old: dict[str, str | None] = {}
+    if before.title != after.title:
+        old["title"] = before.title
+    if before.description != after.description:
+        old["description"] = before.description or ""
+    if before.due != after.due:
+        old["due_on"] = text_of(before.due) if before.due else ""
+    if old:
+        changes = {key: {"from": value} for key, value in old.items()}
+        notices.tell(tx, repo, "milestone", "edited", actor=actor, number=after.number, changes=changes)
+    if before.state != after.state:
+        action = "closed" if after.state == "closed" else "opened"
+        notices.tell(tx, repo, "milestone", action, actor=actor, number=after.number)
 
 
 def _state(state: str) -> str:

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from cdock.forge.domain.repos import Repo
 from cdock.forge.domain.users import User
 from cdock.forge.store import Tx
+
+TIMELINE: Final = "timeline"
+"""The event of what is also written down in an issue's timeline; its action is the kind there (see `events`)."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from cdock.forge.domain import diffs, events, history, issues, references, refs, repos
+from cdock.forge.domain import diffs, events, history, issues, notices, references, refs, repos
 from cdock.forge.domain.diffs import FileChange
 from cdock.forge.domain.errors import NotFound, invalid, missing
 from cdock.forge.domain.history import Commit
@@ -140,6 +140,7 @@ def create(
     references.note_mentions(tx, repo, issue_id, body, actor=person)
     pull = by_issue_id(tx, issue_id)
     refs.put(repo, f"refs/pull/{pull.number}/head", head_oid)
+    notices.tell(tx, repo, "pull_request", "opened", actor=person, issue_id=issue_id)
     return pull
 
 
@@ -156,7 +157,12 @@ def change_base(tx: Tx, repo: Repo, pull: Pull, base: str, *, actor: User | None
     tx.update("pull", pull.id, base_ref=base, base_oid=base_oid)
     issues.touch(tx, pull.issue.id)
     events.record(
-        tx, repo, pull.issue.id, "base_ref_changed", actor=person, **{"from": pull.base_ref, "to": base}
+        tx,
+        repo,
+        pull.issue.id,
+        "base_ref_changed",
+        actor=person,
+        **{"from": pull.base_ref, "to": base, "was": pull.base_oid},
     )
     return find(tx, repo, pull.number)
 

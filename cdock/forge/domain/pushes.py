@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from cdock.forge.domain import events, gitdir, history, issues, pulls, references, refs, repos, texts
+from cdock.forge.domain import (
+    events,
+    gitdir,
+    history,
+    issues,
+    notices,
+    pulls,
+    references,
+    refs,
+    repos,
+    texts,
+)
 from cdock.forge.domain.history import Commit
 from cdock.forge.domain.pulls import Pull
 from cdock.forge.domain.refs import ZERO, RefUpdate
@@ -26,6 +37,10 @@ def apply(tx: Tx, repo: Repo, updates: Iterable[RefUpdate], *, actor: User) -> N
     if not moved:
         return
     repos.touch_pushed(tx, repo)
+    for update in moved:
+        # Refs outside branches and tags are nobody's business but their maker's.
+        if update.name.startswith(("refs/heads/", "refs/tags/")):
+            _tell(tx, repo, update, actor=actor)
     heads = [update for update in moved if update.name.startswith("refs/heads/")]
     repo = _with_default(tx, repo, heads)
     for update in heads:
@@ -52,6 +67,14 @@ def close_named(tx: Tx, repo: Repo, text: str, *, actor: User, oid: str | None =
         issue = issues.by_ids_of(tx, [issue_id])[issue_id]
         if home.id == repo.id and issue.open and issue.pull is None:
             issues.shut(tx, repo, issue, actor=actor, oid=oid)
+
+
+def _tell(tx: Tx, repo: Repo, update: RefUpdate, *, actor: User) -> None:
+    if update.old == ZERO:
+        notices.tell(tx, repo, "create", None, actor=actor, update=update)
+    elif update.new == ZERO:
+        notices.tell(tx, repo, "delete", None, actor=actor, update=update)
+    notices.tell(tx, repo, "push", None, actor=actor, update=update)
 
 
 def _with_default(tx: Tx, repo: Repo, heads: Sequence[RefUpdate]) -> Repo:
@@ -105,6 +128,16 @@ def _move_head(tx: Tx, repo: Repo, pull: Pull, tip: str, *, actor: User) -> None
     tx.update("pull", pull.id, head_oid=tip, base_oid=base_oid)
     issues.touch(tx, pull.issue.id)
     refs.put(repo, f"refs/pull/{pull.number}/head", tip)
+    notices.tell(
+        tx,
+        repo,
+        "pull_request",
+        "synchronize",
+        actor=actor,
+        issue_id=pull.issue.id,
+        before=pull.head_oid,
+        after=tip,
+    )
     if pull.issue.open and not commits:
         issues.shut(tx, repo, pull.issue, actor=actor)
 

@@ -126,7 +126,13 @@ def edit(tx: Tx, repo: Repo, comment: ReviewComment, body: str, *, actor: User |
             references.note_mentions(tx, repo, comment.issue_id, body, actor=person)
             issues.touch(tx, comment.issue_id)
             notices.tell(
-                tx, repo, "pull_request_review_comment", "edited", actor=person, comment_id=comment.id
+                tx,
+                repo,
+                "pull_request_review_comment",
+                "edited",
+                actor=person,
+                comment_id=comment.id,
+                changes={"body": {"from": comment.body}},
             )
     return find(tx, repo, comment.id, viewer=person)
 

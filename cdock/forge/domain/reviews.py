@@ -164,7 +164,15 @@ def edit(tx: Tx, repo: Repo, pull: Pull, review: Review, body: str, *, actor: Us
         if not review.pending:
             references.note_mentions(tx, repo, pull.issue.id, text, actor=person)
             issues.touch(tx, pull.issue.id)
-            notices.tell(tx, repo, "pull_request_review", "edited", actor=person, review_id=review.id)
+            notices.tell(
+                tx,
+                repo,
+                "pull_request_review",
+                "edited",
+                actor=person,
+                review_id=review.id,
+                changes={"body": {"from": review.body}},
+            )
     return by_ids_of(tx, [review.id])[review.id]
 
 

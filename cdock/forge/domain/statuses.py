@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from cdock.forge.domain import refs
+from cdock.forge.domain import notices, refs
 from cdock.forge.domain.errors import Invalid, invalid
 from cdock.forge.domain.repos import Repo
 from cdock.forge.domain.roles import Role, require
@@ -71,7 +71,9 @@ def create(
         creator_id=person.id,
         created=tx.stamp,
     )
-    return _statuses(tx, tx.rows("SELECT * FROM status WHERE id = ?", status_id))[0]
+    made = _statuses(tx, tx.rows("SELECT * FROM status WHERE id = ?", status_id))[0]
+    notices.tell(tx, repo, "status", None, actor=person, status=made)
+    return made
 
 
 def list_all(tx: Tx, repo: Repo, oid: str) -> list[Status]:

@@ -62,6 +62,7 @@ for _module in (
     "comments",
     "gitdata",
     "history",
+    "hooks",
     "issues",
     "labels",
     "meta",

@@ -16,6 +16,7 @@ from cdock.forge.rest.call import Call, parse_number
 
 MOST: Final = 100
 T = TypeVar("T")
+_PLACES: Final = frozenset({"page", "after", "before", "cursor"})
 _STRANGE: Final = "The cursor is not one that this server gave out"
 
 
@@ -98,8 +99,13 @@ def stretch(
     return Answer([shape(one) for one in shown], links=links)
 
 
+def followed(call: Call, body: Json, cursor: str | None) -> Answer:
+    """A page of a list that only goes on, with a link to where it does."""
+    return Answer(body, links={"next": _address(call, {"cursor": cursor})} if cursor else {})
+
+
 def _address(call: Call, place: dict[str, str]) -> str:
-    kept = {key: value for key, value in call.query.items() if key not in {"page", "after", "before"}}
+    kept = {key: value for key, value in call.query.items() if key not in _PLACES}
     path = f"/repositories/{call.repo.id}{call.path}" if call.target else call.path
     return f"{call.urls.api}{path}?{urlencode(kept | place)}"
 

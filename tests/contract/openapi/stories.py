@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -374,6 +375,30 @@ def apps(ground: Ground) -> None:
     assert (listed["total_count"], listed["check_runs"][0]["conclusion"]) == (1, "success")
 
 
+def hooks(ground: Ground) -> None:
+    """A webhook that nobody answers: kept, changed, pinged, and what was sent to it looked at and repeated."""
+    api, place = ground.owner, f"{ground.repo}/hooks"
+    # Nothing listens on this port of the machine.
+    config = {"url": "http://127.0.0.1:1/", "content_type": "json", "insecure_ssl": "0"}
+    made = api.call(201, "POST", place, {"name": "web", "config": config, "events": ["push", "issues"]})
+    api.call(422, "POST", place, {"config": {"url": "http://example.org/"}})
+    ground.helper.call(404, "POST", place, {"config": config})
+    one = f"{place}/{made['id']}"
+    assert len(api.call(200, "GET", place)) == 1
+    changed = api.call(200, "PATCH", one, {"add_events": ["label"], "active": True})
+    assert changed["events"] == ["push", "issues", "label"]
+    api.call(204, "POST", f"{one}/pings")
+    limit = time.monotonic() + 20
+    while not (sent := api.call(200, "GET", f"{one}/deliveries", per_page=5)):
+        assert time.monotonic() < limit, "the ping was not sent"
+        time.sleep(0.02)
+    assert api.call(200, "GET", f"{one}/deliveries/{sent[0]['id']}")["event"] == "ping"
+    api.call(202, "POST", f"{one}/deliveries/{sent[0]['id']}/attempts")
+    assert api.call(200, "GET", one)["last_response"]["status"] == "misconfigured"
+    api.call(204, "DELETE", one)
+    api.call(404, "GET", one)
+
+
 def git_data(ground: Ground) -> None:
     """Blobs, trees, commits and refs, made without a clone; refs outside the branches too."""
     api, place = ground.helper, f"{ground.repo}/git"
@@ -567,6 +592,7 @@ STORIES: dict[str, Story] = {
     "reviews": reviews,
     "checks": checks,
     "apps": apps,
+    "hooks": hooks,
     "git data": git_data,
     "reading": reading,
     "structure": structure,
