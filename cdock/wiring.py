@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from cdock.adapters.files.logs import FileLogs
     from cdock.adapters.files.outbox import FileOutbox
     from cdock.adapters.files.wishes import FileWishes
+    from cdock.adapters.github.account import Account
     from cdock.adapters.github.hosts import Repository
     from cdock.adapters.github.rest import GitHubForge
     from cdock.adapters.github.tokens import Credential
@@ -154,6 +155,13 @@ def _run_gh(command: Sequence[str], *, env: Mapping[str, str]) -> str:
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout if done.returncode == 0 else ""
+
+
+def account(of: Site) -> "Account":
+    """The account on the clone's forge, to be looked at. Raises as `credential` does."""
+    from cdock.adapters.github.account import Account
+
+    return Account(repository(of), credential=credential(of))
 
 
 def forge(of: Site, *, by: "Credential | None" = None) -> "GitHubForge":

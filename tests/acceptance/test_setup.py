@@ -3,6 +3,7 @@
 import json
 import subprocess
 import tomllib
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from tests.acceptance.workshop import Workshop
@@ -94,6 +95,34 @@ def test_doctor_says_what_is_missing_and_how_to_get_it(workshop: Workshop) -> No
     assert found["runner"]["verdict"] == "warn"
     assert "sandbox" in found["runner"]["said"]
     assert workshop.tokens["cdock-bot"] not in done.stdout
+    rights = {
+        finding["feature"]: finding for finding in json.loads(done.stdout)["data"] if finding["feature"]
+    }
+    assert {finding["name"] for finding in rights.values()} == {"may"}
+    pushing, hooks = rights["push branches and claims"], rights["manage webhooks"]
+    assert (pushing["has"], pushing["verdict"]) == ("have", "ok")
+    assert (hooks["has"], hooks["verdict"], hooks["needs"]) == ("lacks", "warn", "the scope admin:repo_hook")
+    assert "cdock-bot" in hooks["fix"], "a writer has to become an administrator first"
+
+
+def test_doctor_fails_without_a_permission_that_every_task_needs(workshop: Workshop) -> None:
+    workshop.start_repository(
+        {**FILES, "cdock.toml": '[runner]\nkind = "local"\n[agent]\ndefault = "scripted"\n'}
+    )
+    permissions = "issues=write,pull_requests=write,contents=read,metadata=read"
+    ends = (datetime.now(UTC) + timedelta(days=3)).isoformat(timespec="seconds")
+    made = workshop.forge.admin("token", "cdock-bot", "--fine", permissions, "--expires", ends)
+    kept = workshop.folder / "kept-token"
+    kept.write_text(made["token"])
+    workshop.extra_env["CDOCK_TOKEN_FILE"] = str(kept)
+    done = workshop.cdock("doctor")
+    assert done.returncode == 1
+    assert f"! token       cdock-bot, from the file {kept}, fine-grained token" in done.stdout
+    assert "✗ may         push branches and claims: no" in done.stdout
+    assert "give Contents: write on" in done.stdout
+    assert (
+        "? may         open pull requests: shows when it is tried; needs Pull requests: write" in done.stdout
+    )
 
 
 def test_doctor_finds_a_wrong_token(workshop: Workshop) -> None:

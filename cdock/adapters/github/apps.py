@@ -49,6 +49,7 @@ class _Signature:
 
         self.source = f"the key of the GitHub App {app.id}"
         self.account = f"app-{app.id}"
+        self.permissions = None
         self._auth = Auth.AppAuth(app.id, app.key)
 
     def token(self) -> str:
@@ -102,7 +103,7 @@ class Installation:
 
     @property
     def permissions(self) -> Mapping[str, str]:
-        """What the installation was given, such as `contents: write`; known with its first token."""
+        """See `Credential.permissions`. Known with the first token."""
         self.token()
         return self._permissions
 

@@ -27,6 +27,11 @@ class Credential(Protocol):
         """Stands for whoever's limits it shares, without telling the token."""
         ...
 
+    @property
+    def permissions(self) -> Mapping[str, str] | None:
+        """What an App was given, such as `contents: write`; None for what is no App. Raises as `token` does."""
+        ...
+
     def token(self) -> str:
         """The token that is good now. Raises `Unavailable` and `Refused` where it has to be asked for."""
         ...
@@ -51,6 +56,11 @@ class Token:
     def account(self) -> str:
         """See `Credential.account`."""
         return fingerprint(self.value)
+
+    @property
+    def permissions(self) -> None:
+        """See `Credential.permissions`."""
+        return None
 
     def token(self) -> str:
         """See `Credential.token`."""

@@ -5,6 +5,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,20 +14,29 @@ import click
 from cdock.core.errors import CdockError
 
 if TYPE_CHECKING:
+    from cdock.adapters.github.account import Account
     from cdock.wiring import Site
 
+SOON = timedelta(days=7)
+"""How long before its end a token is worth a warning."""
 SPACE = 2 * 1024**3
 """Bytes of free disk below which a task may not fit."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at. `verdict` is ok, warn or fail."""
+    """One thing that was looked at. `verdict` is ok, warn, fail, or unknown.
+
+    For a permission: the `feature`, what it `needs`, and whether the token `has` it (have, lacks, unknown).
+    """
 
     name: str
     verdict: str
     said: str
     fix: str = ""
+    feature: str = ""
+    needs: str = ""
+    has: str = ""
 
 
 @click.command(short_help="Say what is there, what is missing, and how to get it.")
@@ -40,7 +50,7 @@ def command(start: Path, as_json: bool) -> int:
     from cdock.cli.console import data
 
     found = []
-    looks = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "fail": ("✗", "red")}
+    looks = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "fail": ("✗", "red"), "unknown": ("?", "dim")}
     for finding in _findings(start):
         found.append(finding)
         if as_json:
@@ -68,7 +78,7 @@ def _findings(start: Path) -> Iterator[Finding]:
     yield _look("settings", lambda: _settings(here))
     yield _look("disk", lambda: _disk(here.clone.root))
     yield _look("forge", lambda: _forge(here))
-    yield _look("token", lambda: _token(here))
+    yield from _account(here)
     yield _look("repository", lambda: _repository(here))
     yield _look("runner", lambda: _runner(here))
     yield _look("agent", lambda: _agent(here))
@@ -120,24 +130,77 @@ def _forge(here: "Site") -> tuple[str, str, str]:
     return "ok", f"{repository(here)} ({repository(here).host.rest})", ""
 
 
-def _token(here: "Site") -> tuple[str, str, str]:
-    from cdock.wiring import credential, forge
+def _account(here: "Site") -> Iterator[Finding]:
+    """Whose the token is, until when, and what it may do."""
+    from cdock.wiring import account
 
-    found = credential(here)
-    return "ok", f"{forge(here, by=found).login()}, from {found.source}", ""
+    try:
+        there = account(here)
+    except CdockError as error:
+        yield _failed("token", error)
+        return
+    try:
+        token = _look("token", lambda: _token(there))
+        yield token
+        if token.verdict != "fail":
+            yield from _rights(there)
+    finally:
+        there.close()
+
+
+def _token(account: "Account") -> tuple[str, str, str]:
+    said = [f"{account.login()}, from {account.source}", str(account.kind())]
+    if quota := account.quota:
+        said.append(f"{quota.remaining:,} of {quota.limit:,} requests left until {quota.reset:%H:%M} UTC")
+    if not (ends := account.expires_at):
+        return "ok", ", ".join(said), ""
+    said.append(f"ends {ends:%Y-%m-%d %H:%M} UTC")
+    if ends - datetime.now(UTC) > SOON:
+        return "ok", ", ".join(said), ""
+    return "warn", ", ".join(said), "make a new token, and put it in the place of this one"
+
+
+def _rights(account: "Account") -> Iterator[Finding]:
+    from cdock.adapters.github.permissions import Has
+
+    try:
+        rights = account.rights()
+    except CdockError as error:
+        yield _failed("may", error)
+        return
+    for right in rights:
+        feature = right.feature
+        verdict = {Has.HAVE: "ok", Has.UNKNOWN: "unknown", Has.LACKS: "fail" if feature.required else "warn"}[
+            right.has
+        ]
+        said = feature.name
+        if right.has is Has.UNKNOWN:
+            said += f": shows when it is tried; needs {right.needs}"
+        elif right.has is Has.LACKS:
+            said += f": no{f' ({right.why})' if right.why else ''}"
+            said += "" if feature.required else "; it is left out"
+        yield Finding(
+            "may",
+            verdict,
+            said,
+            fix=account.remedy(right) if right.has is Has.LACKS else "",
+            feature=feature.name,
+            needs=right.needs,
+            has=str(right.has),
+        )
 
 
 def _repository(here: "Site") -> tuple[str, str, str]:
     from cdock.wiring import forge
 
     there = forge(here)
-    if not there.may_push():
-        fix = "give the token write access to contents, issues and pull requests"
-        return "fail", "the token may not push", fix
-    missing = there.missing_labels(here.settings.policy().labels)
+    try:
+        missing = there.missing_labels(here.settings.policy().labels)
+    finally:
+        there.close()
     if missing:
         return "warn", f"labels are missing: {', '.join(missing)}", "cdock init"
-    return "ok", "the token may push, all labels are there", ""
+    return "ok", "all labels are there", ""
 
 
 def _runner(here: "Site") -> tuple[str, str, str]:
