@@ -17,7 +17,7 @@ from tests.docker_engine import engine_ready
 
 Benchmark = Callable[[int], Iterator[Figure]]
 
-# Name: module, rounds, what it is. The rounds keep each below a minute on two cores.
+# Name: module, rounds, what it is. The rounds keep each below a minute on two cores, `claims` at some minutes.
 BENCHMARKS: dict[str, tuple[str, int, str]] = {
     "help": ("startup", 21, "`cdock --help`: time and memory"),
     "status": ("startup", 15, "`cdock status` without a terminal, 10 to 1,000 tasks"),
@@ -29,6 +29,11 @@ BENCHMARKS: dict[str, tuple[str, int, str]] = {
     "restart-local": ("restart", 5, "a new poller finds live runs of the last one"),
     "poll": ("traffic", 2, "an idle poll: requests and GitHub points"),
     "issue": ("traffic", 1, "one issue from label to merge: requests, points, creations, pushes"),
+    "claims": (
+        "claiming",
+        10,
+        "1,000 contested claims a round, eight processes; claims against plain pushes",
+    ),
     "tick": ("ticks", 5, "one tick on in-memory ports, 10 to 1,000 issues"),
 }
 

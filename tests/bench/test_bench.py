@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 
-from tests.bench import harvesting, restart, starting, startup, ticks, traffic
+from tests.bench import claiming, harvesting, restart, starting, startup, ticks, traffic
 from tests.bench.__main__ import BENCHMARKS, benchmark
 from tests.bench.measure import Figure, Samples, against, exponent, interleaved
 
@@ -17,6 +17,7 @@ SMALL: dict[str, Callable[[int], Iterator[Figure]]] = {
     "restart-local": partial(restart.restart_local, sizes=(1, 2)),
     "poll": partial(traffic.poll, sizes=(1, 2)),
     "issue": partial(traffic.issue, pause=0),
+    "claims": partial(claiming.claims, contested=10, together=5, turns=1),
     "tick": partial(ticks.tick, sizes=(5, 10)),
 }
 
