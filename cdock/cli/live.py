@@ -23,6 +23,7 @@ _LINES: dict[str, tuple[str, str, str]] = {
     "pull request open": ("◉", "bold blue", "text"),
     "asked for help": ("?", "bold yellow", "text"),
     "stopping": ("■", "yellow", "text"),
+    "delivered": ("↑", "green", "text"),
     "workspace removed": ("·", "dim", ""),
     "released": ("✓", "green", ""),
     "command": ("/", "cyan", "text"),

@@ -71,7 +71,9 @@ def deliver(post: Post) -> tuple[Entry, ...]:
     """Deliver all that is due; the entries that changed. Never raises what a port may: the next call goes on."""
     report = deliver_all(post)
     if report.trouble is not None:
-        log.info("delivery waits", extra={"error": report.trouble.message, "fix": report.trouble.fix})
+        # One that was not even begun is told of by whoever looks at the forge.
+        level = logging.INFO if report.changed else logging.DEBUG
+        log.log(level, "delivery waits", extra={"error": report.trouble.message, "fix": report.trouble.fix})
     return report.changed
 
 

@@ -45,6 +45,7 @@ def command(
     Works on the repository of the current directory, or of each CLONE that is named: these share the room for attempts
     and take turns. Ctrl-C ends the poller, not the agents: the next `cdock run` finds and adopts them.
     """
+    from cdock.adapters.files.doorbell import hearing
     from cdock.adapters.files.poller import only_poller
     from cdock.adapters.system import SystemClock
     from cdock.adapters.webhook import listening
@@ -82,6 +83,8 @@ def command(
             )
             console.print(house.runner.isolation, style="dim", markup=False)
             house.forge.ensure_repository_labels(house.policy.labels)
+        left = [here.clone.state / name for here in sites for name in ("outbox", "wishes")]
+        stack.enter_context(hearing(*left, ring=clock.knock))
         listen(console, verbose=verbose)
         given_up = run(*houses, once=once)
     if given_up:
