@@ -69,15 +69,15 @@ class Thread:
         worn = {name.casefold() for name in normalize.labels_of(row)}
         return all((name in worn) is on for name, on in self.labelled.items())
 
-    def doubtful(self) -> bool:
-        """Whether the forge counts another number of comments than are known."""
-        if not self.complete or self.count is None or self.issue.updated_at is None:
-            return False
+    def matches(self) -> bool:
+        """Whether as many comments are known as the forge counts, as far as it does."""
+        if self.count is None or self.issue.updated_at is None:
+            return True
         changed = self.issue.updated_at
         made = [said.comment.created_at for said in self.said.values()]
         # Those written in the second of the count, or after it, may be in it or not.
         surely = sum(moment < changed for moment in made)
-        return not surely <= self.count <= sum(moment <= changed for moment in made)
+        return surely <= self.count <= sum(moment <= changed for moment in made)
 
 
 @dataclass(frozen=True)
@@ -192,7 +192,8 @@ class Picture:
         with self._lock:
             changed, self._changed = self._changed, set()
             for number in changed:
-                if (thread := self._threads.get(number)) and thread.doubtful():
+                thread = self._threads.get(number)
+                if thread and thread.complete and not thread.matches():
                     thread.complete = False
                     self.revision += 1
 

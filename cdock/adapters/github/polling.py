@@ -33,7 +33,7 @@ class Feed:
         """Begin anew, as if it had never been walked."""
         self._watermark = None
 
-    def walk(self, path: str, take: Callable[[Row], object], *, more: Callable[[], bool]) -> bool:
+    def walk(self, path: str, take: Callable[[Row], object], *, more: Callable[[], bool] = bool) -> bool:
         """Give each changed row to `take`; whether the server sent anything.
 
         The first walk is over with the first page, and goes on as long as `more` says so. Where `take` raises, the

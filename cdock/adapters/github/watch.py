@@ -6,6 +6,7 @@ Unchanged, that is two or three answers of no cost, however many issues are watc
 
 import threading
 import time
+from collections.abc import Callable
 
 from cdock.adapters.github import normalize
 from cdock.adapters.github.client import Client
@@ -90,7 +91,7 @@ class Watcher:
             else:
                 self.reader.note(row)
 
-        self._issues.walk(self._home.path("issues"), take_issue, more=lambda: False)
+        self._issues.walk(self._home.path("issues"), take_issue, more=_shrinking(self._unseen(watch)))
         wanted = self._wanted(watch)
 
         def take_comment(row: Row) -> None:
@@ -102,9 +103,23 @@ class Watcher:
             else:
                 self.picture.note_talk(number)
 
-        self._comments.walk(self._home.path("issues/comments"), take_comment, more=lambda: False)
+        unheard = _shrinking(lambda: sum(self._lacking(number) for number in wanted))
+        if self._comments.walk(self._home.path("issues/comments"), take_comment, more=unheard) and first:
+            # All comments from the newest back to here were shown at once, so as many as there are is all there are.
+            for number in wanted:
+                thread = self.picture.thread(number)
+                if thread and thread.count and thread.matches():
+                    self.picture.complete(number, None)
         self.picture.compare_counts()
         self._poll_pulls(watch)
+
+    def _unseen(self, watch: Watch) -> Callable[[], int]:
+        return lambda: sum(self.picture.thread(number) is None for number in watch.held)
+
+    def _lacking(self, number: int) -> int:
+        """How many comments of an issue were not shown yet."""
+        thread = self.picture.thread(number)
+        return max(0, (thread.count or 0) - len(thread.said)) if thread else 0
 
     def _poll_pulls(self, watch: Watch) -> None:
         pulls = (self.picture.newest_pull(branch) for branch in watch.branches)
@@ -115,7 +130,7 @@ class Watcher:
         if not self._follows_pulls:
             # What changed while nothing of ours was open is no news.
             self._pulls.restart()
-        self._pulls.walk(self._home.path("pulls"), self.picture.note_pull, more=lambda: False)
+        self._pulls.walk(self._home.path("pulls"), self.picture.note_pull)
         self._follows_pulls, self._pull_news = follows, False
 
     # What is wanted and was never shown.
@@ -124,8 +139,7 @@ class Watcher:
         if self._last and self._last[:2] == (watch, self.picture.revision) and not self._absent:
             return
         self._list("ready", watch.ready)
-        if watch.asking:
-            self._list("help", watch.help)
+        self._list("help", watch.help)
         now = time.monotonic()
         for number in sorted(watch.held):
             thread = self.picture.thread(number)
@@ -216,3 +230,15 @@ class Watcher:
             shown = self._last[2]
         self._last = (watch, revision, shown)
         return shown
+
+
+def _shrinking(left: Callable[[], int]) -> Callable[[], bool]:
+    """Whether a list's next page is worth its request: the last one showed something, and something is left."""
+    before = left()
+
+    def more() -> bool:
+        nonlocal before
+        last, before = before, left()
+        return 0 < before < last
+
+    return more
