@@ -111,8 +111,9 @@ def credential(of: Site) -> "Credential":
     remote, table = repository(of), of.settings.github
 
     def named(variable: str, setting: str) -> Path | None:
-        given = of.env.get(variable) or setting
-        return of.clone.root / Path(given).expanduser() if given else None
+        if given := of.env.get(variable):
+            return Path(given).expanduser()
+        return of.clone.root / Path(setting).expanduser() if setting else None
 
     return credential_for(
         remote,
@@ -324,7 +325,6 @@ def build(
     require_credential(of)
     tables = _agent_settings(of)
     remote, by = repository(of), credential(of)
-    secret = by.token()
     place = Place(of.clone.state)
     return House(
         forge=forge(of, by=by),
@@ -358,8 +358,15 @@ def build(
         poll_idle=settings.poll.idle.total_seconds(),
         only=only,
         agent_settings=tables,
-        secrets=secrets_in(of.env) | {secret},
+        secrets=secrets_in(of.env) | _lasting(by),
     )
+
+
+def _lasting(by: "Credential") -> frozenset[str]:
+    """The token to be kept out of texts. An App's change every hour, and are known by their shape alone."""
+    from cdock.adapters.github.tokens import Token
+
+    return frozenset({by.value}) if isinstance(by, Token) else frozenset()
 
 
 def _agent_settings(of: Site) -> dict[str, dict[str, str]]:

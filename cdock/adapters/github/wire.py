@@ -171,9 +171,10 @@ class Wire:
                 tried=tried,
                 fix="Nothing to do: cdock looks again.",
             )
-        if answer.status < 400:
-            self.scopes = scopes_of(headers)
-            self._note_end(expiry_of(headers))
+        if (scopes := scopes_of(headers)) is not None:
+            self.scopes = scopes
+        if moment := expiry_of(headers):
+            self._note_end(moment)
         said = message_of(answer.body) if answer.status in (403, 429) else ""
         pause = pause_of(answer.status, headers, said, now=datetime.now(UTC), repeated=self.gate.limits_met)
         if pause is None:
@@ -184,9 +185,9 @@ class Wire:
         self.gate.close(pause, resource=of, writing=writing)
         self.gate.admit(resource if of in (EVERYTHING, resource) else of, tried=tried)
 
-    def _note_end(self, moment: datetime | None) -> None:
+    def _note_end(self, moment: datetime) -> None:
         self.expires_at = moment
-        if moment and not self._warned and moment - (self.told_at or datetime.now(UTC)) <= SOON:
+        if not self._warned and moment - (self.told_at or datetime.now(UTC)) <= SOON:
             self._warned = True
             log.warning(
                 "the token expires soon", extra={"host": self.host.name, "at": f"{moment:%Y-%m-%d %H:%M} UTC"}
