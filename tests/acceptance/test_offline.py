@@ -187,6 +187,39 @@ def test_a_question_closed_meanwhile_is_a_conflict(workshop: Workshop) -> None:
     assert workshop.cdock("answer", str(asking), "x").returncode == 1, "it asks nothing any more"
 
 
+def test_a_poller_with_nothing_to_do_hears_of_a_new_task_at_once(workshop: Workshop) -> None:
+    files = scripted(SLOW)
+    files["cdock.toml"] = files["cdock.toml"].replace('interval = "1s"', 'interval = "90s"')
+    workshop.start_repository(files)
+    poller = workshop.poller()
+    workshop.until("the poller to look", lambda: workshop.mirror().get("forge"))
+    done = workshop.cdock("create", "Take your time")
+    assert done.stdout.startswith("#1 "), done.stderr
+    assert "delivered" in workshop.said
+    workshop.end(poller)
+
+
+def test_stopping_while_github_is_away(workshop: Workshop) -> None:
+    _, slow = two_tasks(workshop)
+    script = {"tasks": {"*": {"attempts": [[{"say": "begun"}, {"wait": 100}]]}}}
+    workshop.write({"script.json": json.dumps(script)})
+    poller = workshop.poller()
+    workshop.until("the attempt", lambda: "begun" in workshop.said)
+    workshop.forge.kill()
+    workshop.end(poller)
+    done = workshop.cdock("stop", str(slow))
+    assert done.returncode == 0, done.stderr
+    assert "ended the agent of" in done.stderr
+    assert "GitHub is away" in done.stderr
+    logged = workshop.cdock("logs", "-f", str(slow), limit=30)
+    assert "no poller runs" in logged.stderr
+    workshop.forge.start()
+    assert workshop.cdock("run", "--once").returncode == 0
+    (task,) = [t for t in workshop.mirror()["tasks"] if t["github"]["issue_number"] == slow]
+    assert [attempt["outcome"] for attempt in task["attempts"]["history"]] == ["cancelled"]
+    assert task["status"] == "waiting"
+
+
 @pytest.mark.parametrize("loss", ["mirror deleted", "mirror damaged", "worktrees deleted", "all deleted"])
 def test_rebuilding_from_github_alone(workshop: Workshop, loss: str) -> None:
     two_tasks(workshop)

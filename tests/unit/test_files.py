@@ -212,6 +212,9 @@ def test_the_mirror_is_replaced_only_when_it_changed(tmp_path: Path) -> None:
     assert path.stat().st_ino == first.st_ino
     mirror.save({"version": 1, "tasks": []})
     assert json.loads(path.read_text(encoding="utf-8"))["tasks"] == []
+    path.unlink()
+    mirror.save({"version": 1, "tasks": []})
+    assert path.exists(), "somebody deleted it"
 
 
 def test_a_mirror_that_could_not_be_written_is_tried_again(

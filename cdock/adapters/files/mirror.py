@@ -17,7 +17,7 @@ class FileMirror:
 
     def save(self, record: Mapping[str, object]) -> None:
         """See `Mirror`."""
-        if record == self._last:
+        if record == self._last and self._path.exists():
             return
         try:
             write_atomic(self._path, json.dumps(record, indent=2, ensure_ascii=False) + "\n")

@@ -62,9 +62,9 @@ def only_poller(root: Path) -> Iterator[None]:
         lock.acquire()
     except Timeout as error:
         raise Refused(
-            "another `cdock run` already works in this clone",
+            "this clone is in use: another `cdock run` works here, or a command that delivers or stops",
             code="CD402",
-            tried=f"locking {root / 'poller.lock'}",
+            tried=f"locking {root / 'poller.lock'} for {LOOK:g} s",
             fix="use the one that runs (`cdock status`), or stop it first",
         ) from error
     try:

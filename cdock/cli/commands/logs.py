@@ -15,8 +15,12 @@ import click
 @click.option("--raw", is_flag=True, help="The agent's own output, byte for byte.")
 @click.pass_obj
 def command(start: Path, task: str, follow: bool, lines: int | None, attempt: int | None, raw: bool) -> int:
-    """Print the log of TASK: its issue number, its id, or the beginning of its id."""
+    """Print the log of TASK: its issue number, its id, or the beginning of its id.
+
+    The poller keeps it: without one, it ends where the last one ended.
+    """
     from cdock.adapters.files.logs import FileLogs
+    from cdock.adapters.files.poller import poller_runs
     from cdock.cli.tasks import find_state, find_task, read_mirror, task_id_of
     from cdock.core.errors import Refused
     from cdock.core.ids import parse_task_id
@@ -41,7 +45,7 @@ def command(start: Path, task: str, follow: bool, lines: int | None, attempt: in
     data = path.read_bytes() if path.exists() else b""
     printer.feed(data, last=lines)
     done = len(data)
-    while follow and not _over(state, task, number):
+    while follow and poller_runs(state) and not _over(state, task, number):
         time.sleep(0.3)
         if path.exists() and path.stat().st_size > done:
             with path.open("rb") as file:
@@ -52,6 +56,8 @@ def command(start: Path, task: str, follow: bool, lines: int | None, attempt: in
     if path.exists():
         printer.feed(path.read_bytes()[done:])
     printer.finish()
+    if not poller_runs(state) and not _over(state, task, number):
+        click.echo("no poller runs, so nothing that was said since then is here: `cdock run`", err=True)
     return 0
 
 
