@@ -34,6 +34,8 @@ BENCHMARKS: dict[str, tuple[str, int, str]] = {
         10,
         "1,000 contested claims a round, eight processes; claims against plain pushes",
     ),
+    "replay": ("budget", 5, "200 writes that were kept back, at the rate that is permitted"),
+    "edits": ("budget", 2, "status edits of a hundred agents: the budget of an hour"),
     "tick": ("ticks", 5, "one tick on in-memory ports, 10 to 1,000 issues"),
 }
 

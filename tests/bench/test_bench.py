@@ -1,11 +1,15 @@
 """The benchmarks that need no engine can be run; what they measure is no business of a test."""
 
+import contextlib
+import random
 from collections.abc import Callable, Iterator
 from functools import partial
 
 import pytest
 
-from tests.bench import claiming, harvesting, restart, starting, startup, ticks, traffic
+from cdock.adapters.github.gate import FREE, Budget
+from cdock.core.errors import Limited
+from tests.bench import budget, claiming, harvesting, restart, starting, startup, ticks, traffic
 from tests.bench.__main__ import BENCHMARKS, benchmark
 from tests.bench.measure import Figure, Samples, against, exponent, interleaved
 
@@ -18,6 +22,8 @@ SMALL: dict[str, Callable[[int], Iterator[Figure]]] = {
     "poll": partial(traffic.poll, sizes=(1, 2)),
     "issue": partial(traffic.issue, pause=0),
     "claims": partial(claiming.claims, contested=10, together=5, turns=1),
+    "replay": budget.replay,
+    "edits": partial(budget.edits, agents=20, hours=1),
     "tick": partial(ticks.tick, sizes=(5, 10)),
 }
 
@@ -27,6 +33,16 @@ def test_it_runs_and_reports(name: str) -> None:
     figures = list(SMALL[name](1))
     assert figures
     assert all(figure.what for figure in figures)
+
+
+def test_a_host_that_counts_notices_who_keeps_no_budget() -> None:
+    for wanted, broken in ((Budget(), False), (Budget(per_minute=0, per_hour=0), True), (FREE, True)):
+        host = budget.Host(random.Random(1))  # noqa: S311 (it has to repeat)
+        gate = host.gate(wanted)
+        for _ in range(70 if not broken else 600):
+            with contextlib.suppress(Limited):
+                host.write(gate, may_wait=False)
+        assert (host.violations() > 0) is broken
 
 
 def test_all_are_listed_and_only_those_with_an_engine_are_left_out_here() -> None:

@@ -56,6 +56,16 @@ def write(gate: Gate, time: Time, *, takes: float = 0.0, may_wait: bool = False)
     return sent
 
 
+def patiently(gate: Gate, time: Time, *, takes: float = 0.0, may_wait: bool = False) -> float:
+    """Write as soon as the gate allows it, within the waits that it names; when it was sent."""
+    for _ in range(3):
+        try:
+            return write(gate, time, takes=takes, may_wait=may_wait)
+        except Limited as limited:
+            time.passed = (limited.until - START).total_seconds() + 1e-3
+    return write(gate, time, takes=takes, may_wait=may_wait)
+
+
 def test_writes_start_so_far_apart(time: Time) -> None:
     gate = gate_on(time, spacing=1)
     assert [write(gate, time, takes=takes) for takes in (0.25, 0, 3, 0)] == [0, 1, 2, 5]
@@ -67,7 +77,7 @@ def test_a_full_minute_raises_before_anything_is_sent(time: Time) -> None:
     for _ in range(3):
         write(gate, time, takes=1)
     for _ in range(2):
-        with pytest.raises(Limited, match="keeps to 3 writes a minute on forge") as caught:
+        with pytest.raises(Limited, match="keeps to 3 writes a minute on forge, so this waits") as caught:
             write(gate, time)
         assert caught.value.until == START + timedelta(seconds=61)
     time.passed = 61
@@ -88,15 +98,28 @@ def test_a_full_hour_raises(time: Time) -> None:
 
 
 def test_what_may_wait_leaves_a_quarter_to_the_rest(time: Time) -> None:
-    gate = gate_on(time, per_hour=8)
+    gate = gate_on(time, per_minute=8)
     for _ in range(6):
         write(gate, time, may_wait=True)
-    with pytest.raises(Limited):
+    with pytest.raises(Limited, match="6 writes a minute"):
         write(gate, time, may_wait=True)
     write(gate, time)
     write(gate, time)
-    with pytest.raises(Limited):
+    with pytest.raises(Limited, match="8 writes a minute"):
         write(gate, time)
+
+
+def test_what_may_wait_is_spread_over_the_hour(time: Time) -> None:
+    """After a burst there is still something new to see every few minutes, all through the hour."""
+    gate = gate_on(time, per_hour=400)
+    sent = []
+    while time.passed < 3 * 3600:
+        sent.append(patiently(gate, time, may_wait=True))
+    breaks = [later - earlier for earlier, later in itertools.pairwise(sent)]
+    assert max(breaks) < 600
+    assert max(windows(sent, 3600)) <= 300
+    assert len([at for at in sent if at >= 3600]) / 2 > 220
+    write(gate, time)
 
 
 def test_a_budget_of_one_lets_one_through(time: Time) -> None:
@@ -131,7 +154,7 @@ def test_a_wait_is_told_once(time: Time, caplog: pytest.LogCaptureFixture) -> No
             for _ in range(5):
                 with pytest.raises(Limited):
                     write(gate, time)
-            time.passed += 61
+            time.passed += 601
     assert [record.message for record in caplog.records] == ["writes wait for their budget"] * 2
 
 
@@ -216,11 +239,7 @@ def test_no_window_ever_holds_more_than_its_budget(
     late: list[float] = []
     for pause, takes, may_wait in steps:
         time.passed += pause
-        try:
-            early.append(write(gate, time, takes=takes, may_wait=may_wait))
-        except Limited as limited:
-            time.passed = (limited.until - START).total_seconds() + 1e-3
-            early.append(write(gate, time, takes=takes, may_wait=may_wait))
+        early.append(patiently(gate, time, takes=takes, may_wait=may_wait))
         late.append(time.passed)
     for counted in (
         early,

@@ -25,6 +25,8 @@ KEPT = 4
 """One in so many writes of a window is kept for those that may not wait: claims' issues, pull requests, questions."""
 LONGEST_QUEUE = 120.0
 """Seconds a write waits for those before it; more means that the forge hardly answers."""
+REMINDER = 600.0
+"""Seconds until a wait that lasts is told again."""
 EVERYTHING = ""
 """The resource of limits that are on all requests."""
 
@@ -138,7 +140,7 @@ class Gate:
     def turn(self, resource: str, *, may_wait: bool, tried: str) -> Iterator[Turn]:
         """Hold the one turn there is, after the second that lies between two writes.
 
-        Writes that `may_wait` leave a quarter of the budget to the others.
+        Writes that `may_wait` leave a quarter of the budget to the others, and spread what they have over the hour.
 
         Raises:
             Limited: the budget is used up, or a limit is on; the write must not be sent before `until`.
@@ -167,29 +169,40 @@ class Gate:
         now = self._clock()
         while self._done and self._done[0] <= now - HOUR:
             self._done.popleft()
-        windows = (
-            ("a minute", MINUTE, self.budget.per_minute),
-            ("an hour", HOUR, self.budget.per_hour),
+        minute, hour = (
+            _share(limit, may_wait=may_wait) for limit in (self.budget.per_minute, self.budget.per_hour)
         )
-        left, used = max(
-            (self._left(window, _share(limit, may_wait=may_wait)), f"{limit} writes {name}")
-            for name, window, limit in windows
+        left, why = max(
+            (self._left(MINUTE, minute), f"{minute} writes a minute"),
+            (self._left(HOUR, hour), f"{hour} writes an hour"),
+            (self._pace(hour) if may_wait else 0.0, f"a steady share of {hour} writes an hour"),
         )
         if left <= 0:
             return
         until = self._time(left)
         if self._told.get(may_wait, 0.0) < now:
-            self._told[may_wait] = now + left
+            self._told[may_wait] = now + max(left, REMINDER)
             log.warning(
                 "writes wait for their budget",
-                extra={"host": self._host, "budget": used, "seconds": left, "may_wait": may_wait},
+                extra={"host": self._host, "budget": why, "seconds": left, "may_wait": may_wait},
             )
         raise Limited(
-            f"cdock keeps to {used} on {self._host}, and they are used until {until:%H:%M:%S} UTC",
+            f"cdock keeps to {why} on {self._host}, so this waits until {until:%H:%M:%S} UTC",
             until=until,
             tried=tried,
             fix="Nothing to do: cdock sends it then. Fewer tasks at a time need fewer writes.",
         )
+
+    def _pace(self, limit: int) -> float:
+        """Seconds until the next write that may wait, once half of the hour is used.
+
+        Else a burst would use up the hour, and show nothing new for the rest of it. The less is left, the longer are
+        the breaks; in the long run four fifths of the share are used.
+        """
+        left = limit - len(self._done)
+        if left >= limit / 2 or left <= 0:
+            return 0.0
+        return self._done[-1] + HOUR / (4 * left) - self._clock()
 
     def _left(self, window: float, limit: int) -> float:
         """Seconds until fewer than `limit` writes lie in the window; 0 is no limit."""
