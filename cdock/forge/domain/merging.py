@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from cdock.forge.command import git_coded, git_text
-from cdock.forge.domain import gitdir, history, objects, pulls, pushes, refs, repos, statuses
+from cdock.forge.domain import checks, gitdir, history, objects, pulls, pushes, refs, repos
 from cdock.forge.domain.errors import Conflict, NotAllowed, invalid
 from cdock.forge.domain.history import Commit, Signature
 from cdock.forge.domain.pulls import Pull
@@ -30,7 +30,7 @@ _SWITCHES: Final = {
 class Mergeability:
     """Whether a merge would go through. `mergeable` is None for a pull request that is not open.
 
-    `state` is GitHub's: clean, unstable (statuses), dirty (conflicts), draft, unknown.
+    `state` is GitHub's: clean, unstable (statuses, checks), dirty (conflicts), draft, unknown.
     """
 
     mergeable: bool | None
@@ -47,9 +47,8 @@ def mergeability(tx: Tx, repo: Repo, pull: Pull) -> Mergeability:
         return Mergeability(False, False, "dirty")
     if pull.draft:
         return Mergeability(True, True, "draft")
-    said = statuses.latest(tx, repo, pull.head_oid)
-    state = "unstable" if said and statuses.combined_state(said) != "success" else "clean"
-    return Mergeability(True, True, state)
+    said = checks.rollup(tx, repo, pull.head_oid)
+    return Mergeability(True, True, "clean" if said.state in {None, "SUCCESS"} else "unstable")
 
 
 def merge(

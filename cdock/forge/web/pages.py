@@ -5,7 +5,18 @@ from __future__ import annotations
 from starlette.routing import Route
 
 from cdock.forge.store import Store
-from cdock.forge.web import boards, code, issues, labels, listing, opening, pulls, relations, sessions
+from cdock.forge.web import (
+    boards,
+    code,
+    issues,
+    labels,
+    listing,
+    opening,
+    pulls,
+    relations,
+    reviews,
+    sessions,
+)
 from cdock.forge.web.assets import asset
 from cdock.forge.web.colours import label_sheet
 from cdock.forge.web.visits import Handler, action_route, page_route
@@ -52,6 +63,11 @@ _ACTIONS: tuple[tuple[str, Handler], ...] = (
     (_REPO + "/issues/{number}/relations", relations.change),
     (_REPO + "/pull/{number}/merge", pulls.merge),
     (_REPO + "/pull/{number}/draft", pulls.draft),
+    (_REPO + "/pull/{number}/review", reviews.review),
+    (_REPO + "/pull/{number}/remark", reviews.remark),
+    (_REPO + "/pull/{number}/remarks/{remark}", reviews.edit_remark),
+    (_REPO + "/pull/{number}/threads/{thread}", reviews.answer),
+    (_REPO + "/pull/{number}/reviewers", reviews.ask),
     *(
         (f"/{kind}/{{login}}/projects{path}", handler)
         for kind in ("users", "orgs")

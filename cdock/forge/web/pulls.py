@@ -8,11 +8,12 @@ from typing import Any
 
 from starlette.responses import Response
 
-from cdock.forge.domain import diffs, issues, merging, pulls, refs, roles, statuses
+from cdock.forge.domain import checks, diffs, issues, merging, pulls, refs, roles
+from cdock.forge.domain import reviews as domain_reviews
 from cdock.forge.domain.diffs import FileChange
 from cdock.forge.domain.pulls import Pull
 from cdock.forge.store import Tx
-from cdock.forge.web import timeline
+from cdock.forge.web import opinions, reviews, timeline
 from cdock.forge.web.hunks import Hunk, parse_hunks
 from cdock.forge.web.issues import may_comment, number_of
 from cdock.forge.web.lookups import commit_finder
@@ -56,8 +57,17 @@ def pull_page(visit: Visit) -> Response:
             return see(f"{place.path}/issues/{issue.number}")
         pull = pulls.find(tx, place.repo, issue.number)
         around = surroundings_of(tx, place, commit_of=commit_finder(place.repo))
-        entries = timeline.entries_of(tx, place, issue, visitor=visit.user, around=around)
-        said = statuses.latest(tx, place.repo, pull.head_oid)
+        talks = opinions.talks_of(
+            tx,
+            place,
+            pull,
+            visitor=visit.user,
+            may_reply=may_comment(place, issue, visit),
+            around=around,
+        )
+        given = opinions.opinions_of(tx, pull, talks, visitor=visit.user, around=around)
+        entries = timeline.entries_of(tx, place, issue, visitor=visit.user, around=around, opinions=given)
+        said = checks.rollup(tx, place.repo, pull.head_oid)
         return visit.page(
             "pull.html",
             **_common(place, pull, part="conversation"),
@@ -71,8 +81,12 @@ def pull_page(visit: Visit) -> Response:
             may_comment=may_comment(place, issue, visit),
             mergeable=merging.mergeability(tx, place.repo, pull),
             methods=[name for name, switch in METHODS.items() if place.repo.settings[switch]],
-            statuses=said,
-            combined=statuses.combined_state(said) if said else "",
+            statuses=said.statuses,
+            runs=said.runs,
+            combined=(said.state or "").lower(),
+            reviewers=opinions.reviewers_of(tx, pull),
+            askable=opinions.askable(tx, place, pull),
+            waiting=visit.user and next((one for one in given.values() if one.review.pending), None),
         )
 
 
@@ -80,8 +94,27 @@ def files_page(visit: Visit) -> Response:
     """GET /OWNER/REPO/pull/N/files"""
     with visit.store.read() as tx:
         place, pull = _found(tx, visit)
-    files = pulls.files(place.repo, pull)
-    return visit.page("files.html", **_common(place, pull, part="files"), changes=changes_of(files))
+        may_review = may_comment(place, pull.issue, visit)
+        talks = opinions.talks_of(
+            tx,
+            place,
+            pull,
+            visitor=visit.user,
+            may_reply=may_review,
+            around=surroundings_of(tx, place, commit_of=commit_finder(place.repo)),
+        )
+        waiting = domain_reviews.pending_of(tx, pull, visit.user)
+        unsent = [one for talk in talks for one in talk.remarks if one.pending]
+    return visit.page(
+        "files.html",
+        **_common(place, pull, part="files"),
+        changes=changes_of(pulls.files(place.repo, pull)),
+        talks=opinions.by_line(talks),
+        asked=reviews.asked_line(visit) if may_review else None,
+        may_review=may_review,
+        waiting=waiting,
+        waiting_count=len(unsent),
+    )
 
 
 def commits_page(visit: Visit) -> Response:

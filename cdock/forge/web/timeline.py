@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from markupsafe import Markup
 
@@ -17,6 +18,7 @@ from cdock.forge.domain.users import User
 from cdock.forge.store import Tx
 from cdock.forge.web import markdown
 from cdock.forge.web.markdown import Surroundings
+from cdock.forge.web.opinions import Opinion
 from cdock.forge.web.places import Place
 
 _TOGETHER = timedelta(minutes=1)
@@ -76,6 +78,7 @@ class Entry:
     before: str = ""
     after: str = ""
     reason: str = ""
+    opinion: Opinion | None = None
 
 
 def body_of(tx: Tx, place: Place, issue: Issue, *, visitor: User | None, around: Surroundings) -> Writing:
@@ -94,13 +97,27 @@ def body_of(tx: Tx, place: Place, issue: Issue, *, visitor: User | None, around:
 
 
 def entries_of(
-    tx: Tx, place: Place, issue: Issue, *, visitor: User | None, around: Surroundings
+    tx: Tx,
+    place: Place,
+    issue: Issue,
+    *,
+    visitor: User | None,
+    around: Surroundings,
+    opinions: Mapping[int, Opinion] = MappingProxyType({}),
 ) -> list[Entry]:
-    """Everything after the body, oldest first."""
+    """Everything after the body, oldest first; of reviews those that are among the `opinions`, by id."""
     items = timeline.of_issue(tx, place.repo, issue, actor=visitor)
     oids = {item.event.oid for item in items if item.event.oid and item.commit is None}
     titles = {commit.oid: commit.title for commit in history.some(place.repo, sorted(oids))}
-    return list(_joined(_entry(tx, place, item, titles, visitor=visitor, around=around) for item in items))
+    shown = [item for item in items if item.review is None or item.review.id in opinions]
+    entries = [_entry(tx, place, item, titles, visitor=visitor, around=around) for item in shown]
+    given = [
+        replace(entry, anchor=opinions[item.review.id].anchor, opinion=opinions[item.review.id])
+        if item.review is not None
+        else entry
+        for item, entry in zip(shown, entries, strict=True)
+    ]
+    return list(_joined(given))
 
 
 def participants(issue: Issue, entries: Iterable[Entry]) -> list[User]:
@@ -129,7 +146,7 @@ def _entry(
         title=item.commit.title if item.commit else titles.get(event.oid or "", ""),
         before=str(data.get("from") or data.get("before") or ""),
         after=str(data.get("to") or data.get("after") or data.get("title") or ""),
-        reason=str(data.get("state_reason") or data.get("lock_reason") or ""),
+        reason=str(data.get("state_reason") or data.get("lock_reason") or data.get("message") or ""),
     )
     if item.comment is not None:
         writing = _comment(tx, place, item.comment, visitor=visitor, around=around)

@@ -61,7 +61,7 @@ def test_the_conversation(site: Site, pull: Pull) -> None:
 
 
 def test_files_commits_and_diff(site: Site, pull: Pull) -> None:
-    eve = site.visitor("eve")
+    eve = site.visitor()
     page = eve.get(f"{site.path}/pull/2/files")
     text = words(page)
     assert "3 files changed, +2 added , −1 removed" in text
