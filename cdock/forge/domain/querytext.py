@@ -27,11 +27,14 @@ class Term:
 
 
 def terms_of(text: str) -> list[Term]:
-    """The parts of a search text in order. A lone minus or colon is a word like any other."""
+    """The parts of a search text in order. A lone minus or colon is a word like any other.
+
+    A lone parenthesis is passed over: all parts must hold anyway, so it makes no difference what is grouped.
+    """
     found = []
     for match in _PART.finditer(text):
         minus, key, value = match[1], match[2], match[3].replace('"', "")
-        if value:
+        if value and (key or value not in {"(", ")"}):
             found.append(Term(key.strip('"').lower() if key else None, value, bool(minus)))
     return found
 

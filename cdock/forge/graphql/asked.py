@@ -8,7 +8,7 @@ from typing import Any
 
 from graphql import FieldNode, FragmentSpreadNode, GraphQLResolveInfo, InlineFragmentNode, SelectionSetNode
 
-from cdock.forge.domain import repos, roles
+from cdock.forge.domain import access, repos, roles
 from cdock.forge.domain.errors import NotFound
 from cdock.forge.domain.logins import Login
 from cdock.forge.domain.repos import Repo
@@ -34,6 +34,8 @@ class Ask:
     urls: Urls
     rate: Rate
     cost: Cost
+    needs: tuple[str, ...] = ()
+    """The areas of which the token must be made for one, to write, in a mutation."""
     _repos: dict[int, Repo | None] = field(default_factory=dict)
     _associations: dict[tuple[int, int], str] = field(default_factory=dict)
 
@@ -46,13 +48,20 @@ class Ask:
         """A repository by its id. Raises NotFound, also when the acting user may not see it."""
         if repo_id not in self._repos:
             try:
-                self._repos[repo_id] = repos.by_id(self.tx, repo_id, actor=self.actor)
+                self._repos[repo_id] = self.admitted(repos.by_id(self.tx, repo_id, actor=self.actor))
             except NotFound:
                 self._repos[repo_id] = None
         found = self._repos[repo_id]
         if found is None:
             raise NotFound
         return found
+
+    def admitted(self, repo: Repo) -> Repo:
+        """A repository that the user may see. Raises NotFound when their token was not made for it."""
+        access.check_scopes(self.login, write=False, repo=repo)
+        if repo.private and not access.has(self.login, ("metadata", "read"), repo):
+            raise NotFound
+        return repo
 
     def association(self, repo: Repo, user: User) -> str:
         """What a person is to a repository, in GitHub's words."""

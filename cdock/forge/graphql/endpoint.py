@@ -20,6 +20,7 @@ from cdock.forge.graphql import errors, running
 from cdock.forge.graphql.asked import Ask
 from cdock.forge.graphql.cost import cost_of
 from cdock.forge.graphql.running import Document
+from cdock.forge.rest import permissions
 from cdock.forge.rest.rates import Rate, Rates
 from cdock.forge.rest.urls import Urls, urls_of
 from cdock.forge.store import Store
@@ -68,8 +69,8 @@ class GraphqlApi:
                 return _response(400, _message(asked), login=login, rate=rate)
             document = running.understood(asked["query"])
             body, rate = self._answer(login, document, asked, request, now=now)
-        except BadCredentials:
-            return _response(401, _message("Bad credentials"))
+        except BadCredentials as error:
+            return _response(401, _message(str(error)))
         except Exception:
             log.exception("a GraphQL request failed")
             return _response(500, _message("Server Error"), login=login, rate=rate)
@@ -153,9 +154,7 @@ def _response(status: int, body: Json, *, login: Login | None = None, rate: Rate
         "Cache-Control": "no-cache",
         "X-Content-Type-Options": "nosniff",
     }
-    if login is not None:
-        headers["X-OAuth-Scopes"] = ", ".join(login.scopes)
-        headers["X-Accepted-OAuth-Scopes"] = "repo"
+    headers |= permissions.headers(login, ())
     if rate is not None:
         headers |= rate.headers
     missing = [

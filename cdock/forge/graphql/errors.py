@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 OURS: Final = "Something went wrong while executing your query. The forge's log says what."
 UNANSWERED: Final = "The forge does not answer"
 
-_TYPES: Final[dict[type[DomainError], str]] = {
+_TYPES: Final[dict[type, str]] = {
     Conflict: "UNPROCESSABLE",
     Forbidden: "FORBIDDEN",
     Gone: "UNPROCESSABLE",
@@ -53,8 +53,8 @@ def shown(error: GraphQLError) -> dict[str, Any]:
     body: dict[str, Any] = {}
     message = error.message
     kind = error.kind if isinstance(error, Typed) else cause.kind if isinstance(cause, Typed) else None
-    if isinstance(cause, DomainError) and type(cause) in _TYPES:
-        kind = _TYPES[type(cause)]
+    if isinstance(cause, DomainError) and (known := _type_of(cause)) is not None:
+        kind = known
         message = _told(cause)
     elif cause is not None and kind is None and not isinstance(cause, GraphQLError):
         log.error("a GraphQL field failed", exc_info=cause)
@@ -70,6 +70,10 @@ def shown(error: GraphQLError) -> dict[str, Any]:
     if error.locations:
         body["locations"] = [{"line": place.line, "column": place.column} for place in error.locations]
     return body | {"message": message}
+
+
+def _type_of(error: DomainError) -> str | None:
+    return next((_TYPES[each] for each in type(error).__mro__ if each in _TYPES), None)
 
 
 def _told(error: DomainError) -> str:

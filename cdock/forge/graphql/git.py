@@ -14,7 +14,7 @@ from cdock.forge.domain.history import Commit, Signature
 from cdock.forge.domain.refs import Ref
 from cdock.forge.domain.repos import Repo
 from cdock.forge.domain.statuses import Status
-from cdock.forge.graphql import people, repository
+from cdock.forge.graphql import people, repository, scopes
 from cdock.forge.graphql.asked import Args, Ask, Shown
 from cdock.forge.graphql.connections import connection
 from cdock.forge.graphql.ids import node_id, oid_node, ref_id
@@ -122,6 +122,7 @@ def thing(ask: Ask, repo: Repo, *, oid: str | None, expression: str | None) -> S
 
 def rollup(ask: Ask, repo: Repo, oid: str) -> Shown | None:
     """Everything that is said about a commit, or None when nothing is."""
+    scopes.checks(ask, repo)
     found = checks.rollup(ask.tx, repo, oid)
     if found.state is None:
         return None

@@ -14,8 +14,8 @@ from cdock.forge.domain.issues import Issue
 from cdock.forge.domain.linkedbranches import LinkedBranch
 from cdock.forge.domain.pulls import Pull
 from cdock.forge.domain.repos import Repo
+from cdock.forge.graphql import boards, git, labels, people, repository, structure, timeline
 from cdock.forge.graphql import comments as shown_comments
-from cdock.forge.graphql import git, labels, people, repository, structure, timeline
 from cdock.forge.graphql import pulls as shown_pulls
 from cdock.forge.graphql.asked import Args, Ask, Shown
 from cdock.forge.graphql.connections import Bounds, bounds, connection, decoded, encoded, part, strange
@@ -76,6 +76,7 @@ def common(ask: Ask, repo: Repo, shown: Issue) -> Shown:
         "assignedActors": lambda args: _people(ask, shown, args),
         "comments": lambda args: _comments(ask, repo, shown, args),
         "reactionGroups": lambda _: shown_comments.groups(ask, "issue", shown.id, shown.reactions),
+        **boards.of_issue(ask, shown),
         "repository": lambda _: repository.repository(ask, repo),
         "viewerCanUpdate": lambda _: issues.may_edit(ask.tx, repo, shown, ask.actor),
         "viewerDidAuthor": shown.author.id == ask.actor.id,

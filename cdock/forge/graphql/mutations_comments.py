@@ -11,7 +11,7 @@ from cdock.forge.graphql.connections import encoded
 from cdock.forge.graphql.registry import Input, mutation
 
 
-@mutation("addComment")
+@mutation("addComment", "issues", "pull_requests")
 def add(ask: Ask, given: Input) -> Shown:
     """Write a comment on an issue or pull request."""
     repo, issue = nodes.issue(ask, given["subjectId"])
@@ -24,7 +24,7 @@ def add(ask: Ask, given: Input) -> Shown:
     return {"commentEdge": edge, "subject": shown_issues.issue_or_pull(ask, repo, issue)}
 
 
-@mutation("updateIssueComment")
+@mutation("updateIssueComment", "issues", "pull_requests")
 def update(ask: Ask, given: Input) -> Shown:
     """Change a comment's text."""
     repo, said = nodes.comment(ask, given["id"])
@@ -32,7 +32,7 @@ def update(ask: Ask, given: Input) -> Shown:
     return {"issueComment": shown_comments.comment(ask, repo, said)}
 
 
-@mutation("deleteIssueComment")
+@mutation("deleteIssueComment", "issues", "pull_requests")
 def delete(ask: Ask, given: Input) -> Shown:
     """Remove a comment."""
     repo, said = nodes.comment(ask, given["id"])
@@ -40,7 +40,7 @@ def delete(ask: Ask, given: Input) -> Shown:
     return {}
 
 
-@mutation("minimizeComment")
+@mutation("minimizeComment", "issues", "pull_requests")
 def minimize(ask: Ask, given: Input) -> Shown:
     """Hide a comment."""
     repo, said = nodes.comment(ask, given["subjectId"])
@@ -49,7 +49,7 @@ def minimize(ask: Ask, given: Input) -> Shown:
     return {"minimizedComment": shown_comments.comment(ask, repo, said)}
 
 
-@mutation("unminimizeComment")
+@mutation("unminimizeComment", "issues", "pull_requests")
 def unminimize(ask: Ask, given: Input) -> Shown:
     """Show a hidden comment again."""
     repo, said = nodes.comment(ask, given["subjectId"])

@@ -11,7 +11,7 @@ from cdock.forge.graphql.asked import Ask, Shown
 from cdock.forge.graphql.registry import Input, mutation
 
 
-@mutation("updateRefs")
+@mutation("updateRefs", "contents")
 def update_refs(ask: Ask, given: Input) -> Shown:
     """Move several refs, all or none."""
     repo = nodes.repo(ask, given["repositoryId"])
@@ -23,7 +23,7 @@ def update_refs(ask: Ask, given: Input) -> Shown:
     return {}
 
 
-@mutation("createLinkedBranch")
+@mutation("createLinkedBranch", "contents")
 def create_linked_branch(ask: Ask, given: Input) -> Shown:
     """Make a branch for an issue."""
     repo, issue = nodes.only_issue(ask, given["issueId"])
@@ -39,7 +39,7 @@ def create_linked_branch(ask: Ask, given: Input) -> Shown:
     }
 
 
-@mutation("deleteLinkedBranch")
+@mutation("deleteLinkedBranch", "contents")
 def delete_linked_branch(ask: Ask, given: Input) -> Shown:
     """Forget that a branch belongs to an issue."""
     repo, issue, link_id = nodes.linked_branch(ask, given["linkedBranchId"])
@@ -47,7 +47,7 @@ def delete_linked_branch(ask: Ask, given: Input) -> Shown:
     return {"issue": shown_issues.issue(ask, repo, issue)}
 
 
-@mutation("createRepository")
+@mutation("createRepository", "administration")
 def create_repository(ask: Ask, given: Input) -> Shown:
     """A new repository of one's own."""
     owner = nodes.user(ask, given["ownerId"]) if given.get("ownerId") else ask.actor

@@ -12,7 +12,7 @@ from cdock.forge.graphql.asked import Ask, Shown
 from cdock.forge.graphql.registry import Input, mutation
 
 
-@mutation("createIssue")
+@mutation("createIssue", "issues")
 def create(ask: Ask, given: Input) -> Shown:
     """Open an issue. Marks by somebody without triage rights are dropped, as over REST."""
     repo = nodes.repo(ask, given["repositoryId"])
@@ -34,7 +34,7 @@ def create(ask: Ask, given: Input) -> Shown:
     return _payload(ask, repo, made)
 
 
-@mutation("updateIssue")
+@mutation("updateIssue", "issues")
 def update(ask: Ask, given: Input) -> Shown:
     """Change texts, state and marks of an issue."""
     repo, issue = nodes.only_issue(ask, given["id"])
@@ -48,7 +48,7 @@ def update(ask: Ask, given: Input) -> Shown:
     return _payload(ask, repo, issue)
 
 
-@mutation("closeIssue")
+@mutation("closeIssue", "issues")
 def close(ask: Ask, given: Input) -> Shown:
     """Close an issue."""
     repo, issue = nodes.only_issue(ask, given["issueId"])
@@ -59,14 +59,14 @@ def close(ask: Ask, given: Input) -> Shown:
     return _payload(ask, repo, issues.close(ask.tx, repo, issue, actor=ask.actor, reason=reason))
 
 
-@mutation("reopenIssue")
+@mutation("reopenIssue", "issues")
 def reopen(ask: Ask, given: Input) -> Shown:
     """Open a closed issue again."""
     repo, issue = nodes.only_issue(ask, given["issueId"])
     return _payload(ask, repo, issues.reopen(ask.tx, repo, issue, actor=ask.actor))
 
 
-@mutation("lockLockable")
+@mutation("lockLockable", "issues", "pull_requests")
 def lock(ask: Ask, given: Input) -> Shown:
     """Let only people with write access comment."""
     repo, issue = nodes.issue(ask, given["lockableId"])
@@ -77,7 +77,7 @@ def lock(ask: Ask, given: Input) -> Shown:
     return {"lockedRecord": shown_issues.issue_or_pull(ask, repo, issue)}
 
 
-@mutation("unlockLockable")
+@mutation("unlockLockable", "issues", "pull_requests")
 def unlock(ask: Ask, given: Input) -> Shown:
     """Let everybody comment again."""
     repo, issue = nodes.issue(ask, given["lockableId"])

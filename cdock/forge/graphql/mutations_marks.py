@@ -11,7 +11,7 @@ from cdock.forge.graphql.asked import Ask, Shown
 from cdock.forge.graphql.registry import Input, mutation
 
 
-@mutation("addLabelsToLabelable")
+@mutation("addLabelsToLabelable", "issues", "pull_requests")
 def add_labels(ask: Ask, given: Input) -> Shown:
     """Put labels on."""
     repo, issue = nodes.issue(ask, given["labelableId"])
@@ -20,7 +20,7 @@ def add_labels(ask: Ask, given: Input) -> Shown:
     return {"labelable": _shown(ask, given["labelableId"])}
 
 
-@mutation("removeLabelsFromLabelable")
+@mutation("removeLabelsFromLabelable", "issues", "pull_requests")
 def remove_labels(ask: Ask, given: Input) -> Shown:
     """Take labels off; one that is not on is passed over."""
     repo, issue = nodes.issue(ask, given["labelableId"])
@@ -33,7 +33,7 @@ def remove_labels(ask: Ask, given: Input) -> Shown:
     return {"labelable": _shown(ask, given["labelableId"])}
 
 
-@mutation("replaceActorsForAssignable")
+@mutation("replaceActorsForAssignable", "issues", "pull_requests")
 def replace_actors(ask: Ask, given: Input) -> Shown:
     """Make these the assignees."""
     repo, issue = nodes.issue(ask, given["assignableId"])

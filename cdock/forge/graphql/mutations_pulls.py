@@ -17,7 +17,7 @@ from cdock.forge.graphql.registry import Input, mutation
 _METHODS: Final = {"MERGE": "merge", "SQUASH": "squash", "REBASE": "rebase"}
 
 
-@mutation("createPullRequest")
+@mutation("createPullRequest", "pull_requests")
 def create(ask: Ask, given: Input) -> Shown:
     """Open a pull request."""
     repo = nodes.repo(ask, given["repositoryId"])
@@ -35,7 +35,7 @@ def create(ask: Ask, given: Input) -> Shown:
     return _payload(ask, repo, made)
 
 
-@mutation("updatePullRequest")
+@mutation("updatePullRequest", "pull_requests")
 def update(ask: Ask, given: Input) -> Shown:
     """Change texts, base, state and marks."""
     repo, pull = nodes.pull(ask, given["pullRequestId"])
@@ -51,7 +51,7 @@ def update(ask: Ask, given: Input) -> Shown:
     return _payload(ask, repo, pull)
 
 
-@mutation("closePullRequest")
+@mutation("closePullRequest", "pull_requests")
 def close(ask: Ask, given: Input) -> Shown:
     """Close a pull request without merging it."""
     repo, pull = nodes.pull(ask, given["pullRequestId"])
@@ -60,7 +60,7 @@ def close(ask: Ask, given: Input) -> Shown:
     return _payload(ask, repo, pull)
 
 
-@mutation("reopenPullRequest")
+@mutation("reopenPullRequest", "pull_requests")
 def reopen(ask: Ask, given: Input) -> Shown:
     """Open a closed pull request again."""
     repo, pull = nodes.pull(ask, given["pullRequestId"])
@@ -68,19 +68,19 @@ def reopen(ask: Ask, given: Input) -> Shown:
     return _payload(ask, repo, pull)
 
 
-@mutation("markPullRequestReadyForReview")
+@mutation("markPullRequestReadyForReview", "pull_requests")
 def ready(ask: Ask, given: Input) -> Shown:
     """Make a draft ready."""
     return _set_draft(ask, given, draft=False)
 
 
-@mutation("convertPullRequestToDraft")
+@mutation("convertPullRequestToDraft", "pull_requests")
 def to_draft(ask: Ask, given: Input) -> Shown:
     """Make it a draft."""
     return _set_draft(ask, given, draft=True)
 
 
-@mutation("mergePullRequest")
+@mutation("mergePullRequest", "contents")
 def merge(ask: Ask, given: Input) -> Shown:
     """Merge it."""
     repo, pull = nodes.pull(ask, given["pullRequestId"])
@@ -97,7 +97,7 @@ def merge(ask: Ask, given: Input) -> Shown:
     return _payload(ask, repo, pull)
 
 
-@mutation("updatePullRequestBranch")
+@mutation("updatePullRequestBranch", "pull_requests")
 def update_branch(ask: Ask, given: Input) -> Shown:
     """Merge the base into it."""
     repo, pull = nodes.pull(ask, given["pullRequestId"])

@@ -18,7 +18,7 @@ from cdock.forge.graphql.asked import Ask, Shown
 from cdock.forge.graphql.registry import Input, mutation
 
 
-@mutation("addPullRequestReview")
+@mutation("addPullRequestReview", "pull_requests")
 def add_review(ask: Ask, given: Input) -> Shown:
     """Review a pull request; without an event the review stays pending."""
     repo, pull = nodes.pull(ask, given["pullRequestId"])
@@ -40,14 +40,14 @@ def add_review(ask: Ask, given: Input) -> Shown:
     return _payload(ask, repo, pull, made)
 
 
-@mutation("updatePullRequestReview")
+@mutation("updatePullRequestReview", "pull_requests")
 def update_review(ask: Ask, given: Input) -> Shown:
     """Change the text of one's review."""
     repo, pull, review = nodes.review(ask, given["pullRequestReviewId"])
     return _payload(ask, repo, pull, reviews.edit(ask.tx, repo, pull, review, given["body"], actor=ask.actor))
 
 
-@mutation("submitPullRequestReview")
+@mutation("submitPullRequestReview", "pull_requests")
 def submit_review(ask: Ask, given: Input) -> Shown:
     """Submit one's pending review."""
     if given.get("pullRequestReviewId"):
@@ -64,7 +64,7 @@ def submit_review(ask: Ask, given: Input) -> Shown:
     return _payload(ask, repo, pull, made)
 
 
-@mutation("deletePullRequestReview")
+@mutation("deletePullRequestReview", "pull_requests")
 def delete_review(ask: Ask, given: Input) -> Shown:
     """Drop one's pending review."""
     repo, pull, review = nodes.review(ask, given["pullRequestReviewId"])
@@ -73,7 +73,7 @@ def delete_review(ask: Ask, given: Input) -> Shown:
     return payload
 
 
-@mutation("dismissPullRequestReview")
+@mutation("dismissPullRequestReview", "pull_requests")
 def dismiss_review(ask: Ask, given: Input) -> Shown:
     """Take the weight off a review."""
     repo, pull, review = nodes.review(ask, given["pullRequestReviewId"])
@@ -82,7 +82,7 @@ def dismiss_review(ask: Ask, given: Input) -> Shown:
     )
 
 
-@mutation("addPullRequestReviewThread")
+@mutation("addPullRequestReviewThread", "pull_requests")
 def add_thread(ask: Ask, given: Input) -> Shown:
     """Begin a thread in one's pending review, which is made when there is none."""
     review: Review | None
@@ -98,7 +98,7 @@ def add_thread(ask: Ask, given: Input) -> Shown:
     return {"thread": shown.thread(ask, repo, pull, thread)}
 
 
-@mutation("addPullRequestReviewThreadReply")
+@mutation("addPullRequestReviewThreadReply", "pull_requests")
 def reply(ask: Ask, given: Input) -> Shown:
     """Answer in a thread."""
     repo, pull, thread = nodes.thread(ask, given["pullRequestReviewThreadId"])
@@ -109,7 +109,7 @@ def reply(ask: Ask, given: Input) -> Shown:
     return {"comment": shown.comment(ask, repo, pull, said)}
 
 
-@mutation("updatePullRequestReviewComment")
+@mutation("updatePullRequestReviewComment", "pull_requests")
 def update_comment(ask: Ask, given: Input) -> Shown:
     """Change a comment in a thread."""
     repo, pull, said = nodes.review_comment(ask, given["pullRequestReviewCommentId"])
@@ -117,21 +117,21 @@ def update_comment(ask: Ask, given: Input) -> Shown:
     return {"pullRequestReviewComment": shown.comment(ask, repo, pull, said)}
 
 
-@mutation("resolveReviewThread")
+@mutation("resolveReviewThread", "contents")
 def resolve(ask: Ask, given: Input) -> Shown:
     """Settle a thread."""
     repo, pull, thread = nodes.thread(ask, given["threadId"])
     return {"thread": shown.thread(ask, repo, pull, threads.resolve(ask.tx, repo, thread, actor=ask.actor))}
 
 
-@mutation("unresolveReviewThread")
+@mutation("unresolveReviewThread", "contents")
 def unresolve(ask: Ask, given: Input) -> Shown:
     """Take a thread up again."""
     repo, pull, thread = nodes.thread(ask, given["threadId"])
     return {"thread": shown.thread(ask, repo, pull, threads.unresolve(ask.tx, repo, thread, actor=ask.actor))}
 
 
-@mutation("requestReviewsByLogin")
+@mutation("requestReviewsByLogin", "pull_requests")
 def request_reviews(ask: Ask, given: Input) -> Shown:
     """Ask people for reviews: these only, or these too (`union`)."""
     repo, pull = nodes.pull(ask, given["pullRequestId"])

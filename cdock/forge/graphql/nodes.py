@@ -10,6 +10,9 @@ from cdock.forge.domain import (
     labels,
     linkedbranches,
     milestones,
+    projectfields,
+    projectitems,
+    projects,
     pulls,
     reviewcomments,
     reviews,
@@ -19,14 +22,17 @@ from cdock.forge.domain import (
 from cdock.forge.domain.comments import Comment
 from cdock.forge.domain.errors import DomainError, NotFound
 from cdock.forge.domain.issues import Issue
+from cdock.forge.domain.projectfields import Field
+from cdock.forge.domain.projectitems import Item
+from cdock.forge.domain.projects import Project
 from cdock.forge.domain.pulls import Pull
 from cdock.forge.domain.repos import Repo
 from cdock.forge.domain.reviewcomments import ReviewComment
 from cdock.forge.domain.reviews import Review
 from cdock.forge.domain.threads import Thread
 from cdock.forge.domain.users import User
+from cdock.forge.graphql import boards, git, ids, people, repository, scopes
 from cdock.forge.graphql import comments as shown_comments
-from cdock.forge.graphql import git, ids, people, repository
 from cdock.forge.graphql import issues as shown_issues
 from cdock.forge.graphql import reviews as shown_reviews
 from cdock.forge.graphql.asked import Ask, Shown
@@ -53,6 +59,12 @@ def node(ask: Ask, node_id: str) -> Shown:
         case "PRRC":
             home, pull_, remark = review_comment(ask, node_id)
             return shown_reviews.comment(ask, home, pull_, remark)
+        case "PVT":
+            return boards.project(ask, project(ask, node_id))
+        case "PVTI":
+            return boards.item(ask, *project_item(ask, node_id))
+        case "PVTF" | "PVTSSF" | "PVTIF":
+            return boards.field(ask, *project_field(ask, node_id))
         case "U" | "BOT":
             return people.user(ask, user(ask, node_id))
         case "REF":
@@ -65,7 +77,9 @@ def node(ask: Ask, node_id: str) -> Shown:
 
 def repo(ask: Ask, node_id: str) -> Repo:
     """A repository. Raises NotFound."""
-    return _home(ask, ids.number_of(node_id, "R"), node_id)
+    found = _home(ask, ids.number_of(node_id, "R"), node_id)
+    scopes.changing(ask, found)
+    return found
 
 
 def issue(ask: Ask, node_id: str) -> tuple[Repo, Issue]:
@@ -75,6 +89,9 @@ def issue(ask: Ask, node_id: str) -> tuple[Repo, Issue]:
         found, home = issues.reachable(ask.tx, number, actor=ask.actor)
     except NotFound as error:
         raise ids.unresolved(node_id) from error
+    home = _home(ask, home.id, node_id)
+    scopes.changing(ask, home)
+    scopes.reading(ask, home, "pull_requests" if found.pull else "issues")
     if node_id.startswith("PR_") != (found.pull is not None):
         raise ids.unresolved(node_id)
     return home, found
@@ -97,9 +114,13 @@ def comment(ask: Ask, node_id: str) -> tuple[Repo, Comment]:
     """A comment with its repository. Raises NotFound."""
     try:
         found = comments.by_id(ask.tx, ids.number_of(node_id, "IC"))
-        return ask.repo(issues.reachable(ask.tx, found.issue_id, actor=ask.actor)[1].id), found
+        _, home = issues.reachable(ask.tx, found.issue_id, actor=ask.actor)
     except NotFound as error:
         raise ids.unresolved(node_id) from error
+    home = _home(ask, home.id, node_id)
+    scopes.changing(ask, home)
+    scopes.reading(ask, home, "issues", "pull_requests")
+    return home, found
 
 
 def review(ask: Ask, node_id: str) -> tuple[Repo, Pull, Review]:
@@ -140,7 +161,37 @@ def linked_branch(ask: Ask, node_id: str) -> tuple[Repo, Issue, int]:
         found, home = issues.reachable(ask.tx, linkedbranches.issue_id_of(ask.tx, number), actor=ask.actor)
     except NotFound as error:
         raise ids.unresolved(node_id) from error
+    home = _home(ask, home.id, node_id)
+    scopes.changing(ask, home)
     return home, found, number
+
+
+def project(ask: Ask, node_id: str) -> Project:
+    """A board. Raises NotFound."""
+    scopes.boards(ask, "node")
+    try:
+        return projects.by_id(ask.tx, ids.number_of(node_id, "PVT"), actor=ask.actor)
+    except NotFound as error:
+        raise ids.unresolved(node_id) from error
+
+
+def project_item(ask: Ask, node_id: str) -> tuple[Project, Item]:
+    """Something on a board, with the board. Raises NotFound."""
+    scopes.boards(ask, "node")
+    try:
+        return projectitems.by_id(ask.tx, ids.number_of(node_id, "PVTI"), actor=ask.actor)
+    except NotFound as error:
+        raise ids.unresolved(node_id) from error
+
+
+def project_field(ask: Ask, node_id: str) -> tuple[Project, Field]:
+    """A field with its board. Raises NotFound."""
+    scopes.boards(ask, "node")
+    number = ids.number_of(node_id, "PVTF", "PVTSSF", "PVTIF")
+    try:
+        return projectfields.by_id(ask.tx, number, actor=ask.actor)
+    except NotFound as error:
+        raise ids.unresolved(node_id) from error
 
 
 def user(ask: Ask, node_id: str) -> User:
@@ -177,6 +228,9 @@ def _pull_of(ask: Ask, issue_id: int, node_id: str) -> tuple[Repo, Pull]:
         _, home = issues.reachable(ask.tx, issue_id, actor=ask.actor)
     except NotFound as error:
         raise ids.unresolved(node_id) from error
+    home = _home(ask, home.id, node_id)
+    scopes.changing(ask, home)
+    scopes.reading(ask, home, "pull_requests")
     return home, pulls.by_issue_id(ask.tx, issue_id)
 
 

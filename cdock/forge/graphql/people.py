@@ -5,7 +5,7 @@ from __future__ import annotations
 from cdock.forge.domain import repos
 from cdock.forge.domain.errors import NotFound
 from cdock.forge.domain.users import User
-from cdock.forge.graphql import repository
+from cdock.forge.graphql import boards, repository
 from cdock.forge.graphql.asked import Args, Ask, Shown
 from cdock.forge.graphql.connections import connection
 from cdock.forge.graphql.ids import node_id
@@ -26,6 +26,7 @@ def user(ask: Ask, person: User) -> Shown:
         "avatarUrl": f"{ask.urls.web}/_avatar/{person.id}",
         "resourcePath": f"/{quoted(person.login)}",
         "createdAt": text_of(person.created),
+        **boards.of_owner(ask, person),
         "repositories": lambda args: _repositories(ask, person, args),
     }
 

@@ -11,7 +11,8 @@ Root = Callable[[Ask, Args], Any]
 Mutation = Callable[[Ask, "Input"], Shown]
 
 QUERIES: Final[dict[str, Root]] = {}
-MUTATIONS: Final[dict[str, Mutation]] = {}
+MUTATIONS: Final[dict[str, tuple[Mutation, tuple[str, ...]]]] = {}
+"""What carries out each mutation, and the areas of which a token must be made for one."""
 
 
 class Input:
@@ -42,11 +43,14 @@ def query(name: str) -> Callable[[Root], Root]:
     return register
 
 
-def mutation(name: str) -> Callable[[Mutation], Mutation]:
-    """Register what carries out a mutation; it gives the payload without `clientMutationId`."""
+def mutation(name: str, *areas: str) -> Callable[[Mutation], Mutation]:
+    """Register what carries out a mutation; it gives the payload without `clientMutationId`.
+
+    Of a fine-grained token one of the `areas` is asked in every repository in which something is named.
+    """
 
     def register(function: Mutation) -> Mutation:
-        MUTATIONS[name] = function
+        MUTATIONS[name] = (function, areas)
         return function
 
     return register

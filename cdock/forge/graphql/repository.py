@@ -9,7 +9,7 @@ from cdock.forge.domain import issues, labels, milestones, pulls, refs, roles, t
 from cdock.forge.domain.errors import NotFound
 from cdock.forge.domain.repos import Repo
 from cdock.forge.domain.roles import Role, role_of
-from cdock.forge.graphql import git, people
+from cdock.forge.graphql import boards, git, people, scopes
 from cdock.forge.graphql import issues as shown_issues
 from cdock.forge.graphql import labels as shown_labels
 from cdock.forge.graphql import pulls as shown_pulls
@@ -57,6 +57,7 @@ def repository(ask: Ask, repo: Repo) -> Shown:
         **_git(ask, repo),
         **_issues(ask, repo),
         **_people(ask, repo),
+        **boards.of_repo(ask, repo),
         **_absent(),
     }
 
@@ -83,8 +84,13 @@ def _git(ask: Ask, repo: Repo) -> Shown:
         "ref": lambda args: git.ref_of(ask, repo, args["qualifiedName"]),
         "refs": lambda args: git.refs_of(ask, repo, args),
         "pullRequestTemplates": lambda _: _pull_templates(repo),
-        "object": lambda args: git.thing(ask, repo, oid=args.get("oid"), expression=args.get("expression")),
+        "object": partial(_object, ask, repo),
     }
+
+
+def _object(ask: Ask, repo: Repo, args: Args) -> Shown | None:
+    scopes.reading(ask, repo, "contents")
+    return git.thing(ask, repo, oid=args.get("oid"), expression=args.get("expression"))
 
 
 def _pull_templates(repo: Repo) -> list[Shown]:
@@ -116,8 +122,8 @@ def _issues(ask: Ask, repo: Repo) -> Shown:
         "issue": partial(_issue, ask, repo),
         "issueOrPullRequest": partial(_issue_or_pull, ask, repo),
         "pullRequest": partial(_pull, ask, repo),
-        "issues": lambda args: shown_issues.of_repo(ask, repo, args),
-        "pullRequests": lambda args: shown_pulls.of_repo(ask, repo, args),
+        "issues": partial(_issues_of, ask, repo),
+        "pullRequests": partial(_pulls_of, ask, repo),
         "label": label,
         "labels": lambda args: shown_labels.of_repo(ask, repo, args),
         "milestone": milestone,
@@ -125,7 +131,18 @@ def _issues(ask: Ask, repo: Repo) -> Shown:
     }
 
 
+def _issues_of(ask: Ask, repo: Repo, args: Args) -> Shown:
+    scopes.reading(ask, repo, "issues")
+    return shown_issues.of_repo(ask, repo, args)
+
+
+def _pulls_of(ask: Ask, repo: Repo, args: Args) -> Shown:
+    scopes.reading(ask, repo, "pull_requests")
+    return shown_pulls.of_repo(ask, repo, args)
+
+
 def _issue(ask: Ask, repo: Repo, args: Args) -> Shown:
+    scopes.reading(ask, repo, "issues")
     number = args["number"]
     try:
         found = issues.find(ask.tx, repo, number)
@@ -137,6 +154,7 @@ def _issue(ask: Ask, repo: Repo, args: Args) -> Shown:
 
 
 def _issue_or_pull(ask: Ask, repo: Repo, args: Args) -> Shown:
+    scopes.reading(ask, repo, "issues", "pull_requests")
     try:
         found = issues.find(ask.tx, repo, args["number"])
     except NotFound as error:
@@ -145,6 +163,7 @@ def _issue_or_pull(ask: Ask, repo: Repo, args: Args) -> Shown:
 
 
 def _pull(ask: Ask, repo: Repo, args: Args) -> Shown:
+    scopes.reading(ask, repo, "pull_requests")
     try:
         return shown_pulls.pull(ask, repo, pulls.find(ask.tx, repo, args["number"]))
     except NotFound as error:

@@ -123,7 +123,7 @@ def _owner(ask: Ask, login: str, kind: str) -> User:
 def _repo(ask: Ask, owner: str, name: str, *, renamed: bool = True) -> Repo:
     unknown = NotFound(f"Could not resolve to a Repository with the name '{owner}/{name}'.")
     try:
-        return repos.find(ask.tx, owner, name, actor=ask.actor)
+        return ask.admitted(repos.find(ask.tx, owner, name, actor=ask.actor))
     except Moved as moved:
         if not renamed:
             raise unknown from moved

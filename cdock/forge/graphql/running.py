@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from importlib import import_module, resources
 from typing import Any, Final
@@ -29,6 +29,7 @@ from graphql import (
     validate,
 )
 
+from cdock.forge.domain.access import Inaccessible
 from cdock.forge.domain.errors import Forbidden
 from cdock.forge.graphql.asked import Args, Ask
 from cdock.forge.graphql.errors import Unanswered
@@ -36,6 +37,7 @@ from cdock.forge.graphql.registry import MUTATIONS, QUERIES, Input
 
 # Resolvers register themselves when they are imported.
 for _module in (
+    "mutations_boards",
     "mutations_comments",
     "mutations_git",
     "mutations_issues",
@@ -43,6 +45,7 @@ for _module in (
     "mutations_pulls",
     "mutations_reviews",
     "roots",
+    "search",
     "structure",
 ):
     import_module(f"cdock.forge.graphql.{_module}")
@@ -113,10 +116,13 @@ def _root(info: GraphQLResolveInfo[Any], values: Mapping[str, Any]) -> Any:
         if name not in MUTATIONS:
             raise Unanswered(f"Mutation.{name}")
         given = values["input"]
+        carry_out, areas = MUTATIONS[name]
         try:
             # What one mutation of a document did before it failed is undone; the others stand.
             with ask.tx.attempt():
-                payload = MUTATIONS[name](ask, Input(given))
+                payload = carry_out(replace(ask, needs=areas), Input(given))
+        except Inaccessible:
+            raise
         except Forbidden as error:
             who = ask.actor.login
             raise Forbidden(

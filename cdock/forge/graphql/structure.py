@@ -37,7 +37,7 @@ def around(ask: Ask, shown: Issue) -> Shown:
     }
 
 
-@mutation("addSubIssue")
+@mutation("addSubIssue", "issues")
 def add_sub_issue(ask: Ask, given: Input) -> Shown:
     """Make an issue a part of another one."""
     repo, issue = nodes.only_issue(ask, given["issueId"])
@@ -47,7 +47,7 @@ def add_sub_issue(ask: Ask, given: Input) -> Shown:
     return {"issue": _again(ask, issue.id), "subIssue": _again(ask, child_id)}
 
 
-@mutation("removeSubIssue")
+@mutation("removeSubIssue", "issues")
 def remove_sub_issue(ask: Ask, given: Input) -> Shown:
     """Make a part independent."""
     repo, issue = nodes.only_issue(ask, given["issueId"])
@@ -56,7 +56,7 @@ def remove_sub_issue(ask: Ask, given: Input) -> Shown:
     return {"issue": _again(ask, issue.id), "subIssue": _again(ask, child.id)}
 
 
-@mutation("reprioritizeSubIssue")
+@mutation("reprioritizeSubIssue", "issues")
 def reprioritize_sub_issue(ask: Ask, given: Input) -> Shown:
     """Put a part next to another one."""
     repo, issue = nodes.only_issue(ask, given["issueId"])
@@ -73,7 +73,7 @@ def reprioritize_sub_issue(ask: Ask, given: Input) -> Shown:
     return {"issue": _again(ask, issue.id)}
 
 
-@mutation("addBlockedBy")
+@mutation("addBlockedBy", "issues")
 def add_blocked_by(ask: Ask, given: Input) -> Shown:
     """Let an issue wait for another one."""
     repo, issue = nodes.only_issue(ask, given["issueId"])
@@ -82,7 +82,7 @@ def add_blocked_by(ask: Ask, given: Input) -> Shown:
     return {"issue": _again(ask, issue.id), "blockingIssue": _again(ask, blocker.id)}
 
 
-@mutation("removeBlockedBy")
+@mutation("removeBlockedBy", "issues")
 def remove_blocked_by(ask: Ask, given: Input) -> Shown:
     """Let an issue not wait for another one any more."""
     repo, issue = nodes.only_issue(ask, given["issueId"])
