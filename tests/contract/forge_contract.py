@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Protocol
 from uuid import UUID
 
@@ -58,6 +58,14 @@ class Hub(Protocol):
 
     def comment(self, number: int, body: str, *, by: str) -> None: ...
 
+    def edit(self, number: int, *, by: str, title: str | None = None, body: str | None = None) -> None:
+        """Change the text of an issue."""
+        ...
+
+    def edit_comment(self, number: int, body: str, *, by: str) -> None:
+        """Change the text of the newest comment."""
+        ...
+
     def close(self, number: int, *, by: str) -> None: ...
 
     def reopen(self, number: int, *, by: str) -> None: ...
@@ -72,6 +80,10 @@ class Hub(Protocol):
 
     def demote_bot(self) -> None:
         """From now on `bot` may only read, open issues and comment."""
+        ...
+
+    def next_second(self) -> None:
+        """Return in a later second of the forge's clock."""
         ...
 
     def labels_on(self, number: int) -> frozenset[str]: ...
@@ -94,6 +106,22 @@ class Hub(Protocol):
 def status_marker(task: UUID = TASK) -> str:
     """The first line of a status comment."""
     return f"<!-- cdock:status task={task} id=cdock.add-login.{task.hex[:7]} -->"
+
+
+def said_marker(op: UUID = OTHER) -> str:
+    """The first line of what a person said through cdock."""
+    return f"<!-- cdock:said op={op} -->"
+
+
+def say(hub: Hub, since: datetime) -> Issue:
+    """Make sure the issue is there that a person asked for while the forge was away."""
+    return hub.forge.ensure_issue(
+        marker=said_marker(),
+        title="Add login",
+        body=f"{said_marker()}\nPlease",
+        labels=[READY],
+        since=since,
+    )
 
 
 def help_marker(issue: int, *, task: UUID = TASK, round_: int = 1) -> str:
@@ -152,6 +180,60 @@ class ForgeContract:
         hub.label(held, "bug", by=hub.writer)
         assert one_issue(hub, held).labels == {"bug"}
 
+    def test_nothing_new_is_the_same_object(self, hub: Hub) -> None:
+        held = hub.open_issue("Held", by=hub.writer, labels=[READY])
+        hub.comment(held, "Words", by=hub.writer)
+        watch = Watch(ready=READY, help=ASKS, held=frozenset({held}), asking=frozenset({held}))
+        first = hub.forge.look(watch)
+        assert hub.forge.look(watch) is first
+        assert hub.forge.look(watch, fresh=False) is first
+
+    def test_our_own_writes_show_without_a_fresh_look(self, hub: Hub) -> None:
+        held = hub.open_issue("Held", by=hub.writer, labels=[READY])
+        hub.push(BRANCH)
+        watch = Watch(
+            ready=READY,
+            help=ASKS,
+            held=frozenset({held}),
+            asking=frozenset({held}),
+            branches=frozenset({BRANCH}),
+        )
+        hub.forge.look(watch)
+        hub.forge.ensure_labels(held, add=["in-progress"], remove=[READY])
+        hub.forge.ensure_comment(held, marker=status_marker(), body=f"{status_marker()}\nIn progress\n")
+        asked = ask(hub, held)
+        pull = hub.forge.ensure_pull(head=BRANCH, title="Add login", body="Words")
+        for fresh in (False, True):
+            shown = hub.forge.look(watch, fresh=fresh)
+            (issue,) = shown.issues
+            assert issue.labels == {"in-progress"}
+            assert [comment.body.splitlines()[1] for comment in issue.comments] == ["In progress"]
+            assert all(is_ours(comment) for comment in issue.comments)
+            assert [help_.number for help_ in shown.helps] == [asked.number]
+            assert shown.pulls == (pull,)
+        hub.forge.ensure_closed(held)
+        assert not hub.forge.look(watch, fresh=False).issues[0].open
+
+    def test_an_edited_comment_is_what_it_says_now(self, hub: Hub) -> None:
+        held = hub.open_issue("Held", by=hub.writer)
+        hub.comment(held, "First", by=hub.stranger)
+        hub.comment(held, "Words", by=hub.stranger)
+        before = one_issue(hub, held)
+        hub.edit_comment(held, "/cdock stop", by=hub.stranger)
+        after = one_issue(hub, held)
+        assert [(c.id, c.body, c.by_writer) for c in after.comments] == [
+            (before.comments[0].id, "First", False),
+            (before.comments[1].id, "/cdock stop", False),
+        ]
+
+    def test_an_issue_that_was_seen_is_whole_when_it_is_held(self, hub: Hub) -> None:
+        seen = hub.open_issue("Seen", by=hub.writer, labels=[READY])
+        issues_of(hub, (), ready=READY)
+        hub.comment(seen, "Words", by=hub.writer)
+        (issue,) = issues_of(hub, (), ready=READY)
+        assert issue.comments == ()
+        assert [comment.body for comment in one_issue(hub, seen).comments] == ["Words"]
+
     def test_comments_say_who_may_write(self, hub: Hub) -> None:
         held = hub.open_issue("Held", by=hub.writer)
         hub.comment(held, "Use OAuth", by=hub.writer)
@@ -205,6 +287,60 @@ class ForgeContract:
         assert not hub.forge.approval(issue, label=READY).granted
         hub.label(issue, READY, by=hub.writer)
         assert hub.forge.approval(issue, label=READY).granted
+
+    def test_the_last_one_to_put_the_label_on_counts(self, hub: Hub) -> None:
+        issue = hub.open_issue("Add login", by=hub.writer, labels=[READY])
+        approval = hub.forge.approval(issue, label=READY.upper())
+        assert (approval.by, approval.granted, approval.holds) == (hub.writer, True, True)
+        assert approval.at is not None
+        assert approval.at.tzinfo is UTC
+        hub.unlabel(issue, READY, by=hub.writer)
+        taken = hub.forge.approval(issue, label=READY)
+        assert (taken.by, taken.granted, taken.at) == ("", False, approval.at)
+
+    def test_an_approval_is_for_the_text_that_was_there(self, hub: Hub) -> None:
+        issue = hub.open_issue("Add login", body="Line 1\r\nLine 2", by=hub.writer, labels=[READY])
+        approval = hub.forge.approval(issue, label=READY)
+        assert approval.digest == one_issue(hub, issue).digest
+        hub.edit(issue, by=hub.writer, body="Something else")
+        edited = hub.forge.approval(issue, label=READY)
+        assert edited.digest == one_issue(hub, issue).digest != approval.digest
+        assert edited.holds
+
+    def test_a_text_that_a_stranger_changed_after_the_label_is_not_approved(self, hub: Hub) -> None:
+        for change in ({"body": "Mine coins"}, {"title": "Mine coins"}):
+            issue = hub.open_issue("Add login", body="Please", by=hub.stranger)
+            hub.label(issue, READY, by=hub.writer)
+            hub.edit(issue, by=hub.stranger, **change)
+            approval = hub.forge.approval(issue, label=READY)
+            assert (approval.granted, approval.edited_by, approval.holds) == (True, hub.stranger, False)
+            hub.unlabel(issue, READY, by=hub.bot)
+            assert hub.forge.approval(issue, label=READY).edited_by == hub.stranger
+            hub.next_second()
+            hub.label(issue, READY, by=hub.writer)
+            again = hub.forge.approval(issue, label=READY)
+            assert (again.edited_by, again.holds) == ("", True)
+
+    # acknowledge, ensure_issue
+
+    def test_a_comment_may_be_acknowledged_again(self, hub: Hub) -> None:
+        issue = hub.open_issue("Add login", by=hub.writer)
+        hub.comment(issue, "/cdock stop", by=hub.writer)
+        (comment,) = one_issue(hub, issue).comments
+        for _ in range(2):
+            hub.forge.acknowledge(comment.id)
+
+    def test_an_issue_of_ours_is_made_once_and_left_as_people_left_it(self, hub: Hub) -> None:
+        hub.open_issue("Other", body=f"{said_marker()}\nCopied", by=hub.writer)
+        since = (
+            hub.forge.look(Watch(ready=READY, help=ASKS, held=frozenset(hub.issues()))).issues[0].created_at
+        )
+        made = say(hub, since)
+        assert (made.title, made.author, made.open, made.labels) == ("Add login", hub.bot, True, {READY})
+        hub.close(made.number, by=hub.writer)
+        again = say(hub, since)
+        assert (again.number, again.open) == (made.number, False)
+        assert len(hub.issues()) == 2
 
     # ensure_repository_labels, ensure_labels
 

@@ -6,6 +6,7 @@ import base64
 import itertools
 import os
 import subprocess
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -97,6 +98,15 @@ class GitHubHub:
     def comment(self, number: int, body: str, *, by: str) -> None:
         self._call("POST", f"issues/{number}/comments", by=by, body={"body": body})
 
+    def edit(self, number: int, *, by: str, title: str | None = None, body: str | None = None) -> None:
+        changes = {"title": title, "body": body}
+        changes = {key: text for key, text in changes.items() if text is not None}
+        self._call("PATCH", f"issues/{number}", by=by, body=changes)
+
+    def edit_comment(self, number: int, body: str, *, by: str) -> None:
+        newest = self._all(f"issues/{number}/comments")[-1]["id"]
+        self._call("PATCH", f"issues/comments/{newest}", by=by, body={"body": body})
+
     def close(self, number: int, *, by: str) -> None:
         self._call("PATCH", f"issues/{number}", by=by, body={"state": "closed"})
 
@@ -115,6 +125,16 @@ class GitHubHub:
 
     def demote_bot(self) -> None:
         self._allow_bot("pull")
+
+    def next_second(self) -> None:
+        limit = time.monotonic() + LIMIT
+        began = self._second()
+        while self._second() == began:
+            assert time.monotonic() < limit, "the forge's clock stands still"
+
+    def _second(self) -> str:
+        url = f"{self._site.server.url}/repos/{self._name}"
+        return self._request("GET", url, WRITER, None).headers["Date"]
 
     def labels_on(self, number: int) -> frozenset[str]:
         return frozenset(row["name"] for row in self._call("GET", f"issues/{number}")["labels"])

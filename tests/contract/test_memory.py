@@ -180,6 +180,12 @@ class MemoryPeople:
     def comment(self, number: int, body: str, *, by: str) -> None:
         self._hub.comment(number, body, by=by)
 
+    def edit(self, number: int, *, by: str, title: str | None = None, body: str | None = None) -> None:
+        self._hub.edit(number, by=by, title=title, body=body)
+
+    def edit_comment(self, number: int, body: str, *, by: str) -> None:
+        self._hub.edit_comment(number, body)
+
     def close(self, number: int, *, by: str) -> None:
         self._hub.close(number, by=by)
 
@@ -197,6 +203,9 @@ class MemoryPeople:
 
     def demote_bot(self) -> None:
         self._hub.writers.discard(self.bot)
+
+    def next_second(self) -> None:
+        self._hub.clock.advance(1)
 
     def labels_on(self, number: int) -> frozenset[str]:
         return self._hub.issues[number].labels

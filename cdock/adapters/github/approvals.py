@@ -1,11 +1,11 @@
 """Who said go for an issue, and who changed its text after that: one question where the host has GraphQL.
 
 A label alone proves nothing, for a form sets it for anybody who opens an issue; and the text may be exchanged after the
-label was put on. REST does not tell who edited a text: there only a changed title is seen, and the caller's comparison
-of the digest with the one that was approved has to do the rest.
+label was put on. REST does not tell who edited a text: there a changed title is seen and a changed body is not, and
+the caller's comparison of the digest with the one that was approved has to do the rest.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -70,19 +70,22 @@ class Approvals:
             Refused: there is no such issue.
         """
         digest, changes = self._read(issue)
-        given = _given(changes, label)
-        if given is None:
-            return Approval(digest=digest)
+        labelled = [c for c in changes if c.label.casefold() == label.casefold()]
+        given = labelled[-1] if labelled and labelled[-1].kind == "labeled" else None
+        allowed = next((c.at for c in reversed(labelled) if self._allows(c)), None)
         # What was done in the second of the label may have been done after it.
-        later = (c for c in changes if c.kind in ("edited", "renamed") and c.at >= given.at)
+        later = [c for c in changes if c.kind in _EDITS and (allowed is None or c.at >= allowed)]
         strange = next((c.by for c in later if not self._writers.include(c.by)), None)
         return Approval(
-            by=given.by.login,
-            granted=self._writers.include(given.by),
-            at=given.at,
+            by=given.by.login if given else "",
+            granted=given is not None and self._writers.include(given.by),
+            at=allowed,
             digest=digest,
             edited_by=(strange.login or GHOST) if strange else "",
         )
+
+    def _allows(self, change: Change) -> bool:
+        return change.kind == "labeled" and self._writers.include(change.by)
 
     def _read(self, issue: int) -> tuple[str, list[Change]]:
         if not self._without_graphql:
@@ -124,15 +127,7 @@ class Approvals:
         )
 
 
-def _given(changes: Iterable[Change], label: str) -> Change | None:
-    """The last time the label was put on, unless it was taken off since."""
-    given = None
-    for change in changes:
-        if change.label.casefold() == label.casefold() and change.kind in ("labeled", "unlabeled"):
-            given = change if change.kind == "labeled" else None
-    return given
-
-
+_EDITS = ("edited", "renamed")
 _KINDS = ("labeled", "unlabeled", "renamed")
 _TYPES = {"LabeledEvent": "labeled", "UnlabeledEvent": "unlabeled", "RenamedTitleEvent": "renamed"}
 
