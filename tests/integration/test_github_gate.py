@@ -90,7 +90,7 @@ def test_two_clients_of_one_account_write_in_turn_and_spaced(server: Server, mak
     def linger(_: Asked) -> Reply:
         at_once[0] += 1
         most[0] = max(most[0], at_once[0])
-        time.sleep(0.05)
+        threading.Event().wait(0.05)
         at_once[0] -= 1
         return Reply(content={})
 

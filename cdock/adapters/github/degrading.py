@@ -1,0 +1,50 @@
+"""Optional features at run time: one that the token or the host lacks is left out, with one warning."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from cdock.adapters.github.faults import Unsupported
+from cdock.core.errors import NotPermitted
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+AGAIN = 3600.0
+"""Seconds until a feature that was lacking is tried again, for somebody may have given the permission. Asking in vain
+all the time can itself trip a limit."""
+
+
+class OptionalFeatures:
+    """Which features were found lacking, by their names in `permissions.FEATURES`. `clock` is in seconds."""
+
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._again_at: dict[str, float] = {}
+        self._warned: set[str] = set()
+
+    def attempt(self, feature: str, do: Callable[[], T], *, otherwise: T) -> T:
+        """What `do` gives, or `otherwise` where the feature is lacking. All other errors of `do` are raised."""
+        with self._lock:
+            if self._clock() < self._again_at.get(feature, float("-inf")):
+                return otherwise
+        try:
+            given = do()
+        except (NotPermitted, Unsupported) as error:
+            with self._lock:
+                self._again_at[feature] = self._clock() + AGAIN
+                first = feature not in self._warned
+                self._warned.add(feature)
+            if first:
+                log.warning(
+                    "left out: the token or the host lacks it",
+                    extra={"feature": feature, "said": error.message, "fix": error.fix},
+                )
+            return otherwise
+        with self._lock:
+            self._warned.discard(feature)
+        return given
