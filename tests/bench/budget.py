@@ -181,7 +181,7 @@ class _Hour:
 @contextmanager
 def _quietly() -> Iterator[None]:
     """Without the gate's words about every wait."""
-    log = logging.getLogger("cdock.adapters.github.gate")
+    log = logging.getLogger("cdock.adapters.gate")
     log.setLevel(logging.ERROR)
     try:
         yield

@@ -8,11 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
 
+from cdock.adapters.marked import carries as carries
+from cdock.adapters.marked import help_of as help_of
+from cdock.adapters.marked import helped_issue as helped_issue
+from cdock.adapters.marked import lines_of as lines_of
+from cdock.adapters.marked import same_login as same_login
 from cdock.core.errors import Unavailable
-from cdock.core.messages import Marker, parse_marker
-from cdock.core.model import Comment, HelpIssue, Issue, PullRequest
+from cdock.core.model import Comment, Issue, PullRequest
 
 Row = Mapping[str, Any]
 
@@ -80,52 +83,15 @@ def pull_from_rest(row: Row) -> PullRequest:
     )
 
 
-def help_of(
-    issue: Issue, *, comments: tuple[Comment, ...] = (), closed_by: str = "", closed_by_writer: bool = False
-) -> HelpIssue | None:
-    """`issue` as a help issue, or None when its first line is not the marker of one. Its author is not looked at."""
-    marker = parse_marker(issue.body)
-    if marker is None or marker.kind != "help":
-        return None
-    try:
-        task, round_ = UUID(marker.fields.get("task", "")), int(marker.fields.get("round", ""))
-    except ValueError:
-        return None
-    return HelpIssue(
-        number=issue.number,
-        url=issue.url,
-        open=issue.open,
-        task=task,
-        round=round_,
-        comments=comments,
-        closed_by="" if issue.open else closed_by,
-        closed_by_writer=not issue.open and closed_by_writer,
-        created_at=issue.created_at,
-    )
-
-
 def digest_of(row: Row) -> str:
     """The `Issue.digest` of the title and body in `row`."""
     issue = Issue(0, 0, _text(row, "title"), body_of(row), "", "", datetime.min.replace(tzinfo=UTC))
     return issue.digest
 
 
-def helped_issue(issue: Issue) -> int:
-    """The number of the issue that a help issue is about; 0 when `issue` is no help issue."""
-    marker = parse_marker(issue.body)
-    number = marker.fields.get("issue", "") if marker and marker.kind == "help" else ""
-    return int(number) if number.isdecimal() else 0
-
-
 def body_of(row: Row) -> str:
     """The text of an issue or comment."""
     return lines_of(_text(row, "body"))
-
-
-def carries(text: str, marker: Marker) -> bool:
-    """Whether `text` begins with this marker: the same kind, and the same value in each field that `marker` names."""
-    found = parse_marker(text)
-    return found is not None and found.kind == marker.kind and marker.fields.items() <= found.fields.items()
 
 
 def role_of(row: Row) -> str:
@@ -208,11 +174,6 @@ def id_of(row: Row) -> int:
     return _whole(row, "id")
 
 
-def same_login(one: str, other: str) -> bool:
-    """Whether two logins name the same account; GitHub ignores case in them. Nobody is the same as nobody."""
-    return bool(one) and one.casefold() == other.casefold()
-
-
 def labels_of(row: Row) -> frozenset[str]:
     """The names of the labels on an issue."""
     labels = row.get("labels") or ()
@@ -237,11 +198,6 @@ def moment_of(row: Row, name: str) -> datetime:
     except ValueError as error:
         raise _misshapen(name) from error
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def lines_of(text: str) -> str:
-    """`text` with one kind of line ending; a browser's form sends another than an API client."""
-    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _login(user: object) -> str:

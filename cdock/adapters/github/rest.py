@@ -18,12 +18,12 @@ from cdock.adapters.github.faults import Absent, OutcomeUnknown
 from cdock.adapters.github.gate import Budget, gate_for
 from cdock.adapters.github.home import Home
 from cdock.adapters.github.hosts import Repository
-from cdock.adapters.github.labels import LabelLook, label_looks
 from cdock.adapters.github.pulls import Pulls
-from cdock.adapters.github.recent import RecentCreations
 from cdock.adapters.github.tokens import Credential, Token
 from cdock.adapters.github.watch import Watcher
 from cdock.adapters.github.writers import WRITING, Writers
+from cdock.adapters.labels import LabelLook, label_looks
+from cdock.adapters.recent import RecentCreations
 from cdock.core.errors import NotPermitted, Refused, Unavailable
 from cdock.core.messages import Marker, parse_marker, speaks_for_cdock
 from cdock.core.model import Approval, HelpIssue, Issue, PullRequest, Snapshot, Watch

@@ -1,7 +1,7 @@
 """What this process created lately, so that a second look at a list that lags behind does not create it twice.
 
-The API has no idempotency key. After a create whose outcome is unknown, the thing may still appear; after one that
-succeeded, a replica may still say it is not there.
+No forge's API has an idempotency key. After a create whose outcome is unknown, the thing may still appear; after one
+that succeeded, a replica may still say it is not there.
 """
 
 import threading
