@@ -8,7 +8,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from cdock.forge.domain import checks, diffs, issues, merging, pulls, refs, roles
+from cdock.forge.domain import checks, diffs, issues, merging, pulls, refs, reviewcomments, roles
 from cdock.forge.domain import reviews as domain_reviews
 from cdock.forge.domain.diffs import FileChange
 from cdock.forge.domain.pulls import Pull
@@ -70,7 +70,7 @@ def pull_page(visit: Visit) -> Response:
         said = checks.rollup(tx, place.repo, pull.head_oid)
         return visit.page(
             "pull.html",
-            **_common(place, pull, part="conversation"),
+            **_common(tx, place, pull, part="conversation"),
             issue=issue,
             body=timeline.body_of(tx, place, issue, visitor=visit.user, around=around),
             entries=entries,
@@ -105,9 +105,10 @@ def files_page(visit: Visit) -> Response:
         )
         waiting = domain_reviews.pending_of(tx, pull, visit.user)
         unsent = [one for talk in talks for one in talk.remarks if one.pending]
+        common = _common(tx, place, pull, part="files")
     return visit.page(
         "files.html",
-        **_common(place, pull, part="files"),
+        **common,
         changes=changes_of(pulls.files(place.repo, pull)),
         talks=opinions.by_line(talks),
         asked=reviews.asked_line(visit) if may_review else None,
@@ -121,8 +122,8 @@ def commits_page(visit: Visit) -> Response:
     """GET /OWNER/REPO/pull/N/commits"""
     with visit.store.read() as tx:
         place, pull = _found(tx, visit)
-    commits = pulls.commits(place.repo, pull)
-    return visit.page("pull_commits.html", **_common(place, pull, part="commits"), commits=commits)
+        common = _common(tx, place, pull, part="commits")
+    return visit.page("pull_commits.html", **common, commits=pulls.commits(place.repo, pull))
 
 
 def diff_text(visit: Visit) -> Response:
@@ -161,13 +162,14 @@ def _found(tx: Tx, visit: Visit) -> tuple[Place, Pull]:
     return place, pulls.find(tx, place.repo, number_of(visit))
 
 
-def _common(place: Place, pull: Pull, *, part: str) -> dict[str, Any]:
+def _common(tx: Tx, place: Place, pull: Pull, *, part: str) -> dict[str, Any]:
     return {
         "place": place,
         "tab": "pulls",
         "pull": pull,
         "part": part,
         "address": f"{place.path}/pull/{pull.number}",
+        "remark_count": pull.issue.comments + reviewcomments.count(tx, pull.issue.id),
         "commit_count": len(pulls.commits(place.repo, pull)),
         "file_count": len(pulls.files(place.repo, pull)),
         "head_exists": refs.branch_oid(place.repo, pull.head_ref) is not None,

@@ -122,7 +122,13 @@ def entries_of(
 
 def participants(issue: Issue, entries: Iterable[Entry]) -> list[User]:
     """Who wrote something, in order of appearance."""
-    writers = [issue.author, *(entry.writing.author for entry in entries if entry.writing)]
+    writers = [issue.author]
+    for entry in entries:
+        if entry.writing:
+            writers.append(entry.writing.author)
+        if entry.opinion:
+            writers.append(entry.opinion.review.author)
+            writers += [one.author for talk in entry.opinion.talks for one in talk.remarks]
     return list({writer.id: writer for writer in writers}.values())
 
 
