@@ -275,24 +275,43 @@ def test_rebuilding_names_what_others_hold(workshop: Workshop) -> None:
     )
 
 
+def test_lost_answers_and_a_killed_command_double_nothing(workshop: Workshop) -> None:
+    """GitHub did what it was told and nobody heard of it: found again after half a minute, not made again."""
+    asking, _ = two_tasks(workshop)
+    (asked,) = workshop.api("GET", "/issues?labels=agent-help")
+    workshop.forge.stop()
+    workshop.forge.start("--test-controls")
+    workshop.forge.faults(
+        [
+            {"kind": "commit_then_502", "match": {"method": "POST", "path": "/repos/*/issues"}, "times": 1},
+            {"kind": "commit_then_hang", "match": {"method": "POST", "path": "*/comments"}, "times": 1},
+        ]
+    )
+    done = workshop.cdock("create", "Twin", "--no-ready", "-l", "bug")
+    assert done.returncode == 0
+    assert "502" in done.stderr
+    command = workshop.start("answer", str(asking), "Use customers.")
+    workshop.until("the answer to be there", lambda: len(workshop.comments(asked["number"])) == 1)
+    workshop.kill(command)
+    assert {entry["kind"]: entry["state"] for entry in kept(workshop)} == {
+        "issue": "unknown",
+        "comment": "sending",
+    }
+    early = workshop.cdock("status")
+    assert "2 held back: cdock sync" in early.stderr
+    done = workshop.cdock("sync")
+    assert done.returncode == 0, done.stderr
+    assert "before the next try" in done.stderr
+    assert {entry["state"] for entry in kept(workshop)} == {"done"}
+    (twin,) = issues(workshop, "Twin")
+    assert workshop.labels(twin["number"]) == {"bug"}
+    assert len(workshop.comments(asked["number"])) == 1
+
+
 def test_many_at_once_each_arrive_once(workshop: Workshop) -> None:
     """Without a poller every command delivers, one at a time."""
-    import subprocess
-    import sys
-
     workshop.start_repository(scripted(SLOW))
-    started = [
-        subprocess.Popen(
-            (sys.executable, "-P", "-m", "cdock", "create", f"Task {n}", "--no-ready"),
-            cwd=workshop.clone,
-            env=workshop.env,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for n in range(4)
-    ]
-    said = [process.communicate(timeout=90) for process in started]
-    assert [process.returncode for process in started] == [0] * 4, said
+    started = [workshop.start("create", f"Task {n}", "--no-ready") for n in range(4)]
+    assert [process.wait(90) for process in started] == [0] * 4, workshop.said
     assert workshop.cdock("sync").returncode == 0
     assert [len(issues(workshop, f"Task {n}")) for n in range(4)] == [1] * 4

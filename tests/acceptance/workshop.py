@@ -166,9 +166,13 @@ class Workshop:
 
     def poller(self, *words: str) -> subprocess.Popen[bytes]:
         """Start `cdock run` in the background; its words go to `poller.log`."""
+        return self.start("run", *words)
+
+    def start(self, *words: str) -> subprocess.Popen[bytes]:
+        """Start a command in the background; its words go to `poller.log`."""
         with (self.folder / "poller.log").open("ab") as out:
             process = subprocess.Popen(
-                (sys.executable, "-P", "-m", "cdock", "run", *words),
+                (sys.executable, "-P", "-m", "cdock", *words),
                 cwd=self.clone,
                 env=self.env,
                 stdin=subprocess.DEVNULL,
