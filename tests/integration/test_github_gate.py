@@ -321,6 +321,16 @@ def test_a_used_quota_of_graphql_leaves_rest_alone(server: Server, client: Clien
     client.read("/x")
 
 
+@pytest.mark.parametrize("headers", [{}, {"x-ratelimit-remaining": "4990"}])
+def test_a_used_quota_of_graphql_is_known_by_its_word_alone(
+    server: Server, client: Client, headers: dict[str, str]
+) -> None:
+    server.on("POST", GRAPHQL, Reply(200, errors("RATE_LIMITED").content, headers))
+    with pytest.raises(Limited) as caught:
+        query(client)
+    assert 50 < (caught.value.until - datetime.now(UTC)).total_seconds() <= 61
+
+
 def test_a_mutation_of_which_a_part_was_done_is_of_unknown_outcome(server: Server, client: Client) -> None:
     server.on("POST", GRAPHQL, errors("NOT_FOUND", data={"one": {"id": 1}, "two": None}))
     with pytest.raises(OutcomeUnknown, match="a part"):

@@ -93,6 +93,28 @@ def test_the_default_host_is_for_short_names_only() -> None:
     )
 
 
+@pytest.mark.parametrize("remote", ["git@work:o/r.git", "ssh://git@work:2222/o/r"])
+def test_an_alias_stands_for_the_host_that_is_named(remote: str) -> None:
+    assert parse_repository(remote, alias="git.example.org").host.name == "git.example.org"
+    assert parse_repository("git@github.com:o/r", alias="git.example.org").host.name == "github.com"
+    with pytest.raises(Misconfigured, match="alias") as caught:
+        parse_repository(remote)
+    assert "GH_HOST" in caught.value.fix
+
+
+@pytest.mark.parametrize(
+    ("name", "endpoint"),
+    [
+        ("github.com", "https://api.github.com/graphql"),
+        ("octo.ghe.com", "https://api.octo.ghe.com/graphql"),
+        ("git.example.org", "https://git.example.org/api/graphql"),
+        ("127.0.0.1:8123", "http://127.0.0.1:8123/api/graphql"),
+    ],
+)
+def test_graphql_is_beside_rest(name: str, endpoint: str) -> None:
+    assert host_of(name).graphql == endpoint
+
+
 def test_a_repository_is_shown_with_its_host_unless_that_is_github() -> None:
     assert str(parse_repository("o/r")) == "o/r"
     assert str(parse_repository("http://127.0.0.1:8123/o/r.git")) == "127.0.0.1:8123/o/r"

@@ -276,6 +276,20 @@ def test_only_what_is_set_reaches_an_agent(load: Load) -> None:
     assert agent.claude.model_dump(exclude_unset=True) == {}
 
 
+@pytest.mark.parametrize("written", ["123456", '"123456"', '"Iv23abc"'])
+def test_an_apps_id_is_a_number_or_a_word(load: Load, written: str) -> None:
+    assert load(f"[github]\napp_id = {written}").github.app_id == written.strip('"')
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["app_id = true", "app_id = 1.5", "writes_per_hour = 3", "writes_per_hour = 501", "installation_id = -1"],
+)
+def test_what_no_account_has(load: Load, line: str) -> None:
+    with pytest.raises(Misconfigured, match=rf"github\.{line.split()[0]}"):
+        load(f"[github]\n{line}")
+
+
 def test_the_home_of_what_belongs_to_the_person(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("XDG_DATA_HOME", raising=False)

@@ -140,8 +140,9 @@ class Wire:
                 raise self._silence(error, tried=tried, turn=turn) from error
             answer = Answer(reply.status, reply.headers, reply.body)
             if limited(reply):
-                # Said with status 200, beside the headers of a 403.
-                answer = Answer(403, {"x-ratelimit-remaining": "0", **reply.headers}, "")
+                # Said with status 200, beside the headers of a 403; not all servers have those.
+                headers = {"x-ratelimit-remaining": "0", **reply.headers}
+                answer = Answer(403, headers, '{"message": "rate limit"}')
             self._note(answer, resource=GRAPHQL, tried=tried, writing=turn is not None)
         return reply
 
