@@ -99,13 +99,16 @@ def visible(review: Review, viewer: User | None) -> bool:
 
 
 def opinions(tx: Tx, pull: Pull) -> list[Review]:
-    """The last approval or request for changes of each reviewer, dismissed ones left out, by reviewer in time order."""
+    """The last approval or request for changes of each reviewer, in time order.
+
+    One that was dismissed does not count, so that the one before it does again.
+    """
     last: dict[int, Review] = {}
     for review in of_pull(tx, pull, viewer=None):
-        if review.state in {"APPROVED", "CHANGES_REQUESTED", "DISMISSED"}:
+        if review.state in {"APPROVED", "CHANGES_REQUESTED"}:
             last.pop(review.author.id, None)
             last[review.author.id] = review
-    return [review for review in last.values() if review.state != "DISMISSED"]
+    return list(last.values())
 
 
 def latest(tx: Tx, pull: Pull) -> list[Review]:
