@@ -52,6 +52,7 @@ class _Seen:
         self.verdicts = dict(world.verdicts)
         self.checks = dict(world.checks)
         self.stops = world.stops
+        self.unpushable = dict(world.unpushable)
 
 
 def _grouped(items: Iterable[T], key: Callable[[T], K]) -> Mapping[K, list[T]]:
@@ -84,4 +85,5 @@ def _case(issue: Issue, claim: Claim | None, seen: _Seen) -> Case:
         pull=max(pulls, key=lambda pull: pull.number, default=None),
         help=max(helps, key=lambda found: (found.round, found.number), default=None),
         stop_wished=task.id in seen.stops,
+        unpushable=seen.unpushable.get(issue.number, ""),
     )

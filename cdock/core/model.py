@@ -375,6 +375,8 @@ class Case:
     pull: PullRequest | None = None
     help: HelpIssue | None = None
     stop_wished: bool = False
+    unpushable: str = ""
+    """Why the forge will not have the commits of the present attempt; empty as far as we know it will."""
 
 
 @dataclass(frozen=True)
@@ -406,6 +408,8 @@ class World:
     """How many issues may be newly claimed in one plan; None for as many as there is room for."""
     gone: frozenset[int] = frozenset()
     """Claimed issues that the forge has not had for a while: deleted, or moved to another repository."""
+    unpushable: tuple[tuple[int, str], ...] = ()
+    """Issues whose commits the forge refused for good, with the reason."""
     left: frozenset[TaskId] = frozenset()
     """Tasks that are not ours any more, and of which all is cleared up here that may be."""
     unapproved: frozenset[int] = frozenset()

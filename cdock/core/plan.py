@@ -287,7 +287,7 @@ def _next(
         return _attend(case, task, attempt, world, policy=policy, slots=slots) or _answered(case, task)
     if case.strays:
         return RemoveRuns(case)
-    if case.workspace.unpushed:
+    if case.workspace.unpushed and not case.unpushable:
         return PublishWork(case)
     if case.stop_wished and status is not Status.IN_REVIEW:
         return HoldTask(case)
@@ -297,7 +297,7 @@ def _next(
         return AskForHelp(case)
     if status is not Status.CLAIMED:
         return None
-    if task.last and task.last.outcome is Outcome.SUCCEEDED:
+    if task.last and task.last.outcome is Outcome.SUCCEEDED and case.workspace.has_work:
         return OpenPullRequest(case)
     said = answer(case, task)
     pause = not_before(task, policy)
@@ -322,7 +322,12 @@ def _attend(
     if run is None:
         return RecordOutcome(case, Outcome.LOST, "the run of this attempt is gone")
     if run.alive:
-        if workspace and workspace.unpushed and _due(world.pushed_at, world, policy.push_every):
+        if (
+            workspace
+            and workspace.unpushed
+            and not case.unpushable
+            and _due(world.pushed_at, world, policy.push_every)
+        ):
             return PublishWork(case)
         harvested = case.harvest.at if case.harvest and case.harvest.run == run.name else None
         started = run.started_at is not None and world.now - run.started_at >= policy.harvest_every
@@ -358,6 +363,8 @@ def _attend(
         refused=refused,
         checked=case.checked,
     )
+    if case.unpushable and outcome is Outcome.SUCCEEDED:
+        outcome, error = Outcome.FAILED, f"the commits could not be pushed: {case.unpushable}"
     print_ = fingerprint(error) if error and outcome not in _UNPRINTED else ""
     return RecordOutcome(case, outcome, error, print_)
 
@@ -377,7 +384,7 @@ def _wind_up(case: Case, task: Task, status: Status, world: World, policy: Polic
         return RecordOutcome(case, Outcome.CANCELLED, "the issue was settled meanwhile")
     if case.strays:
         return RemoveRuns(case)
-    if case.workspace and case.workspace.unpushed and status is Status.CANCELLED:
+    if case.workspace and case.workspace.unpushed and status is Status.CANCELLED and not case.unpushable:
         return PublishWork(case)
     if status is Status.DONE and case.issue.open:
         return CloseIssue(case)

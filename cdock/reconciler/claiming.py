@@ -8,7 +8,7 @@ from datetime import timedelta
 from cdock.core import messages
 from cdock.core.actions import HearCommand
 from cdock.core.commands import obey
-from cdock.core.errors import CdockError, Refused, Unavailable
+from cdock.core.errors import CdockError, NotPermitted, Refused, Unavailable
 from cdock.core.ids import TaskId, collides, slug_of, task_id
 from cdock.core.model import Approval, Case, Claim, Move, Task
 from cdock.reconciler.house import House
@@ -80,18 +80,34 @@ def _lock(house: House, issue: int) -> None:
 
 def publish(house: House, cases: Sequence[tuple[Case, bool]]) -> dict[int, CdockError]:
     """Move our claims, those marked together with their new commits, in one push; what went wrong, by issue."""
-    failed: dict[int, CdockError] = {}
+    wanted = [(case, task_of(case), work) for case, work in cases]
+    return {issue: error for issue, error in _publish(house, wanted).items() if error}
+
+
+def settle(house: House, case: Case, task: Task) -> None:
+    """Move our claim to hold `task`, together with the commits that the forge lacks: both or none.
+
+    What another machine may build upon is on the forge then, not only on this one.
+    """
+    workspace = case.workspace
+    work = workspace is not None and workspace.unpushed and not case.unpushable
+    if error := _publish(house, [(case, task, work)])[task.issue]:
+        raise error
+
+
+def _publish(house: House, wanted: Sequence[tuple[Case, Task, bool]]) -> dict[int, CdockError | None]:
+    done: dict[int, CdockError | None] = {}
     moves: list[Move] = []
-    for case, work in cases:
+    for case, task, work in wanted:
         claim = claim_of(case)
         try:
             _lock(house, claim.issue)
         except Refused as error:
-            failed[claim.issue] = error
+            done[claim.issue] = error
             continue
-        after = _renewed(house, claim, claim.task)
+        after = _renewed(house, claim, task)
         if work and case.workspace:
-            moves.append(Move(after, branch=branch_of(house, claim.task.id), commit=case.workspace.head))
+            moves.append(Move(after, branch=branch_of(house, task.id), commit=case.workspace.head))
         else:
             moves.append(Move(after))
     try:
@@ -100,14 +116,15 @@ def publish(house: House, cases: Sequence[tuple[Case, bool]]) -> dict[int, Cdock
         moved = {move.claim.issue: error for move in moves}
     for move in moves:
         result = moved[move.claim.issue]
-        if isinstance(result, CdockError):
-            failed[move.claim.issue] = result
-            continue
-        remember(house, replace(move.claim, oid=result))
-        if move.branch:
-            log.info("pushed", extra=about(move.claim.task, text=move.commit[:7]))
+        done[move.claim.issue] = result if isinstance(result, CdockError) else None
+        if not isinstance(result, CdockError):
+            remember(house, replace(move.claim, oid=result))
+            if move.branch:
+                log.info("pushed", extra=about(move.claim.task, text=move.commit[:7]))
+        elif move.branch and isinstance(result, Refused) and not isinstance(result, NotPermitted):
+            house.memory.unpushable[move.claim.issue] = result.message
     house.memory.pushed_at = house.clock.elapsed()
-    return failed
+    return done
 
 
 def lose(house: House, issue: int) -> None:

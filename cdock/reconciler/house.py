@@ -99,6 +99,8 @@ class Memory:
     away_why: str = ""
     limited: Pause | None = None
     """Until when nothing that can wait is written, because of the forge's quota."""
+    unpushable: dict[int, str] = field(default_factory=dict)
+    """Issues whose commits the forge refused for good, with the reason."""
     left: set[TaskId] = field(default_factory=set)
     """Tasks that are not ours any more, and of which all is cleared up here that may be."""
     unapproved: dict[int, datetime | None] = field(default_factory=dict)

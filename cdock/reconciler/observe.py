@@ -81,6 +81,7 @@ def observe(house: House, *, keep_logs: bool = True) -> World:
         elsewhere=sum(neighbour.memory.busy for neighbour in house.neighbours),
         new_claims=1 if house.neighbours else None,
         gone=house.memory.gone,
+        unpushable=tuple(house.memory.unpushable.items()),
         left=frozenset(house.memory.left),
         unapproved=_unapproved(house, shown),
         paused=frozenset(n for n, pause in house.memory.pauses.items() if pause.until > now),
@@ -96,7 +97,7 @@ def _shown(house: House) -> Snapshot:
     if memory.snapshot and not due and not memory.stale:
         return memory.snapshot
     try:
-        if memory.snapshot is None or memory.doubt or now - memory.listed_at >= CLAIMS_EVERY:
+        if memory.snapshot is None or memory.doubt or now - memory.listed_at >= _claims_every(house):
             _list_claims(house)
         shown = house.forge.look(_watch(house), fresh=due)
         if due and shown is not memory.snapshot and memory.listed_at < now and _list_claims(house):
@@ -134,6 +135,11 @@ def interval(house: House) -> float:
     wanted = min(house.poll_every * 2 ** min(doublings, 30.0), max(house.poll_idle, house.poll_every))
     # Pollers that were started together must not stay together.
     return wanted * (0.9 + 0.2 * (zlib.crc32(f"{house.process}/{house.memory.read_at}".encode()) / 2**32))
+
+
+def _claims_every(house: House) -> float:
+    """Seconds after which claims are listed again: several times in a lease, or its end would be guessed."""
+    return min(CLAIMS_EVERY, house.policy.lease.total_seconds() / 5)
 
 
 def _list_claims(house: House) -> bool:

@@ -20,6 +20,7 @@ from cdock.reconciler.claiming import (
     branch_of,
     require_go,
     seconds,
+    settle,
     swap,
     task_of,
 )
@@ -82,6 +83,7 @@ def start(house: House, step: StartAttempt) -> None:
     if (task.stopped or task.paused) and not answer:
         require_go(house, case)
     house.runner.forget_signals(task.id)
+    house.memory.unpushable.pop(task.issue, None)
     # Written down before the start: a crash in between leaves an attempt that is seen as lost, never a second run.
     begun = replace(task.with_attempt(attempt), base=workspace.base, stopped=False, paused=False)
     claim = swap(house, case, begun)
@@ -220,7 +222,7 @@ def record(house: House, step: RecordOutcome) -> None:
             summary=messages.summary_of(verdict.kind, house.fit(verdict.text)),
         )
     cancelled = step.outcome is Outcome.CANCELLED and (step.case.stop_wished or task.stopped)
-    swap(house, step.case, replace(task.with_attempt(ended), stopped=cancelled))
+    settle(house, step.case, replace(task.with_attempt(ended), stopped=cancelled))
     if step.case.stop_wished:
         house.wishes.granted(task.id)
     log.info(

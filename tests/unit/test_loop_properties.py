@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from cdock.core.cases import cases_of
 from cdock.core.errors import Unavailable
-from cdock.core.model import Status, World
+from cdock.core.model import Outcome, Status, World
 from cdock.core.plan import plan, status_of
 from cdock.core.policy import Policy
 from cdock.reconciler.observe import observe
@@ -145,6 +145,10 @@ class Story:
         heads |= set(self.hub.branches.values())
         for commit in self.accepted:
             assert any(self.hub.contains(head, commit) for head in heads), f"{commit} is lost"
+        for claim in self.hub.refs.values():
+            last = claim.task.last
+            if last and last.outcome is Outcome.SUCCEEDED:
+                assert claim.task.id.branch() in self.hub.branches, "a success without its commits"
         for issue in self.hub.issues.values():
             if issue.author == "maria":
                 tasks = [c.body.partition("\n")[0] for c in issue.comments if c.mine]

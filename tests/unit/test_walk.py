@@ -66,7 +66,6 @@ def test_an_issue_walks_from_label_to_merge(hub: MemoryHub, place: Place) -> Non
         "HarvestWork",
         "RecordOutcome",
         "RemoveRuns",
-        "PublishWork",
         "OpenPullRequest",
         "ShowStatus",
     ]
@@ -371,6 +370,37 @@ def test_a_robbed_poller_keeps_commits_that_only_it_has(hub: MemoryHub, place: P
     assert entry["status"] == "foreign"
     assert entry["worktree"] == place.machine.trees[task.id].path
     assert place.tick() == ""
+
+
+def test_what_succeeded_is_on_the_forge_before_anybody_is_told(hub: MemoryHub, place: Place) -> None:
+    """Else the machine that takes over after a crash would have a success without its commits."""
+    number = ready(hub)
+    place.settle()
+    task = hub.refs[number].task
+    last = place.machine.commit(task.id)
+    place.machine.exit(place.run, said="done")
+    while (attempt := hub.refs[number].task.last) is None or attempt.outcome is None:
+        assert place.tick()
+    assert attempt.outcome is Outcome.SUCCEEDED
+    assert hub.branches[task.id.branch()] == last
+
+
+def test_commits_of_a_person_on_the_branch_end_in_a_question(hub: MemoryHub, place: Place) -> None:
+    """They are not overwritten, and the agent's cannot be pushed: only a person can say what is to become of both."""
+    number = ready(hub)
+    place.settle()
+    task = hub.refs[number].task
+    theirs = hub.push(task.id.branch())
+    for _ in range(40):
+        for name in place.machine.alive:
+            place.machine.commit(task.id)
+            place.machine.exit(name, said="done")
+        hub.clock.advance(700)
+        place.settle()
+    assert hub.branches[task.id.branch()] == theirs
+    assert "needs-help" in hub.issues[number].labels
+    (asked,) = [i for i in hub.issues.values() if "agent-help" in i.labels]
+    assert "other commits on the forge" in asked.body
 
 
 def test_what_others_finished_while_we_were_dead_is_cleared_up(hub: MemoryHub, place: Place) -> None:
