@@ -11,7 +11,8 @@ import subprocess
 import sys
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
@@ -27,7 +28,8 @@ from tests.contract.claims_contract import claim_of
 
 NOTHING = "0" * 40
 CLAIMS = "refs/cdock/claims/"
-LIMIT = 600.0
+LIMIT = 1800.0
+"""Seconds a racer may live, all rounds included."""
 ROOT = Path(__file__).parent.parent
 
 
@@ -91,9 +93,17 @@ class Racer:
         self._say({"name": name, **asdict(ground), "root": str(ground.root)})
 
     @property
-    def pid(self) -> int:
-        """Its process id."""
-        return self._process.pid
+    def commands(self) -> list[int]:
+        """The process ids of the git commands it runs just now, and of what they have started."""
+        found: list[int] = []
+        waiting = [self._process.pid]
+        while waiting:
+            pid = waiting.pop()
+            with suppress(OSError):  # it has ended meanwhile
+                children = [int(n) for n in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+                found += children
+                waiting += children
+        return found
 
     def prepare(self, attempts: Sequence[Attempt], *, together: int, single: bool) -> None:
         """Hand over what to try: `together` claims with one call, or one by one with `Claims.swap`."""
@@ -140,7 +150,12 @@ class Race:
         self._chance = random.Random(seed)  # noqa: S311 (repeatable on purpose)
 
     def run(
-        self, attempts: Sequence[Sequence[Attempt]], *, together: int = 25, single: bool = False
+        self,
+        attempts: Sequence[Sequence[Attempt]],
+        *,
+        together: int = 25,
+        single: bool = False,
+        meanwhile: Callable[[], object] | None = None,
     ) -> list[Report]:
         """All racers at once, each with its own attempts in an order of its own; all reports."""
         taking_part = list(zip(self.racers, attempts, strict=False))
@@ -150,6 +165,8 @@ class Race:
             racer.ready()
         for racer, _ in taking_part:
             racer.go()
+        if meanwhile:
+            meanwhile()
         return [report for racer, _ in taking_part for report in racer.reports()]
 
     def __enter__(self) -> "Race":
@@ -199,12 +216,12 @@ class Referee:
             if old != new and ref.startswith(("refs/cdock/claims/", "refs/heads/cdock/"))
         ]
 
-    def judge(self, reports: Iterable[Report], *, all_reported: bool = True) -> list[str]:
+    def judge(self, reports: Iterable[Report], *, silent: Collection[str] = ()) -> list[str]:
         """Everything that must not be.
 
         Each claim went from commit to commit in one unbroken line; no two racers believe that they replaced the same
-        commit; what a racer reports as moved was moved, and what was moved was reported (`all_reported`: nobody was
-        killed or cut off); no branch moved without the claim of the same racer in the same push.
+        commit; what a racer reports as moved was moved; what it moved it reports as moved, or as not known, and never
+        as lost, unless it is `silent` because it was killed; no branch moved without its claim in the same push.
         """
         reports, transitions = list(reports), self.transitions
         faults = _broken_lines(self.repository, transitions)
@@ -225,9 +242,18 @@ class Referee:
             believed.add(move)
             if move not in made and report.oid:
                 faults.append(f"{report.racer} says that it moved #{report.issue}, which never happened")
-        if all_reported:
-            faults += [f"nobody reported {move}" for move in made if move not in believed]
+        results = {(r.racer, r.issue, r.expected): r.result for r in reports}
+        for ref, old, new in set(made) - believed:
+            issue, holder = int(ref.removeprefix(CLAIMS)), self._holder(new)
+            result = results.get((holder, issue, old.replace(NOTHING, "")), "moved")
+            if holder not in silent and result in ("moved", "lost"):
+                faults.append(f"{holder} moved {ref} from {old[:7]}, and nobody reported it")
         return faults + _lone_branches(transitions, reports)
+
+    def _holder(self, oid: str) -> str:
+        """Whose claim a commit holds."""
+        shown = git_repos.git(self.repository, "cat-file", "commit", oid, check=False)
+        return str(json.loads(shown.partition("\n\n")[2])["owner"]) if shown else ""
 
 
 def _broken_lines(repository: Path, transitions: Iterable[Transition]) -> list[str]:
@@ -338,7 +364,10 @@ def _attempted(
             )
             for attempt in attempts
         ]
-        results = dict(claims.publish(moves))
+        try:
+            results = dict(claims.publish(moves))
+        except CdockError as error:
+            results = {attempt.issue: error for attempt in attempts}
     return [_report(name, a, results[a.issue], commits.get(a.issue, "")) for a in attempts]
 
 

@@ -9,11 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from threading import Barrier
+from typing import Any
 
 import pytest
 
 from cdock.adapters.git.claims import GitClaims
 from cdock.adapters.git.place import Place
+from cdock.adapters.git.pushing import positions
 from cdock.core.errors import CdockError, ClaimLost, Misconfigured, NotPermitted, Refused, Unavailable
 from cdock.core.ids import TaskId
 from cdock.core.model import Claim, Move
@@ -196,6 +198,30 @@ def work(place: Place, forge: Path, claims: GitClaims, issues: range) -> list[Mo
         )
         for n, task in tasks.items()
     ]
+
+
+def test_half_of_a_move_that_was_seen_calls_no_person(
+    tmp_path: Path, forge: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A forge moves the refs of a push one by one: the winner's branch may be seen before its claim."""
+    place = Place(tmp_path / "here")
+    place.prepare()
+    claims = GitClaims(place, url=f"file://{forge}")
+    (move,) = work(place, forge, claims, range(1, 2))
+    theirs = git_repos.write(forge, {"theirs.txt": "theirs\n"}, branch=move.branch, onto="main")
+    (there,) = pollers(tmp_path, f"file://{forge}", number=1)
+    looked: list[dict[str, str]] = []
+
+    def look(*args: Any, **kwargs: Any) -> dict[str, str]:
+        looked.append(positions(*args, **kwargs))
+        if len(looked) == 1:
+            there.swap(1, expected=move.claim.oid, claim=claim_of(1, holder="there"))
+        return looked[-1]
+
+    monkeypatch.setattr("cdock.adapters.git.pushing.positions", look)
+    done = claims.publish([move])
+    assert looked[0] == {"refs/cdock/claims/1": move.claim.oid, f"refs/heads/{move.branch}": theirs}
+    assert isinstance(done[1], ClaimLost)
 
 
 def test_a_branch_that_the_forge_refuses_stays_alone(tmp_path: Path, forge: Path) -> None:

@@ -97,7 +97,8 @@ _DENIED = re.compile(
 _AWAY = re.compile(
     r"could not resolve host|unable to access|failed to connect|connection (?:refused|reset|timed out|closed)"
     r"|operation timed out|network is unreachable|no route to host|early eof|rpc failed|http (?:429|5\d\d)\b"
-    r"|remote end hung up|unexpected disconnect|could not read from remote repository|gnutls|ssl|tls connection",
+    r"|remote end hung up|unexpected disconnect|could not read from remote repository|gnutls|ssl|tls connection"
+    r"|died of signal",
     re.IGNORECASE,
 )
 _FULL = re.compile(
@@ -285,7 +286,7 @@ def error_of(done: Done) -> CdockError:
         return Unavailable(
             message, tried=done.tried, fix="make room on the disk; cdock then tries again by itself"
         )
-    if _AWAY.search(own):
+    if done.code < 0 or _AWAY.search(own):
         return Unavailable(message, tried=done.tried, fix="nothing: cdock tries again by itself")
     return Refused(message, tried=done.tried)
 

@@ -26,6 +26,7 @@ ARGUMENTS = 400_000
 """Characters of refs in one command line, which git takes no other way; every system we know allows twice that."""
 LOOK = 5.0
 """Seconds for reading back after a push, even when the push took all of its time: the answer may be there."""
+_ABSENT = "absent"
 _PAUSE = 0.1
 _LONGEST_PAUSE = 1.6
 
@@ -47,8 +48,9 @@ class Step:
     commit: str = ""
     worktree: str = ""
     """Where a person finds the work of the branch."""
-    missed: bool = False
-    """The claim was seen to be absent, once; one lagging answer must not make us give up what is ours."""
+    doubt: str = ""
+    """What was seen last and is not believed before it is seen twice. A forge may lag behind, or show half of a move
+    that is being made; neither may make us give up what is ours, or call a person."""
     chased: int = 0
     """How often the branch was not where it was believed to be."""
 
@@ -114,7 +116,7 @@ class Pushes:
         return results
 
     def _fit_to_go(self, steps: Sequence[Step], results: dict[str, CdockError | None]) -> list[Step]:
-        """The steps whose branch contains what is on the forge."""
+        """The steps whose branch contains what was on the forge when we last looked."""
         good = []
         for step in steps:
             refused = self._overwriting(step)
@@ -152,16 +154,24 @@ class Pushes:
                 results[step.ref] = ClaimLost(
                     f"{step.ref} is at {at[:12]}, not at {step.old[:12] or 'nothing'}", tried=tried
                 )
-            elif not at and step.old and step.missed:
-                results[step.ref] = ClaimLost(f"{step.ref} was deleted", tried=tried)
             elif not at and step.old:
-                undone.append(replace(step, missed=True))
+                if step.doubt == _ABSENT:
+                    results[step.ref] = ClaimLost(f"{step.ref} was deleted", tried=tried)
+                else:
+                    undone.append(replace(step, doubt=_ABSENT))
             elif step.branch and seen[step.branch] != step.known:
                 # Ours may have arrived before a crash kept us from noting it; a deleted branch is made again.
-                undone.append(replace(step, known=seen[step.branch], chased=step.chased + 1))
+                moved = replace(step, known=seen[step.branch], chased=step.chased + 1, doubt="")
+                refused = self._overwriting(moved)
+                if refused is None:
+                    undone.append(moved)
+                elif step.doubt == moved.known:
+                    results[step.ref] = refused
+                else:
+                    undone.append(replace(step, doubt=moved.known))
             else:
-                undone.append(step)
-        return self._fit_to_go(undone, results)
+                undone.append(replace(step, doubt=""))
+        return undone
 
     def _try(self, steps: Sequence[Step], *, timeout: float) -> CdockError | None:
         refs = [move for step in steps for move in step.refs]
@@ -218,8 +228,8 @@ def _next_groups(
     for step in hopeless:
         name = step.branch.removeprefix("refs/heads/")
         results[step.ref] = Unavailable(f"{name} kept moving on the forge", tried=f"pushing {name}")
-    sure = tuple(step for step in undone if not step.missed and step not in hopeless)
-    doubtful = tuple(step for step in undone if step.missed and step not in hopeless)
+    sure = tuple(step for step in undone if not step.doubt and step not in hopeless)
+    doubtful = tuple(step for step in undone if step.doubt and step not in hopeless)
     if readable and sure != group.steps:
         # What stood in the way is out of it, or will be once we have looked again.
         parts = (_Group(sure, group.turn, failure), _Group(doubtful, group.turn + 1, failure))
