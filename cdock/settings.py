@@ -77,6 +77,15 @@ class GitHubTable(_Table):
     """Writes this process keeps to in an hour. GitHub allows an account 500, so machines with one account share it."""
 
 
+class TrustTable(_Table):
+    """Whose labels, answers and commands count: people who may write to the repository, and whom you name here."""
+
+    triage: bool = False
+    """Whether people count who may sort issues but not write."""
+    bots: tuple[str, ...] = ()
+    """Logins of bots and Apps that count, such as `renovate[bot]`; no other bot does, whatever it may do."""
+
+
 class ClaimsTable(_Table):
     """Where it is kept who works on what."""
 
@@ -219,6 +228,7 @@ class Settings(_Table):
     """The whole of `cdock.toml`."""
 
     repository: RepositoryTable = RepositoryTable()
+    trust: TrustTable = TrustTable()
     github: GitHubTable = GitHubTable()
     claims: ClaimsTable = ClaimsTable()
     agent: AgentTable = AgentTable()

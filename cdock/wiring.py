@@ -169,11 +169,14 @@ def forge(of: Site, *, by: "Credential | None" = None) -> "GitHubForge":
     """The forge of the clone's remote, asked `by` a credential that was found before, or by a new one."""
     from cdock.adapters.github.gate import Budget
     from cdock.adapters.github.rest import GitHubForge
+    from cdock.adapters.github.writers import WRITING
 
     remote = repository(of)
     # The embedded forge has no limits that anybody has to keep to.
     budget = None if remote.host.loopback else Budget.of_hour(of.settings.github.writes_per_hour)
-    return GitHubForge(remote, token=by or credential(of), budget=budget)
+    trust = of.settings.trust
+    roles = (*WRITING, "triage") if trust.triage else WRITING
+    return GitHubForge(remote, token=by or credential(of), budget=budget, trusted=trust.bots, roles=roles)
 
 
 def runner(of: Site) -> "Runner":

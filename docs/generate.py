@@ -20,7 +20,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from cdock import settings
-from cdock.adapters.github.labels import label_looks
+from cdock.adapters.labels import label_looks
 from cdock.cli.main import EXIT_CODES, cdock
 from cdock.core import errors
 from cdock.core.policy import Labels, Policy
@@ -238,7 +238,7 @@ def _kind(field: FieldInfo) -> str:
         return " or ".join(f'`"{value}"`' for value in get_args(kind))
     if kind is timedelta:
         return "duration"
-    plain = {str: "string", int: "whole number", float: "number"}
+    plain = {str: "string", bool: "true or false", int: "whole number", float: "number"}
     if get_origin(kind) is tuple:
         return f"list of {plain[get_args(kind)[0]]}s"
     return plain[kind]
@@ -253,6 +253,8 @@ def _default(field: FieldInfo) -> str:
             return f'`"{seconds // 60}m"`' if whole else f'`"{seconds}s"`'
         case tuple():
             return f"`{list(value)}`"
+        case bool():
+            return f"`{str(value).lower()}`"
         case str():
             return f'`"{value}"`'
         case _:

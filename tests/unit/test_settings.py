@@ -160,7 +160,7 @@ def test_what_is_no_duration(load: Load, text: str) -> None:
         ("[labels]\nred = 'x'", "labels.red", "did you mean 'ready'?"),
         ("[acceptance]\ncommand = ['x']", "acceptance.command", "did you mean 'commands'?"),
         ("[branch]\nzzz = 'x'", "branch.zzz", "use one of: prefix"),
-        ("interval = 5", "interval", "use one of: repository, github,"),
+        ("interval = 5", "interval", "use one of: repository, trust,"),
     ],
 )
 def test_an_unknown_key_is_an_error_with_a_suggestion(
