@@ -314,14 +314,77 @@ def test_unreadable_claims_are_left_alone(
     oid = here.swap(42, expected="", claim=claim_of())
     git_repos.git(forge, "update-ref", "refs/cdock/claims/14", oid)  # a claim of another issue
     git_repos.git(forge, "update-ref", "refs/cdock/claims/blob", git_repos.blob(forge, "x"))
+    git_repos.git(forge, "update-ref", "refs/cdock/claims/43", oid)
     with caplog.at_level(logging.WARNING):
         assert [claim.issue for claim in there.list()] == [42]
-        assert len(caplog.records) == 3
-        there.list()
-        assert len(caplog.records) == 3, "said once"
+        assert len(caplog.records) == 4
+        assert [claim.issue for claim in there.list()] == [42]
+        assert len(caplog.records) == 4, "said once"
     with pytest.raises(ClaimLost):
         there.swap(13, expected="", claim=claim_of(13))
     assert git_repos.git(forge, "rev-parse", "refs/cdock/claims/13") == strange
+
+
+def test_many_claims_are_read_as_few_are(
+    tmp_path: Path, forge: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cdock.adapters.git.claims._MANY", 3)
+    here, there = pollers(tmp_path, f"file://{forge}", number=2)
+    made = dict(here.publish([Move(claim_of(n)) for n in range(1, 9)]))
+    assert {claim.issue: claim.oid for claim in there.list()} == made
+    assert (tmp_path / "poller-1/git/claims.git/packed-refs").exists()
+    made[3] = here.swap(3, expected=str(made[3]), claim=claim_of(3, seq=1))
+    here.swap(5, expected=str(made.pop(5)), claim=None)
+    for _ in range(2):
+        assert {claim.issue: claim.oid for claim in there.list()} == made
+
+
+def break_objects(copy: Path) -> None:
+    for path in (copy / "objects").rglob("*"):
+        if path.is_file():
+            path.chmod(0o644)
+            path.write_bytes(b"")
+
+
+def break_packs(copy: Path) -> None:
+    git_repos.git(copy, "gc", "-q")
+    break_objects(copy)
+
+
+def leave_a_lock(copy: Path) -> None:
+    lock = copy / "refs/cdock/seen/42.lock"
+    lock.write_text("")
+    os.utime(lock, (1, 1))
+
+
+def leave_another_lock(copy: Path) -> None:
+    git_repos.git(copy, "pack-refs", "--all")
+    (copy / "packed-refs.lock").write_text("")
+    os.utime(copy / "packed-refs.lock", (1, 1))
+
+
+def break_refs(copy: Path) -> None:
+    (copy / "refs/cdock/seen/42").write_bytes(b"\0" * 41)
+
+
+@pytest.mark.parametrize("harm", [break_objects, break_packs, leave_a_lock, leave_another_lock, break_refs])
+@pytest.mark.parametrize("known", [True, False])
+def test_a_copy_that_a_crash_broke_is_made_anew(
+    tmp_path: Path, forge: Path, harm: Callable[[Path], None], known: bool
+) -> None:
+    here, there = pollers(tmp_path, f"file://{forge}", number=2)
+    oid = there.swap(42, expected="", claim=claim_of())
+    there.swap(7, expected="", claim=claim_of(7))
+    assert [claim.issue for claim in here.list()] == [7, 42]
+    moved = there.swap(42, expected=oid, claim=claim_of(seq=1))
+    gone = there.swap(8, expected="", claim=claim_of(8))
+    here.list()
+    there.swap(8, expected=gone, claim=None)
+    harm(tmp_path / "poller-0/git/claims.git")
+    there.swap(42, expected=moved, claim=claim_of(seq=2))
+    reader = here if known else GitClaims(Place(tmp_path / "poller-0"), url=f"file://{forge}")
+    assert [(claim.issue, claim.seq) for claim in reader.list()] == [(7, 0), (42, 2)]
+    assert reader.swap(9, expected="", claim=claim_of(9))
 
 
 def test_a_pushed_branch_we_forgot_is_known_again(tmp_path: Path, forge: Path) -> None:

@@ -1,20 +1,22 @@
 """Claims as refs on the forge, moved by compare-and-swap: a push that names the commit it expects to replace."""
 
 import logging
+import shutil
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from uuid import uuid4
 
 from cdock.adapters.git.command import Git, Token, origin_of
-from cdock.adapters.git.history import Standing, set_refs, standing_ref, standings
+from cdock.adapters.git.history import Standing, refs_of, set_refs, standing_ref, standings
 from cdock.adapters.git.place import Place, branch_ref, ensure_bare
 from cdock.adapters.git.probing import working_namespace
 from cdock.adapters.git.pushing import Pushes, Step
-from cdock.core.errors import CdockError
+from cdock.core.errors import CdockError, Refused
 from cdock.core.ids import TaskId
 from cdock.core.model import Claim, Move
 from cdock.core.policy import Policy
@@ -27,6 +29,7 @@ TIMEOUT = 60.0
 _SEEN = "refs/cdock/seen"
 _FETCH_LIMIT = 64 * 1024 * 1024
 _TIDY_EVERY = 3600.0
+_MANY = 100
 
 log = logging.getLogger(__name__)
 
@@ -55,28 +58,55 @@ class GitClaims:
         self._local = Git(place.claims)
         self._remote = Git(place.claims, token=token, origin=origin_of(url))
         self._pushes = Pushes(self._remote, url=url, store=place.store, timeout=timeout)
-        self._parsed: dict[str, Claim | None] = {}
+        self._parsed: dict[tuple[str, str], Claim | None] = {}
         self._tidied = time.monotonic()
+        self._loose = 0
 
     def list(self) -> tuple[Claim, ...]:
         """All claims that can be read. Others are logged; they stay, and keep anybody from claiming their issue."""
         with self._place.lock("claims", timeout=self._timeout):
             self._prepare()
-            self._remote.run(
-                *("fetch", "--quiet", "--prune", "--no-tags", "--no-write-fetch-head", self._url),
-                f"+{self._namespace}/*:{_SEEN}/*",
-                timeout=self._timeout,
-                max_file=_FETCH_LIMIT,
-            )
-            shown = self._local.run(
-                "for-each-ref", "--format=%(refname)%00%(objectname)%00%(contents)%00", f"{_SEEN}/"
-            )
-            self._tidy()
-        fields = shown.out.decode(errors="replace").split("\0")
-        found = zip(fields[0::3], fields[1::3], fields[2::3], strict=False)
-        claims = {oid: self._parse(ref.strip(), oid=oid, text=text) for ref, oid, text in found}
-        self._parsed = claims
-        return tuple(sorted((c for c in claims.values() if c), key=lambda c: c.issue))
+            try:
+                self._read()
+            except Refused as error:
+                if not self._is_broken():
+                    raise
+                log.warning(
+                    "the copy of the claims is broken and is made anew", extra={"error": error.message}
+                )
+                shutil.rmtree(self._place.claims)
+                self._parsed.clear()
+                self.__dict__.pop("_empty_tree", None)
+                self._prepare()
+                self._read()
+            return tuple(sorted((claim for claim in self._parsed.values() if claim), key=lambda c: c.issue))
+
+    def _read(self) -> None:
+        """Bring our copy up to date; only what is new in it is parsed."""
+        self._remote.run(
+            *("fetch", "--quiet", "--prune", "--no-tags", "--no-write-fetch-head", self._url),
+            f"+{self._namespace}/*:{_SEEN}/*",
+            timeout=self._timeout,
+            max_file=_FETCH_LIMIT,
+        )
+        shown = refs_of(self._local, f"{_SEEN}/").items()
+        there = {(ref.removeprefix(f"{_SEEN}/"), oid) for ref, oid in shown}
+        new = sorted(there - self._parsed.keys())
+        texts = self._texts([oid for _, oid in new])
+        parsed = {seen: self._parsed[seen] for seen in there & self._parsed.keys()}
+        for name, oid in new:
+            parsed[name, oid] = self._parse(name, oid=oid, text=texts[oid])
+        self._parsed = parsed
+        self._tidy(moved=len(new))
+
+    def _is_broken(self) -> bool:
+        """Whether it is our copy that stands in the way: cut short by a power cut, or locked by a git that died."""
+        old = time.time() - self._timeout
+        for lock in self._place.claims.rglob("*.lock"):
+            with suppress(FileNotFoundError):
+                if lock.stat().st_mtime < old:
+                    return True
+        return self._local.run("fsck", "--connectivity-only", "--no-dangling", check=False).code != 0
 
     def swap(self, issue: int, *, expected: str, claim: Claim | None) -> str:
         """Move the claim from `expected` to a new commit, or delete it. Deleting one that is gone is no error."""
@@ -178,18 +208,35 @@ class GitClaims:
     def _empty_tree(self) -> str:
         return self._local.run("mktree").text
 
-    def _parse(self, ref: str, *, oid: str, text: str) -> Claim | None:
-        if oid in self._parsed:
-            return self._parsed[oid]
-        issue = ref.removeprefix(f"{_SEEN}/")
+    def _texts(self, oids: Sequence[str]) -> dict[str, str]:
+        """The messages of commits; those of anything else are empty.
+
+        Raises:
+            Refused: one is not there.
+        """
+        if not oids:
+            return {}
+        asked = "".join(f"{oid}\n" for oid in oids).encode()
+        rest, texts = self._local.run("cat-file", "--batch", input=asked).out, {}
+        while rest:
+            head, _, rest = rest.partition(b"\n")
+            oid, kind, *size = head.decode().split()
+            if not size:
+                raise Refused(f"the claim {oid} is {kind} in {self._place.claims}", tried="reading claims")
+            content, rest = rest[: int(size[0])], rest[int(size[0]) + 1 :]
+            message = content.partition(b"\n\n")[2] if kind == "commit" else b""
+            texts[oid] = message.decode(errors="replace")
+        return texts
+
+    def _parse(self, name: str, *, oid: str, text: str) -> Claim | None:
         try:
             claim = load_claim(text.strip(), oid=oid)
-            if str(claim.issue) != issue:
+            if str(claim.issue) != name:
                 raise ValueError(f"issue: it says {claim.issue}")
         except ValueError as error:
             log.warning(
                 "a claim cannot be read and is left alone",
-                extra={"ref": f"{self._namespace}/{issue}", "oid": oid, "error": str(error)},
+                extra={"ref": f"{self._namespace}/{name}", "oid": oid, "error": str(error)},
             )
             return None
         return claim
@@ -197,8 +244,15 @@ class GitClaims:
     def _prepare(self) -> None:
         ensure_bare(self._place.claims)
 
-    def _tidy(self) -> None:
-        """Every heartbeat is a commit; forget those of which nothing is left but the memory."""
+    def _tidy(self, *, moved: int) -> None:
+        """Every heartbeat is a commit; forget those of which nothing is left but the memory.
+
+        `moved` claims were read anew, each from a file of its own; many of those make git slow.
+        """
+        self._loose += moved
+        if self._loose > _MANY:
+            self._loose = 0
+            self._local.run("pack-refs", "--all")
         if time.monotonic() - self._tidied > _TIDY_EVERY:
             self._tidied = time.monotonic()
             # Younger ones may be on their way to the forge in another thread.
