@@ -22,6 +22,7 @@ from cdock.core.errors import CdockError, NotPermitted, Refused, Unavailable
 
 _AWAY = {"SERVICE_UNAVAILABLE", "INTERNAL"}
 _FORBIDDEN = {"FORBIDDEN", "INSUFFICIENT_SCOPES", "SAML", "UNAUTHORIZED"}
+_UNKNOWN_THERE = {"UNDEFINEDFIELD", "UNDEFINEDTYPE", "ARGUMENTNOTACCEPTED", "GRAPHQL_VALIDATION_FAILED"}
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ def error_of_reply(reply: Reply, *, tried: str, host: str, writing: bool) -> Cdo
             tried=tried,
             fix="Check the name, and that the token was given access to it.",
         )
-    if kinds & _UNKNOWN_TO_SERVER:
+    if kinds & _UNKNOWN_THERE:
         return Unsupported(
             f"{host} does not know what {tried} asks for: {said}",
             tried=tried,
@@ -130,14 +131,6 @@ def error_of_reply(reply: Reply, *, tried: str, host: str, writing: bool) -> Cdo
 def limited(reply: Reply) -> bool:
     """Whether the result says that the quota is used up, which GraphQL does with status 200."""
     return any(str(error.get("type")).upper() in ("RATE_LIMITED", "RATE_LIMIT") for error in reply.errors)
-
-
-_UNKNOWN_TO_SERVER = {
-    "UNDEFINEDFIELD",
-    "UNDEFINEDTYPE",
-    "ARGUMENTNOTACCEPTED",
-    "GRAPHQL_VALIDATION_FAILED",
-}
 
 
 class _Bearer(AuthBase):
