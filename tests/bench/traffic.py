@@ -1,5 +1,6 @@
 """What the forge is asked: counted between the poller and the embedded forge, weighed by GitHub's published limits."""
 
+import math
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -12,7 +13,7 @@ from cdock.adapters.git.place import Place
 from cdock.adapters.github.hosts import parse_repository
 from cdock.adapters.github.rest import GitHubForge
 from cdock.core.ids import task_id
-from cdock.core.model import Claim, Task
+from cdock.core.model import Claim, Move, Task
 from cdock.reconciler.house import House
 from cdock.reconciler.observe import observe
 from cdock.testing import MemoryHub, MemoryMachine, MemoryRunner
@@ -43,7 +44,7 @@ def poll(rounds: int, *, sizes: Sequence[int] = (1, 10, 100, 1_000)) -> Iterator
         points = max(sum(r.points for r in tick) for tick in others)
         asked[size] = requests
         yield Figure(
-            f"{size} held: requests of a poll", str(requests), "≤ 3", requests <= 3, _kinds(others[-1])
+            f"{size} held: requests of a poll", str(requests), "≤ 2", requests <= 2, _kinds(others[-1])
         )
         yield Figure(f"{size} held: points of a poll", str(points), "0", points == 0)
         minute = requests * 60 / House.poll_every
@@ -66,8 +67,9 @@ def _idle(shop: Workshop, counted: Counted, *, held: int, rounds: int) -> list[t
     state = shop.folder / "state"
     secret = shop.tokens[BOT]
     claims = GitClaims(Place(state), url=remote.clone_url, token=secret)
-    for number in [shop.open_issue(f"Measure {n}") for n in range(held)]:
-        claims.swap(number, expected="", claim=_claim(number))
+    numbers = [shop.open_issue(f"Measure {n}") for n in range(held)]
+    moved = claims.publish([Move(_claim(number)) for number in numbers])
+    assert all(isinstance(oid, str) for oid in moved.values()), moved
     forge = GitHubForge(remote, token=secret)
     poller = Poller(
         state,
@@ -80,7 +82,7 @@ def _idle(shop: Workshop, counted: Counted, *, held: int, rounds: int) -> list[t
     counted.take()
     ticks = []
     for _ in range(rounds + 1):
-        poller.house.memory.stale = True
+        poller.house.memory.read_at = -math.inf
         world = observe(poller.house)
         assert len(world.claims) == len(world.issues) == held
         ticks.append(counted.take())

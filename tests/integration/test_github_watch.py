@@ -449,6 +449,29 @@ def test_a_branch_without_pull_request_is_asked_for_once(script: Script, forge: 
     assert asked_by(script, lambda: forge.look(WATCHED)) == QUIET
 
 
+@pytest.mark.parametrize("pages", [1, 9])
+def test_many_branches_are_looked_for_in_one_list_unless_it_is_long(
+    script: Script, forge: GitHubForge, pages: int
+) -> None:
+    branches = [f"cdock/x.{n:07}" for n in range(40)]
+
+    def page(seen: Seen) -> Say:
+        if branch := seen.query.get("head", "").partition(":")[2]:
+            rows = [pull_row(500, head={"ref": branch})] if branch == branches[3] else []
+            return Say(content=rows)
+        number = int(seen.query.get("page", "1"))
+        more = {"Link": f'<{{url}}/api/v3{PULLS}?state=all&page={number + 1}>; rel="next"'}
+        rows = [pull_row(number), pull_row(500, head={"ref": branches[3]})]
+        return Say(content=rows, headers=more if number < pages else {})
+
+    script.on("GET", PULLS, page)
+    watch = replace(WATCH, branches=frozenset(branches))
+    asked = asked_by(script, lambda: forge.look(watch))
+    assert asked.count(f"GET {PULLS}") == (1 if pages == 1 else 4 + 40)
+    assert [(pull.number, pull.head) for pull in forge.look(watch).pulls] == [(500, branches[3])]
+    assert asked_by(script, lambda: forge.look(watch))[:2] == QUIET
+
+
 # Our own writes.
 
 

@@ -4,6 +4,8 @@ What a read shows is noted first and the read counts as seen after that, so that
 that could not be read) loses no change.
 """
 
+from collections.abc import Collection
+
 from cdock.adapters.github import client, normalize
 from cdock.adapters.github.client import PER_PAGE, Client, Poll, Query
 from cdock.adapters.github.faults import Absent
@@ -98,6 +100,23 @@ class Reader:
             # GitHub ignores a `head` it cannot read and lists everything.
             self._picture.note_branch(branch, [r for r in _rows(pages) if normalize.head_of(r) == branch])
         _commit(pages)
+
+    def branches(self, branches: Collection[str]) -> None:
+        """Read the pull requests of many branches: all of the repository's, while that is cheaper than one by one."""
+        path = self._home.path("pulls")
+        by_branch: dict[str, list[Row]] = {branch: [] for branch in branches}
+        page = self._client.poll(path, {"state": "all", "per_page": PER_PAGE}, anew=True)
+        for left in reversed(range(len(branches) // 10)):
+            for row in rows_of(page, path):
+                by_branch.get(normalize.head_of(row), []).append(row)
+            if not page.next:
+                for branch, rows in by_branch.items():
+                    self._picture.note_branch(branch, rows)
+                return
+            if left:
+                page = self._client.poll(page.next, anew=True)
+        for branch in branches:
+            self.branch(branch)
 
     def closing(self, number: int) -> None:
         """Find out who closed an issue, and whether their word counts."""

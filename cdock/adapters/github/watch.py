@@ -21,6 +21,8 @@ from cdock.core.model import Snapshot, Watch
 
 AGED = 300.0
 """Seconds after the last look from which a write looks for itself."""
+MANY = 10
+"""Branches whose pull requests are looked for in the list of all of them, rather than one by one."""
 ABSENT_AGAIN = 10.0
 """Seconds until an issue that was not there is asked for again; doubled each time (asking for what is not there again
 and again can bring a secondary limit)."""
@@ -151,8 +153,11 @@ class Watcher:
                 self._hear(number, thread)
             if thread and not thread.issue.open and thread.about and not thread.closing_judged:
                 self.reader.closing(number)
-        for branch in sorted(watch.branches):
-            if not self.picture.knows_branch(branch):
+        branches = sorted(branch for branch in watch.branches if not self.picture.knows_branch(branch))
+        if len(branches) >= MANY:
+            self.reader.branches(branches)
+        else:
+            for branch in branches:
                 self.reader.branch(branch)
         self._absent = {n: again for n, again in self._absent.items() if n in watch.held}
 
