@@ -173,7 +173,7 @@ def test_what_is_wrong_is_named(ground: Ground) -> None:
     "path",
     [
         "//nothing",
-        "/hooks",
+        "/hooks/1/config",
         "/issues/1/nothing",
         "//graphql",
         "/commits/a/b/comments",

@@ -112,7 +112,8 @@ class RestApi:
                 header = request.headers.get("authorization", "")
                 app = app_of(tx, header)
                 login = login_of(tx, header) if app is None else None
-                answer = _answer(tx, asked, login, app, version, content, self._budgets(login))
+                asked.payer = login.user.id if login else app.bot.id if app else None
+                answer = _answer(tx, asked, login, app, version, content, self._budgets(asked.payer))
         except (DomainError, BadRequest, BadCredentials) as error:
             answer = _refusal(error)
         except Exception:
@@ -138,21 +139,23 @@ class RestApi:
             if _unchanged(asked.headers, headers):
                 status, body = 304, b""
         free = asked.path == "/rate_limit" or (status == 304 and login is not None)
-        headers |= self._spend(login, 0 if free else 1, resource_of(asked.path)).headers
+        headers |= self._spend(asked.payer, 0 if free else 1, resource_of(asked.path)).headers
         if status not in {204, 304}:
             headers["Content-Type"] = answer.media
         return Response(b"" if asked.head else body, status_code=status, headers=headers)
 
-    def _budgets(self, login: Login | None) -> dict[Resource, Rate]:
-        return self._rates.all(login.user.id if login else None, now=self._store.now())
+    def _budgets(self, payer: int | None) -> dict[Resource, Rate]:
+        return self._rates.all(payer, now=self._store.now())
 
-    def _spend(self, login: Login | None, cost: int, resource: Resource) -> Rate:
-        user_id = login.user.id if login else None
-        return self._rates.spend(user_id, cost, now=self._store.now(), resource=resource)
+    def _spend(self, payer: int | None, cost: int, resource: Resource) -> Rate:
+        return self._rates.spend(payer, cost, now=self._store.now(), resource=resource)
 
 
 class _Asked:
     """What the request line and headers say. The path is still percent-encoded and without prefix."""
+
+    payer: int | None = None
+    """The id of the user whose budget pays, once it is known; None for everybody who is not logged in."""
 
     def __init__(self, request: Request) -> None:
         raw = request.scope.get("raw_path") or quote(request.scope["path"]).encode()

@@ -311,6 +311,9 @@ def reviews(ground: Ground) -> None:
     kinds = [entry["event"] for entry in api.call(200, "GET", f"{issue}/timeline")]
     assert kinds[:3] == ["committed", "review_requested", "review_request_removed"]
     assert kinds[-1] == "review_dismissed"
+    ground.commit("reviewed", {"src/login.py": "one\n2\nthree\n"})
+    outdated = api.call(200, "GET", f"{one}/comments")[0]
+    assert (outdated["line"], outdated["original_line"]) == (None, 2)
     assert [entry["event"] for entry in api.call(200, "GET", f"{issue}/events")][-1] == "review_dismissed"
 
 
