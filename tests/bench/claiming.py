@@ -22,8 +22,8 @@ from tests.forge_server import ForgeServer
 
 RACERS = 8
 TOGETHER = 100
-WAVE = 500
-"""Claims that a racer tries for at once. Every push reads all refs there are, so fewer pushes are far quicker."""
+WAVE = 200
+"""Claims that a racer tries for at once. Each push reads all refs there are, and compares each of its own with them."""
 TURNS = 9
 
 

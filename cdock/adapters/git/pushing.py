@@ -27,6 +27,7 @@ ARGUMENTS = 400_000
 LOOK = 5.0
 """Seconds for reading back after a push, even when the push took all of its time: the answer may be there."""
 _ABSENT = "absent"
+_FEW = 10
 _PAUSE = 0.1
 _LONGEST_PAUSE = 1.6
 
@@ -207,8 +208,11 @@ def positions(remote: Git, url: str, refs: Sequence[str], *, timeout: float) -> 
     Raises:
         CdockError: the forge cannot be read.
     """
-    shown = remote.run("ls-remote", "--quiet", url, *refs, timeout=timeout).text
-    return dict(line.split("\t", 1)[::-1] for line in shown.splitlines() if "\t" in line)
+    # git compares every pattern with every ref there is, so a name for each of many would take it minutes.
+    patterns = sorted({f"{ref.rpartition('/')[0]}/*" for ref in refs} if len(refs) > _FEW else refs)
+    shown = remote.run("ls-remote", "--quiet", url, *patterns, timeout=timeout).text
+    there = dict(line.split("\t", 1)[::-1] for line in shown.splitlines() if "\t" in line)
+    return {ref: there[ref] for ref in refs if ref in there}
 
 
 def _next_groups(
