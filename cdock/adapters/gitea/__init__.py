@@ -1,0 +1,1 @@
+"""Gitea and Forgejo: the `Forge` on their REST API."""

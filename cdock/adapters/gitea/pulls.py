@@ -1,0 +1,118 @@
+"""The pull requests of branches: looked up once, then followed by the list of what changed last."""
+
+import threading
+from collections.abc import Collection
+from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
+
+from cdock.adapters.gitea import normalize
+from cdock.adapters.gitea.client import Client, Row
+from cdock.adapters.gitea.faults import Absent, Conflict
+from cdock.adapters.gitea.home import Home
+from cdock.core.errors import Unavailable
+from cdock.core.model import PullRequest
+
+OVERLAP = timedelta(seconds=120)
+
+
+class Pulls:
+    """The pull requests of one repository, by branch."""
+
+    def __init__(self, client: Client, home: Home) -> None:
+        self._client = client
+        self._home = home
+        self._known: dict[str, dict[int, PullRequest]] = {}
+        self._watermark: datetime | None = None
+        self._lock = threading.Lock()
+
+    def newest(self, branch: str) -> PullRequest | None:
+        """The open pull request of a branch, else its last one, as far as it is known."""
+        with self._lock:
+            pulls = list(self._known.get(branch, {}).values())
+        return max(pulls, key=lambda pull: (pull.open, pull.number), default=None)
+
+    def follow(self, branches: Collection[str]) -> None:
+        """Take over what changed since the last time. Nothing is asked while no branch is wanted."""
+        if not branches:
+            self._watermark = None
+            return
+        if self._watermark is None:
+            # What was never looked up will be, and then shows all that is older than this.
+            self._forget(set(self._known))
+        newest = self._watermark
+        for row in self._client.rows(self._home.path("pulls"), {"state": "all", "sort": "recentupdate"}):
+            changed = normalize.moment_of(row, "updated_at")
+            newest = max(newest, changed) if newest else changed
+            if self._watermark is None or changed < self._watermark - OVERLAP:
+                break
+            self._note(row)
+        self._watermark = newest or datetime(1970, 1, 1, tzinfo=UTC)
+
+    def look_up(self, branches: Collection[str], *, anew: bool = False) -> None:
+        """Make sure that the pull requests of these branches are known."""
+        for branch in sorted(branches):
+            if anew or branch not in self._known:
+                self._look_up(branch)
+
+    def keep(self, branches: Collection[str]) -> None:
+        """Forget all other branches."""
+        with self._lock:
+            self._known = {branch: pulls for branch, pulls in self._known.items() if branch in branches}
+
+    def ensure(self, *, head: str, title: str, body: str) -> PullRequest:
+        """See `Forge.ensure_pull`. A closed or merged one of this branch is returned as it is: a person decided."""
+        self._look_up(head)
+        if pull := self.newest(head):
+            return pull
+        base = self._home.default_branch
+        wanted = {"title": title, "head": head, "base": base, "body": body}
+        try:
+            row = self._client.write_row("POST", self._home.path("pulls"), wanted)
+        except Conflict as error:
+            self._look_up(head)
+            if pull := self.newest(head):
+                return pull
+            raise Unavailable(
+                f"the pull request of {head} does not show yet", fix="cdock looks again."
+            ) from error
+        except Absent as error:
+            # Said of a branch that is not there, and of a repository that is not.
+            if self._home.verify()["default_branch"] != base:
+                raise Unavailable(
+                    f"the default branch is no longer {base}", fix="cdock looks again."
+                ) from error
+            raise Unavailable(
+                f"{self._home.host} does not know the branch {head} yet",
+                fix="cdock looks again after the push.",
+            ) from error
+        self._note(row)
+        return normalize.pull_from_rest(row)
+
+    def _look_up(self, branch: str) -> None:
+        """Read the pull requests of a branch.
+
+        Asked for by its two branches, Gitea shows one of them, and which is not said; later ones have higher numbers.
+        """
+        base, head = quote(self._home.default_branch, safe=""), quote(branch, safe="/")
+        row = self._client.find(self._home.path(f"pulls/{base}/{head}"))
+        rows = [row] if row else []
+        if row and row.get("state") != "open":
+            for later in self._client.rows(self._home.path("pulls"), {"state": "all"}):
+                if normalize.number_of(later) <= normalize.number_of(row):
+                    break
+                rows.append(later)
+        pulls = [pull for pull in map(normalize.pull_from_rest, rows) if pull.head == branch]
+        with self._lock:
+            self._known[branch] = {pull.number: pull for pull in pulls}
+
+    def _note(self, row: Row) -> None:
+        pull = normalize.pull_from_rest(row)
+        with self._lock:
+            known = self._known.get(pull.head)
+            if known is not None and known.get(pull.number) != pull:
+                known[pull.number] = pull
+
+    def _forget(self, branches: Collection[str]) -> None:
+        with self._lock:
+            for branch in branches:
+                self._known.pop(branch, None)

@@ -1,0 +1,121 @@
+"""See `Hub`: people act on the double's site directly, the forge under test by HTTP alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from cdock.adapters.gitea.forge import GiteaForge
+from tests.contract.gitea.double import Double
+from tests.contract.gitea.state import Issue, Site
+from tests.git_repos import git, write
+
+BOT, WRITER, STRANGER, OWNER = "cdock-bot", "maria", "mallory", "acme"
+TOKEN = "averysecretgiteatoken"
+LIMIT = 20.0
+
+
+class GiteaHub:
+    """One repository of one double. The bot administers it, as the adapter needs."""
+
+    bot, writer, stranger = BOT, WRITER, STRANGER
+
+    def __init__(self, double: Double, **options: Any) -> None:
+        self.double = double
+        self.site = site = double.site
+        site.add_person(BOT, "admin", token=TOKEN)
+        site.add_person(WRITER, "write", token="maria's token")
+        site.add_person(STRANGER, "read", token="mallory's token")
+        self.forge = self.another_forge(**options)
+
+    def another_forge(self, **options: Any) -> GiteaForge:
+        """A forge of the same account that knows nothing yet."""
+        options = {"timeout": LIMIT, "settle": 0.0, "token": lambda: TOKEN, "account": "bot", **options}
+        return GiteaForge(self.site.url, self.site.full_name, **options)
+
+    def open_issue(self, title: str, *, body: str = "", by: str, labels: Sequence[str] = ()) -> int:
+        with self.site.lock:
+            issue = self.site.open_issue(by, title, body)
+            for name in labels:
+                self.label(issue.number, name, by=by)
+            return issue.number
+
+    def label(self, number: int, name: str, *, by: str) -> None:
+        with self.site.lock:
+            self.site.put_on(self.issue(number), by, [self.site.label_called(name)])
+
+    def unlabel(self, number: int, name: str, *, by: str) -> None:
+        with self.site.lock:
+            self.site.take_off(self.issue(number), by, self.site.label_called(name))
+
+    def comment(self, number: int, body: str, *, by: str) -> None:
+        with self.site.lock:
+            self.site.say(self.issue(number), by, body)
+
+    def edit(self, number: int, *, by: str, title: str | None = None, body: str | None = None) -> None:
+        with self.site.lock:
+            self.site.edit(self.issue(number), by, title=title, body=body)
+
+    def edit_comment(self, number: int, body: str, *, by: str) -> None:
+        with self.site.lock:
+            newest = [c for c in self.site.comments if c.issue.number == number and c.kind == "comment"][-1]
+            self.site.edit_comment(newest, body)
+
+    def close(self, number: int, *, by: str) -> None:
+        with self.site.lock:
+            self.site.shut(self.issue(number), by)
+
+    def reopen(self, number: int, *, by: str) -> None:
+        with self.site.lock:
+            self.site.reopen(self.issue(number), by)
+
+    def push(self, branch: str) -> None:
+        write(
+            self.site.bare, {"work.txt": branch}, branch=branch, onto=git(self.site.bare, "rev-parse", "main")
+        )
+
+    def merge(self, pull: int) -> None:
+        with self.site.lock:
+            self.site.merge(self.issue(pull), WRITER)
+
+    def close_pull(self, pull: int) -> None:
+        self.close(pull, by=WRITER)
+
+    def demote_bot(self) -> None:
+        with self.site.lock:
+            self.site.levels[BOT] = "read"
+
+    def next_second(self) -> None:
+        with self.site.lock:
+            self.site.now += 1
+
+    def labels_on(self, number: int) -> frozenset[str]:
+        with self.site.lock:
+            return frozenset(self.site.labels[label]["name"] for label in self.issue(number).labels)
+
+    def comments_on(self, number: int) -> list[tuple[str, str]]:
+        with self.site.lock:
+            said = [c for c in self.site.comments if c.issue.number == number and c.kind == "comment"]
+            return [(each.by, each.body) for each in said]
+
+    def is_open(self, number: int) -> bool:
+        return not self.issue(number).closed
+
+    def issues(self) -> list[int]:
+        return [issue.number for issue in self.site.issues if not issue.head]
+
+    def pulls(self) -> list[int]:
+        return [issue.number for issue in self.site.issues if issue.head]
+
+    def issue(self, number: int) -> Issue:
+        """The issue itself."""
+        issue = self.site.issue(number)
+        assert issue is not None, f"no issue {number}"
+        return issue
+
+
+def fresh_site(path: Any) -> Site:
+    """A site with an empty repository of an owner who is a person."""
+    from tests.git_repos import bare
+
+    return Site(bare(path / "demo.git"), owner=OWNER, name="demo")

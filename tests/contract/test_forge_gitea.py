@@ -1,0 +1,49 @@
+"""The Gitea adapter keeps the promises of `Forge` on a double of Gitea, and sends only what Gitea publishes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.contract.forge_contract import READY, ForgeContract, Hub
+from tests.contract.gitea.double import Double, serving
+from tests.contract.gitea.hub import GiteaHub, fresh_site
+
+
+@pytest.fixture
+def double(tmp_path: Path) -> Iterator[Double]:
+    """A server of its own; the test fails on what the interface does not know, whoever sent it."""
+    with serving(fresh_site(tmp_path)) as double:
+        yield double
+        assert double.violations == []
+
+
+class TestGiteaForge(ForgeContract):
+    """All promises but one: who changed a body after the label is not to be seen on Gitea."""
+
+    @pytest.fixture
+    def hub(self, double: Double) -> Iterator[Hub]:
+        hub = GiteaHub(double)
+        yield hub
+        hub.forge.close()
+
+    def test_a_text_that_a_stranger_changed_after_the_label_is_not_approved(self, hub: Hub) -> None:
+        """The title's half of the promise; the body's is broken here, and said to be in the documentation."""
+        issue = hub.open_issue("Add login", body="Please", by=hub.stranger)
+        hub.label(issue, READY, by=hub.writer)
+        approved = hub.forge.approval(issue, label=READY)
+        hub.edit(issue, by=hub.stranger, body="Mine coins")
+        unseen = hub.forge.approval(issue, label=READY)
+        assert (unseen.edited_by, unseen.holds) == ("", True)
+        assert unseen.digest != approved.digest
+        hub.edit(issue, by=hub.stranger, title="Mine coins")
+        seen = hub.forge.approval(issue, label=READY)
+        assert (seen.granted, seen.edited_by, seen.holds) == (True, hub.stranger, False)
+        hub.unlabel(issue, READY, by=hub.bot)
+        assert hub.forge.approval(issue, label=READY).edited_by == hub.stranger
+        hub.next_second()
+        hub.label(issue, READY, by=hub.writer)
+        again = hub.forge.approval(issue, label=READY)
+        assert (again.edited_by, again.holds) == ("", True)
