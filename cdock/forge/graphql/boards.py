@@ -40,11 +40,7 @@ def of_owner(ask: Ask, owner: User) -> Shown:
 
     def one(args: Args) -> Shown:
         scopes.boards(ask, "projectV2", owner=owner)
-        number = args["number"]
-        try:
-            return project(ask, projects.find(ask.tx, owner, number, actor=ask.actor))
-        except NotFound as error:
-            raise NotFound(f"Could not resolve to a ProjectV2 with the number {number}.") from error
+        return _numbered(ask, projects.list_of(ask.tx, owner, actor=ask.actor), args["number"])
 
     def many(args: Args) -> Shown:
         scopes.boards(ask, "projectsV2", owner=owner)
@@ -58,10 +54,8 @@ def of_repo(ask: Ask, repo: Repo) -> Shown:
 
     def one(args: Args) -> Shown:
         scopes.boards(ask, "projectV2", owner=repo.owner)
-        for each in projects.list_of_repo(ask.tx, repo, actor=ask.actor):
-            if each.number == args["number"]:
-                return project(ask, each)
-        raise NotFound(f"Could not resolve to a ProjectV2 with the number {args['number']}.")
+        found = projects.list_of_repo(ask.tx, repo, actor=ask.actor)
+        return _numbered(ask, found, args["number"])
 
     def many(args: Args) -> Shown:
         scopes.boards(ask, "projectsV2", owner=repo.owner)
@@ -80,7 +74,18 @@ def of_issue(ask: Ask, shown: Issue) -> Shown:
         kept = [(board, each) for board, each in found if archived or each.archived is None]
         return connection(args, kept, lambda pair: item(ask, *pair))
 
-    return {"projectItems": items}
+    def on() -> list[Project]:
+        return [board for board, _ in projectitems.of_issue(ask.tx, shown, actor=ask.actor)]
+
+    def many(args: Args) -> Shown:
+        scopes.boards(ask, "projectsV2")
+        return _boards(ask, on(), args)
+
+    def one(args: Args) -> Shown:
+        scopes.boards(ask, "projectV2")
+        return _numbered(ask, on(), args["number"])
+
+    return {"projectItems": items, "projectsV2": many, "projectV2": one}
 
 
 def project(ask: Ask, shown: Project) -> Shown:
@@ -177,6 +182,13 @@ def item(ask: Ask, board: Project, shown: Item) -> Shown:
     }
 
 
+def _numbered(ask: Ask, found: Sequence[Project], number: int) -> Shown:
+    for each in found:
+        if each.number == number:
+            return project(ask, each)
+    raise NotFound(f"Could not resolve to a ProjectV2 with the number {number}.")
+
+
 def _boards(ask: Ask, found: Sequence[Project], args: Args) -> Shown:
     found = boardquery.projects(found, args.get("query") or "")
     wanted = Access[args.get("minPermissionLevel", "READ")]
@@ -225,13 +237,25 @@ def _value(ask: Ask, board: Project, of: Item, shown: Field) -> Shown | None:
     if shown.editable:
         return None if found is None else base | _set(ask, board, of, shown, found)
     if shown.data_type == "title":
-        now = text_of(of.updated)
-        body = {"id": node_id("PVTFTV", of.id), "text": of.title, "createdAt": now, "updatedAt": now}
-        return base | body | {"__typename": "ProjectV2ItemFieldTextValue"} if of.title is not None else None
+        return base | _title(ask, board, of) if of.title is not None else None
     if of.issue is None or of.repo is None:
         return None
     derived = _derived(ask, of, of.issue, of.repo, shown.data_type)
     return base | derived if derived else None
+
+
+def _title(ask: Ask, board: Project, of: Item) -> Shown:
+    """The title of the content as a value; it is stored nowhere, so it has the item's times."""
+    return {
+        "__typename": "ProjectV2ItemFieldTextValue",
+        "id": node_id("PVTFTV", of.id),
+        "databaseId": of.id,
+        "text": of.title,
+        "createdAt": text_of(of.created),
+        "updatedAt": text_of(of.updated),
+        "creator": people.user(ask, of.creator),
+        "item": lambda _: item(ask, board, of),
+    }
 
 
 def _set(ask: Ask, board: Project, of: Item, shown: Field, value: Value) -> Shown:

@@ -40,7 +40,7 @@ def commit(ask: Ask, repo: Repo, shown: Commit) -> Shown:
         "authors": lambda args: connection(args, [shown.author], lambda each: _signature(ask, each)),
         "authoredDate": text_of(shown.author.date),
         "committedDate": text_of(shown.committer.date),
-        "tree": {"__typename": "Tree", "oid": shown.tree},
+        "tree": _tree(repo, shown.tree),
         "parents": lambda args: connection(
             args, history.some(repo, shown.parents), lambda each: commit(ask, repo, each)
         ),
@@ -108,16 +108,12 @@ def thing(ask: Ask, repo: Repo, *, oid: str | None, expression: str | None) -> S
     if not colon:
         return commit_of(ask, repo, found)
     if not path.strip("/"):
-        return {"__typename": "Tree", "oid": history.find(repo, found).tree}
+        return _tree(repo, history.find(repo, found).tree)
     try:
         entry = trees.entry_at(repo, found, path)
     except NotFound:
         return None
-    return (
-        _blob(repo, entry.oid, entry.size or 0)
-        if entry.kind == "blob"
-        else {"__typename": "Tree", "oid": entry.oid}
-    )
+    return _blob(repo, entry.oid, entry.size or 0) if entry.kind == "blob" else _tree(repo, entry.oid)
 
 
 def rollup(ask: Ask, repo: Repo, oid: str) -> Shown | None:
@@ -126,7 +122,11 @@ def rollup(ask: Ask, repo: Repo, oid: str) -> Shown | None:
     found = checks.rollup(ask.tx, repo, oid)
     if found.state is None:
         return None
-    return {"state": found.state, "contexts": lambda args: _contexts(ask, repo, found, args)}
+    return {
+        "id": oid_node("SCR", repo, oid),
+        "state": found.state,
+        "contexts": lambda args: _contexts(ask, repo, found, args),
+    }
 
 
 def _contexts(ask: Ask, repo: Repo, found: Rollup, args: Args) -> Shown:
@@ -178,7 +178,7 @@ def check_run(ask: Ask, repo: Repo, shown: CheckRun) -> Shown:
         "summary": shown.summary,
         "isRequired": False,
         # There are no workflows here.
-        "checkSuite": {"workflowRun": None},
+        "checkSuite": {"id": node_id("CS", shown.suite_id), "workflowRun": None},
     }
 
 
@@ -194,7 +194,12 @@ def _signature(ask: Ask, shown: Signature) -> Shown:
 
 def _target(ask: Ask, repo: Repo, shown: Ref) -> Shown | None:
     if shown.kind == "tag":
-        return {"__typename": "Tag", "oid": shown.oid, "name": shown.short}
+        return {
+            "__typename": "Tag",
+            "id": oid_node("TA", repo, shown.oid),
+            "oid": shown.oid,
+            "name": shown.short,
+        }
     return commit_of(ask, repo, shown.oid)
 
 
@@ -205,7 +210,16 @@ def _comparison(repo: Repo, base: Ref, head: str) -> Shown | None:
         return None
     ahead, behind = history.ahead_behind(repo, base.oid, tip)
     status = "DIVERGED" if ahead and behind else "AHEAD" if ahead else "BEHIND" if behind else "IDENTICAL"
-    return {"aheadBy": ahead, "behindBy": behind, "status": status}
+    return {
+        "id": oid_node("CMP", repo, f"{base.oid}:{tip}"),
+        "aheadBy": ahead,
+        "behindBy": behind,
+        "status": status,
+    }
+
+
+def _tree(repo: Repo, oid: str) -> Shown:
+    return {"__typename": "Tree", "id": oid_node("T", repo, oid), "oid": oid}
 
 
 def _blob(repo: Repo, oid: str, size: int) -> Shown:
@@ -215,6 +229,7 @@ def _blob(repo: Repo, oid: str, size: int) -> Shown:
 
     return {
         "__typename": "Blob",
+        "id": oid_node("B", repo, oid),
         "oid": oid,
         "byteSize": size,
         "isBinary": lambda _: b"\0" in trees.blob(repo, oid),

@@ -24,7 +24,6 @@ def user(ask: Ask, person: User) -> Shown:
         "email": "",
         "url": f"{ask.urls.web}/{quoted(person.login)}",
         "avatarUrl": f"{ask.urls.web}/_avatar/{person.id}",
-        "resourcePath": f"/{quoted(person.login)}",
         "createdAt": text_of(person.created),
         **boards.of_owner(ask, person),
         "repositories": lambda args: _repositories(ask, person, args),

@@ -38,7 +38,6 @@ def repository(ask: Ask, repo: Repo) -> Shown:
         "owner": people.user(ask, repo.owner),
         "description": repo.description,
         "url": page,
-        "resourcePath": f"/{repo.full_name}",
         "sshUrl": f"git@{host}:{repo.full_name}.git",
         "createdAt": text_of(repo.created),
         "updatedAt": text_of(repo.updated),

@@ -61,6 +61,8 @@ def review(ask: Ask, repo: Repo, pull: Pull, shown: Review) -> Shown:
         "comments": said,
         "pullRequest": lambda _: shown_pulls.pull(ask, repo, pull),
         "reactionGroups": comments.no_groups(),
+        "isMinimized": False,
+        "minimizedReason": None,
         "url": f"{ask.urls.page(repo)}/pull/{pull.number}#pullrequestreview-{shown.id}",
     }
 

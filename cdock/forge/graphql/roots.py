@@ -13,8 +13,15 @@ from cdock.forge.domain.users import User
 from cdock.forge.graphql import issues as shown_issues
 from cdock.forge.graphql import nodes, people, repository
 from cdock.forge.graphql.asked import Args, Ask, Shown
+from cdock.forge.graphql.ids import node_id
 from cdock.forge.graphql.registry import query
 from cdock.forge.store import text_of
+
+
+@query("id")
+def id_(_: Ask, __: Args) -> str:
+    """The root's own id, for it is a node like others."""
+    return node_id("Q", 1)
 
 
 @query("viewer")

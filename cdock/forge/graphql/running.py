@@ -14,7 +14,9 @@ from graphql import (
     FieldNode,
     FieldsOnCorrectTypeRule,
     GraphQLError,
+    GraphQLObjectType,
     GraphQLResolveInfo,
+    GraphQLScalarType,
     GraphQLSchema,
     GraphQLSyntaxError,
     KnownArgumentNamesRule,
@@ -63,12 +65,22 @@ class Document:
         return get_operation_ast(self.parsed, name) if self.parsed else None
 
 
+# GitHub's ids have outgrown the 32 bits of an Int, and it answers them all the same.
+_DATABASE_ID: Final = GraphQLScalarType("DatabaseId", coerce_output_value=int)
+# The library reserves the name for its own; this is what clients must see.
+_DATABASE_ID.name = "Int"
+
+
 @cache
 def served_schema() -> GraphQLSchema:
     """The schema that the forge answers."""
     text = resources.files("cdock.forge").joinpath("data", "github.graphql").read_text(encoding="utf-8")
     # It is cut from a schema that GitHub serves; to check it again takes as long as to build it.
-    return build_schema(text, assume_valid=True)
+    schema = build_schema(text, assume_valid=True)
+    for kind in schema.type_map.values():
+        if isinstance(kind, GraphQLObjectType) and "databaseId" in kind.fields:
+            kind.fields["databaseId"].type = _DATABASE_ID
+    return schema
 
 
 @lru_cache(maxsize=256)

@@ -85,9 +85,11 @@ def _item(ask: Ask, repo: Repo, of: Issue, item: Item) -> Shown:
         return reviews.review(ask, repo, domain_pulls.by_issue_id(ask.tx, of.id), item.review)
     if item.commit is not None:
         return pulls.commit(ask, repo, of.number, item.commit)
+    kind = "pull" if of.pull else "issues"
     body: Shown = {
         "__typename": typename,
         "id": node_id(prefix, event.id),
+        "url": f"{ask.urls.page(repo)}/{kind}/{of.number}#event-{event.id}",
         "actor": people.maybe(ask, event.actor),
         "createdAt": text_of(event.created),
     }

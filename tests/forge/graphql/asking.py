@@ -32,7 +32,7 @@ class Answer:
     @property
     def data(self) -> Any:
         """The data of an answer without errors."""
-        assert (self.status, self.body.get("errors")) == (200, None), self.body
+        assert (self.status, self.body.get("errors")) == (200, None), self.body.get("errors", self.body)
         return self.body["data"]
 
     @property
