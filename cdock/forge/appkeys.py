@@ -29,10 +29,15 @@ _UNREADABLE: Final = "A JSON web token could not be decoded"
 def ensure_key(path: Path) -> str:
     """The public half, as PEM, of the RSA key in a file; a file that is not there is made, readable by its owner alone.
 
-    Raises ValueError when the file holds no RSA key.
+    Raises ValueError when the file holds no RSA key, and where there is no `cryptography`.
     """
-    from cryptography.hazmat.primitives import serialization
-    from cryptography.hazmat.primitives.asymmetric import rsa
+    try:
+        from cryptography.hazmat.primitives import serialization
+        from cryptography.hazmat.primitives.asymmetric import rsa
+    except ImportError as error:
+        raise ValueError(
+            f"the key in {path} needs the package cryptography, which is not installed: install it beside cdock"
+        ) from error
 
     if path.exists():
         try:
