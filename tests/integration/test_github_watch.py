@@ -500,6 +500,63 @@ def test_a_transition_costs_its_writes_and_is_seen_without_a_look(script: Script
     assert issue.comments[2].mine
 
 
+GRAPHQL = "/api/graphql"
+NAMED = [{"name": "agent-ready", "node_id": "L1"}, {"name": "bug", "node_id": "L2"}]
+
+
+def with_nodes(script: Script, forge: GitHubForge) -> None:
+    """The issue and the repository's labels are known by what GraphQL calls them."""
+    made = {"name": "in-progress", "node_id": "L3"}
+    changes(script, CHANGED, issue_row(8, labels=[made], node_id="I8"))
+    script.on("GET", f"{ISSUES}/7", Say(content=issue_row(7, labels=NAMED, node_id="I7", comments=2)))
+    forge.look(WATCH)
+
+
+def test_labels_change_by_one_mutation_where_all_is_known(script: Script, forge: GitHubForge) -> None:
+    with_nodes(script, forge)
+    script.on("POST", GRAPHQL, Say(content={"data": {"add": {}, "remove": {}}}))
+    asked = asked_by(
+        script, lambda: forge.ensure_labels(7, add=["In-Progress", "bug"], remove=["agent-ready", "absent"])
+    )
+    assert asked == [f"POST {GRAPHQL}"]
+    assert script.seen[-1].body["variables"] == {"issue": "I7", "add": ["L3"], "remove": ["L1"]}
+    assert seven(forge.look(WATCH, fresh=False)).labels == {"In-Progress", "bug"}
+
+
+def test_a_label_nobody_has_yet_is_put_on_by_its_name(script: Script, forge: GitHubForge) -> None:
+    with_nodes(script, forge)
+    script.on("POST", f"{ISSUES}/7/labels", Say(content=[*NAMED, {"name": "new", "node_id": "L9"}]))
+    script.on("DELETE", f"{ISSUES}/7/labels/agent-ready", Say(content=[]))
+    asked = asked_by(script, lambda: forge.ensure_labels(7, add=["new"], remove=["agent-ready"]))
+    assert asked == [f"POST {ISSUES}/7/labels", f"DELETE {ISSUES}/7/labels/agent-ready"]
+    script.on("POST", GRAPHQL, Say(content={"data": {"add": {}, "remove": {}}}))
+    asked = asked_by(script, lambda: forge.ensure_labels(7, add=["in-progress"], remove=["new"]))
+    assert asked == [f"POST {GRAPHQL}"]
+
+
+@pytest.mark.parametrize("kind", ["NOT_FOUND", "FORBIDDEN"])
+def test_where_a_mutation_may_not_the_names_do(script: Script, forge: GitHubForge, kind: str) -> None:
+    """A label that was made anew has another id; and REST tells best what a token lacks."""
+    with_nodes(script, forge)
+    script.on("POST", GRAPHQL, Say(content={"data": None, "errors": [{"type": kind, "message": "no"}]}))
+    script.on("POST", f"{ISSUES}/7/labels", Say(content=[{"name": "in-progress"}]))
+    script.on("DELETE", f"{ISSUES}/7/labels/agent-ready", Say(content=[]))
+    forge.ensure_labels(7, add=["in-progress"], remove=["agent-ready"])
+    assert len(script.sent("DELETE")) == 1
+    assert seven(forge.look(WATCH)).labels == {"bug", "in-progress"}
+
+
+def test_a_mutation_of_unknown_outcome_is_looked_at(script: Script, forge: GitHubForge) -> None:
+    with_nodes(script, forge)
+    script.on("POST", GRAPHQL, Say(502, text="<html>"))
+    with pytest.raises(Unavailable):
+        forge.ensure_labels(7, add=["in-progress"], remove=["agent-ready"])
+    labels = [{"name": "in-progress"}]
+    script.on("GET", f"{ISSUES}/7", Say(content=issue_row(7, labels=labels, comments=2, updated_at=at(1))))
+    asked = asked_by(script, lambda: forge.ensure_labels(7, add=["in-progress"], remove=["agent-ready"]))
+    assert asked == [f"GET {ISSUES}/7"]
+
+
 def test_a_lagging_list_does_not_undo_our_labels(script: Script, forge: GitHubForge) -> None:
     forge.look(WATCH)
     script.on("DELETE", f"{ISSUES}/7/labels/agent-ready", Say(content=[]))

@@ -16,7 +16,7 @@ from cdock.adapters.github.faults import Absent, Unsupported
 from cdock.adapters.github.home import Home, Row
 from cdock.adapters.github.normalize import User
 from cdock.adapters.github.writers import Writers
-from cdock.core.errors import NotPermitted, Refused
+from cdock.core.errors import NotPermitted
 from cdock.core.model import Approval
 
 GHOST = "ghost"
@@ -92,7 +92,7 @@ class Approvals:
             try:
                 return self._by_graphql(issue)
             except Absent as error:
-                raise self._gone(issue) from error
+                raise self._home.gone(issue) from error
             except (Unsupported, NotPermitted):
                 # No GraphQL there, or a token that may not: asking again each time would cost a point each time.
                 self._without_graphql = True
@@ -104,7 +104,7 @@ class Approvals:
         data = self._client.graphql(APPROVAL, variables, writing=False)
         row = (data.get("repository") or {}).get("issue")
         if not isinstance(row, dict):
-            raise self._gone(issue)
+            raise self._home.gone(issue)
         nodes = (row.get("timelineItems") or {}).get("nodes") or ()
         changes = [_node(node) for node in nodes if isinstance(node, dict)]
         if row.get("lastEditedAt"):
@@ -116,15 +116,9 @@ class Approvals:
     def _by_rest(self, issue: int) -> tuple[str, list[Change]]:
         row = self._client.find(self._home.path(f"issues/{issue}"))
         if row is None or normalize.is_pull(row) or not self._home.owns(row):
-            raise self._gone(issue)
+            raise self._home.gone(issue)
         events = self._client.rows(self._home.path(f"issues/{issue}/events"))
         return normalize.digest_of(row), [_event(event) for event in events if event.get("event") in _KINDS]
-
-    def _gone(self, issue: int) -> Refused:
-        return Refused(
-            f"issue #{issue} is not in {self._home.full_name} any more",
-            fix="It was deleted or moved; `cdock` forgets it once its work is removed.",
-        )
 
 
 _EDITS = ("edited", "renamed")

@@ -39,6 +39,13 @@ class Home:
         there = "/".join(str(row.get("repository_url", "")).split("/")[-2:])
         return there.casefold() == self.full_name.casefold()
 
+    def gone(self, issue: int) -> Refused:
+        """The error for an issue that is not here."""
+        return Refused(
+            f"issue #{issue} is not in {self.full_name} any more",
+            fix="It was deleted or moved; `cdock` forgets it once its work is removed.",
+        )
+
     def description(self) -> Row:
         """What the host says of the repository, as last asked; `verify` asks anew."""
         with self._lock:

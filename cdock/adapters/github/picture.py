@@ -45,6 +45,8 @@ class Thread:
     """Whether `said` is all that was said, and kept so."""
     listed: bool = False
     """Whether its comments were ever read as a list."""
+    node: str = ""
+    """What GraphQL calls it."""
     about: int = 0
     """The issue that it asks for help with, as far as its first line says; 0 for other issues."""
     unsure: bool = False
@@ -96,6 +98,7 @@ class Picture:
         """Grows with every change that can be seen."""
         self._threads: dict[int, Thread] = {}
         self._pulls: dict[str, dict[int, Shown]] = {}
+        self._label_ids: dict[str, str] = {}
         self._strange: set[int] = set()
         self._changed: set[int] = set()
         self._lock = threading.RLock()
@@ -129,6 +132,8 @@ class Picture:
                 known.issue, known.shown = issue, None
                 self.revision += 1
             known.about = normalize.helped_issue(issue)
+            known.node = str(row.get("node_id") or "")
+            self.note_label_ids(row.get("labels") or ())
             known.labelled.clear()
             known.unsure = False
             known.count = normalize.spoken(row)
@@ -165,6 +170,24 @@ class Picture:
             if worn != known.issue.labels:
                 known.issue, known.shown = replace(known.issue, labels=frozenset(worn)), None
                 self.revision += 1
+
+    def note_label_ids(self, labels: Iterable[object]) -> None:
+        """Rows of labels were read: they tell what GraphQL calls them."""
+        with self._lock:
+            for label in labels:
+                if isinstance(label, dict) and label.get("name") and label.get("node_id"):
+                    self._label_ids[str(label["name"]).casefold()] = str(label["node_id"])
+
+    def label_ids(self, names: Iterable[str]) -> list[str] | None:
+        """What GraphQL calls these labels; None when that is not known of all."""
+        with self._lock:
+            found = [self._label_ids.get(name.casefold(), "") for name in names]
+        return found if all(found) else None
+
+    def forget_label_ids(self) -> None:
+        """They are wrong: a label was removed and made anew."""
+        with self._lock:
+            self._label_ids.clear()
 
     def note_closer(self, number: int, user: User, *, by_writer: bool) -> None:
         """Who closed an issue, and whether they may write to the repository."""

@@ -4,11 +4,12 @@ What a read shows is noted first and the read counts as seen after that, so that
 that could not be read) loses no change.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 
 from cdock.adapters.github import client, normalize
 from cdock.adapters.github.client import PER_PAGE, Client, Poll, Query
-from cdock.adapters.github.faults import Absent
+from cdock.adapters.github.faults import Absent, OutcomeUnknown
 from cdock.adapters.github.home import Home, Row
 from cdock.adapters.github.normalize import User
 from cdock.adapters.github.picture import Picture
@@ -117,6 +118,28 @@ class Reader:
                 page = self._client.poll(page.next, anew=True)
         for branch in branches:
             self.branch(branch)
+
+    @contextmanager
+    def changing(self, issue: int) -> Iterator[None]:
+        """After a write to `issue` that failed in a way that leaves doubt, it is read again before the next one."""
+        try:
+            yield
+        except OutcomeUnknown:
+            self._picture.doubt(issue)
+            raise
+        except Absent as error:
+            self._picture.doubt(issue)
+            self.require(issue, error)
+            raise
+
+    def require(self, issue: int, error: Absent) -> None:
+        """Something of the issue was not found: if the issue itself is gone, say so, and look at it no more.
+
+        Raises:
+            Refused: it is gone.
+        """
+        if not self.issue(issue, anew=True):
+            raise self._home.gone(issue) from error
 
     def closing(self, number: int) -> None:
         """Find out who closed an issue, and whether their word counts."""

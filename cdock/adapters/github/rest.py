@@ -5,11 +5,9 @@ certain, else at the forge. Text counts as ours only when our own account wrote 
 person may use the same account, and anybody may copy a marker.
 """
 
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import quote
 
 from cdock.adapters.github import normalize
 from cdock.adapters.github.approvals import Approvals
@@ -18,11 +16,11 @@ from cdock.adapters.github.faults import Absent, OutcomeUnknown
 from cdock.adapters.github.gate import Budget, gate_for
 from cdock.adapters.github.home import Home
 from cdock.adapters.github.hosts import Repository
+from cdock.adapters.github.labelling import Labelling
 from cdock.adapters.github.pulls import Pulls
 from cdock.adapters.github.tokens import Credential, Token
 from cdock.adapters.github.watch import Watcher
 from cdock.adapters.github.writers import WRITING, Writers
-from cdock.adapters.labels import LabelLook, label_looks
 from cdock.adapters.recent import RecentCreations
 from cdock.core.errors import NotPermitted, Refused, Unavailable
 from cdock.core.messages import Marker, parse_marker, speaks_for_cdock
@@ -68,6 +66,7 @@ class GitHubForge:
         self._home = Home(self._client, repository.full_name)
         self._writers = Writers(self._client, self._home, trusted=trusted, roles=roles)
         self._watcher = Watcher(self._client, self._home, self._writers, sweep=sweep)
+        self._labelling = Labelling(self._client, self._home, self._watcher)
         self._pulls = Pulls(self._client, self._home, self._watcher)
         self._approvals = Approvals(self._client, self._home, self._writers)
 
@@ -102,7 +101,7 @@ class GitHubForge:
         missing = sorted({name for name in labels if not issue.wears(name)})
         if missing:
             # Without push access GitHub leaves labels out of a new issue and says nothing.
-            self._add_labels(issue.number, missing)
+            self._labelling.add(issue.number, missing)
         return issue
 
     def login(self) -> str:
@@ -116,43 +115,21 @@ class GitHubForge:
 
     def missing_labels(self, labels: Labels) -> tuple[str, ...]:
         """Names of the state labels that the repository lacks."""
-        return tuple(look.name for look in self._lacking(labels))
+        return tuple(look.name for look in self._labelling.lacking(labels))
 
     def ensure_repository_labels(self, labels: Labels) -> tuple[str, ...]:
         """See `Forge.ensure_repository_labels`."""
         self._client.login()  # asked first: a token without a user would fail only in the middle of a task
-        created = []
-        for look in self._lacking(labels):
-            body = {"name": look.name, "color": look.color, "description": look.description}
-            try:
-                self._client.write("POST", self._home.path("labels"), body)
-            except Refused as error:
-                if "already_exists" not in error.message:
-                    raise
-            else:
-                created.append(look.name)
-        return tuple(created)
+        return tuple(look.name for look in self._labelling.lacking(labels) if self._labelling.create(look))
 
     def ensure_labels(self, issue: int, *, add: Collection[str], remove: Collection[str]) -> None:
         """See `Forge.ensure_labels`. Never sets the whole list: that would undo what a person just did."""
         present = {name.casefold() for name in self._known(issue).labels}
-        missing = sorted(name for name in set(add) if name.casefold() not in present)
-        if missing:
-            with self._changing(issue):
-                self._add_labels(issue, missing)
-        for name in sorted(set(remove) - set(add)):
-            if name.casefold() not in present:
-                continue
-            with self._changing(issue):
-                try:
-                    self._client.write(
-                        "DELETE",
-                        self._home.path(f"issues/{issue}/labels/{quote(name, safe='')}"),
-                        may_wait=True,
-                    )
-                except Absent as error:
-                    self._require(issue, error)
-            self._watcher.picture.note_labels(issue, {name: False})
+        self._labelling.change(
+            issue,
+            add=sorted(name for name in set(add) if name.casefold() not in present),
+            remove=sorted(name for name in set(remove) - set(add) if name.casefold() in present),
+        )
 
     def ensure_comment(self, issue: int, *, marker: str, body: str) -> None:
         """See `Forge.ensure_comment`. Comments of others with our marker are left alone."""
@@ -163,7 +140,7 @@ class GitHubForge:
         if made is not None:
             listed = {normalize.id_of(made): normalize.body_of(made)}
         if not listed:
-            with self._changing(issue):
+            with self._watcher.reader.changing(issue):
                 row = self._create(key, self._home.path(f"issues/{issue}/comments"), {"body": body})
         else:
             # Of twins the oldest is kept up to date.
@@ -187,7 +164,7 @@ class GitHubForge:
             made = normalize.issue_from_rest(row)
         if not made.wears(label):
             # Without push access GitHub leaves labels out of a new issue and says nothing.
-            self._add_labels(made.number, [label])
+            self._labelling.add(made.number, [label])
         found = normalize.help_of(made)
         if found is None:
             raise Refused(
@@ -204,7 +181,7 @@ class GitHubForge:
         if not self._known(issue).open:
             return
         body = {"state": "closed", "state_reason": "completed"}
-        with self._changing(issue):
+        with self._watcher.reader.changing(issue):
             row = self._client.write_row("PATCH", self._home.path(f"issues/{issue}"), body)
         if normalize.is_open(row):
             raise NotPermitted(
@@ -221,15 +198,9 @@ class GitHubForge:
             return thread.issue
         row = self._client.find(self._home.path(f"issues/{number}"))
         if row is None or normalize.is_pull(row) or not self._home.owns(row):
-            raise self._gone(number)
+            raise self._home.gone(number)
         self._watcher.note(row)
         return normalize.issue_from_rest(row)
-
-    def _gone(self, number: int) -> Refused:
-        return Refused(
-            f"issue #{number} is not in {self._home.full_name} any more",
-            fix="It was deleted or moved; `cdock` forgets it once its work is removed.",
-        )
 
     def _own_comments(self, issue: int, wanted: Marker) -> dict[int, str]:
         """The texts of our comments with this marker, by id."""
@@ -278,37 +249,14 @@ class GitHubForge:
         query = {"state": "all", "creator": self._client.login(), "sort": "created", "direction": "desc"}
         return (row for row in self._rows("issues", query) if not normalize.is_pull(row))
 
-    def _lacking(self, labels: Labels) -> tuple[LabelLook, ...]:
-        there = {str(row.get("name")).casefold() for row in self._rows("labels")}
-        wanted = {look.name.casefold(): look for look in label_looks(labels)}
-        return tuple(look for name, look in wanted.items() if name not in there)
-
     def _rows(self, rest: str, query: Query | None = None) -> Iterator[Row]:
         return self._client.rows(self._home.path(rest), query)
 
     # Writing.
 
-    @contextmanager
-    def _changing(self, issue: int) -> Iterator[None]:
-        """After a write to `issue` that failed in a way that leaves doubt, it is read again before the next one."""
-        try:
-            yield
-        except OutcomeUnknown:
-            self._watcher.picture.doubt(issue)
-            raise
-        except Absent as error:
-            self._watcher.picture.doubt(issue)
-            self._require(issue, error)
-            raise
-
-    def _require(self, issue: int, error: Absent) -> None:
-        """Something of the issue was not found: if that is because the issue is gone, say so and stop looking at it."""
-        if not self._watcher.reader.issue(issue, anew=True):
-            raise self._gone(issue) from error
-
     def _edit_comment(self, issue: int, number: int, body: str, *, key: tuple[object, ...]) -> Row:
         try:
-            with self._changing(issue):
+            with self._watcher.reader.changing(issue):
                 return self._client.write_row(
                     "PATCH", self._home.path(f"issues/comments/{number}"), {"body": body}, may_wait=True
                 )
@@ -331,19 +279,6 @@ class GitHubForge:
         row = self._create(key, self._home.path("issues"), body)
         self._watcher.note(row)
         return row
-
-    def _add_labels(self, issue: int, names: Sequence[str]) -> None:
-        path = self._home.path(f"issues/{issue}/labels")
-        answer = self._client.write("POST", path, {"labels": [*names]}, may_wait=True)
-        there = {name.casefold() for name in normalize.labels_of({"labels": answer})}
-        dropped = [name for name in names if name.casefold() not in there]
-        if dropped:
-            raise NotPermitted(
-                f"{self._client.host} silently left out {', '.join(dropped)} on issue #{issue}",
-                tried=f"label issue #{issue}",
-                fix="Give the token's account write access to the repository (Issues: write).",
-            )
-        self._watcher.picture.note_labels(issue, dict.fromkeys(names, True))
 
 
 def _marker(text: str) -> Marker:
