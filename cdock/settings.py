@@ -60,6 +60,8 @@ class RepositoryTable(_Table):
 
     remote: str = "origin"
     """The git remote that is the forge."""
+    forge: Literal["github", "gitea"] = "github"
+    """What runs there: `gitea` also means Forgejo, `github` also GitHub Enterprise and the embedded forge."""
 
 
 class GitHubTable(_Table):

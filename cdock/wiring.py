@@ -5,7 +5,7 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from cdock.adapters.files.logs import FileLogs
     from cdock.adapters.files.outbox import FileOutbox
     from cdock.adapters.files.wishes import FileWishes
+    from cdock.adapters.gitea.account import GiteaAccount
+    from cdock.adapters.gitea.forge import GiteaForge
     from cdock.adapters.github.account import Account
     from cdock.adapters.github.hosts import Repository
     from cdock.adapters.github.rest import GitHubForge
@@ -95,8 +97,21 @@ def repository(of: Site) -> "Repository":
     """
     from cdock.adapters.github.hosts import parse_repository
 
-    there = of.clone.remote(of.settings.repository.remote)
-    return parse_repository(there, alias=of.env.get("GH_HOST", "").strip())
+    url = of.clone.remote(of.settings.repository.remote)
+    there = parse_repository(url, alias=of.env.get("GH_HOST", "").strip())
+    if not _is_gitea(of):
+        return there
+    if there.host.github:
+        raise Misconfigured(
+            f"{there.host.name} is GitHub, and cdock.toml says that it is Gitea",
+            tried=f"looking at the remote {of.settings.repository.remote!r}",
+            fix="name another remote in cdock.toml ([repository] remote = …), or take out [repository] forge",
+        )
+    return replace(there, host=replace(there.host, rest=f"{there.host.web}/api/v1"))
+
+
+def _is_gitea(of: Site) -> bool:
+    return of.settings.repository.forge == "gitea"
 
 
 def credential(of: Site) -> "Credential":
@@ -108,6 +123,8 @@ def credential(of: Site) -> "Credential":
     """
     from cdock.adapters.github.credentials import Named, credential_for
 
+    if _is_gitea(of):
+        return _gitea_credential(of)
     remote, table = repository(of), of.settings.github
 
     def named(variable: str, setting: str) -> Path | None:
@@ -127,6 +144,25 @@ def credential(of: Site) -> "Credential":
         env=of.env,
         run_gh=partial(_run_gh, env=of.env),
     )
+
+
+def _gitea_credential(of: Site) -> "Credential":
+    """The token that was set for cdock; what is there for `gh` is meant for GitHub and never sent elsewhere."""
+    from cdock.adapters.github.tokens import token_for
+
+    host, setting = repository(of).host, of.settings.github.token_file
+    file = of.env.get("CDOCK_TOKEN_FILE") or (setting and str(of.clone.root / Path(setting).expanduser()))
+    own = {"CDOCK_TOKEN": of.env.get("CDOCK_TOKEN", "")}
+    try:
+        return token_for(
+            host, env=own, token_file=Path(file).expanduser() if file else None, run_gh=lambda _: ""
+        )
+    except NotPermitted as error:
+        raise NotPermitted(
+            f"no token for {host.name} was found",
+            tried="looked at CDOCK_TOKEN_FILE, [github] token_file and CDOCK_TOKEN",
+            fix=f"Make one at {host.web}/user/settings/applications, and set CDOCK_TOKEN.",
+        ) from error
 
 
 def token_file(env: Mapping[str, str], host: str) -> Path:
@@ -158,15 +194,33 @@ def _run_gh(command: Sequence[str], *, env: Mapping[str, str]) -> str:
     return done.stdout if done.returncode == 0 else ""
 
 
-def account(of: Site) -> "Account":
+def account(of: Site) -> "Account | GiteaAccount":
     """The account on the clone's forge, to be looked at. Raises as `credential` does."""
+    remote, by = repository(of), credential(of)
+    if _is_gitea(of):
+        from cdock.adapters.gitea.account import GiteaAccount
+
+        return GiteaAccount(
+            remote.host.web, remote.full_name, token=by.token, account=by.account, source=by.source
+        )
     from cdock.adapters.github.account import Account
 
-    return Account(repository(of), credential=credential(of))
+    return Account(remote, credential=by)
 
 
-def forge(of: Site, *, by: "Credential | None" = None) -> "GitHubForge":
+def forge(of: Site, *, by: "Credential | None" = None) -> "GitHubForge | GiteaForge":
     """The forge of the clone's remote, asked `by` a credential that was found before, or by a new one."""
+    if _is_gitea(of):
+        from cdock.adapters.gitea.forge import GiteaForge
+
+        remote, by = repository(of), by or credential(of)
+        return GiteaForge(
+            remote.host.web,
+            remote.full_name,
+            token=by.token,
+            account=by.account,
+            trusted=of.settings.trust.bots,
+        )
     from cdock.adapters.github.gate import Budget
     from cdock.adapters.github.rest import GitHubForge
     from cdock.adapters.github.writers import WRITING

@@ -14,6 +14,7 @@ import click
 from cdock.core.errors import CdockError
 
 if TYPE_CHECKING:
+    from cdock.adapters.gitea.account import GiteaAccount
     from cdock.adapters.github.account import Account
     from cdock.wiring import Site
 
@@ -148,7 +149,7 @@ def _account(here: "Site") -> Iterator[Finding]:
         there.close()
 
 
-def _token(account: "Account") -> tuple[str, str, str]:
+def _token(account: "Account | GiteaAccount") -> tuple[str, str, str]:
     said = [f"{account.login()}, from {account.source}", str(account.kind())]
     if quota := account.quota:
         said.append(f"{quota.remaining:,} of {quota.limit:,} requests left until {quota.reset:%H:%M} UTC")
@@ -160,7 +161,7 @@ def _token(account: "Account") -> tuple[str, str, str]:
     return "warn", ", ".join(said), "make a new token, and put it in the place of this one"
 
 
-def _rights(account: "Account") -> Iterator[Finding]:
+def _rights(account: "Account | GiteaAccount") -> Iterator[Finding]:
     from cdock.adapters.github.permissions import Has
 
     try:
