@@ -63,7 +63,7 @@ def command(
     here = site(start)
     with only_poller(state):
         _see_to(outbox, chosen, alone=True)
-        return _sync(here, outbox, rebuild=rebuild)
+    return _sync(here, outbox, rebuild=rebuild)
 
 
 def _named(outbox: "FileOutbox", name: str) -> "Entry":
@@ -130,6 +130,7 @@ def _watch(outbox: "FileOutbox", state: Path) -> int:
 
 
 def _sync(here: "Site", outbox: "FileOutbox", *, rebuild: bool) -> int:
+    from cdock.adapters.files.poller import only_poller, poller_runs
     from cdock.reconciler.mirror import write_mirror
     from cdock.reconciler.observe import observe
     from cdock.wiring import build, post
@@ -143,16 +144,20 @@ def _sync(here: "Site", outbox: "FileOutbox", *, rebuild: bool) -> int:
         # Without an engine or an agent's key, words can be delivered all the same.
         trouble = error
     before = {entry.op for entry in outbox.read()[0] if not _over(entry)}
-    stopped = _deliver(house or post(here))
+    stopped = _deliver(house or post(here), here.clone.state)
+    if poller_runs(here.clone.state):
+        # One was started while this command waited; it delivers, and keeps the mirror.
+        return _watch(outbox, here.clone.state)
     code = _show(outbox, [entry for entry in outbox.read()[0] if entry.op in before or not _over(entry)])
     if stopped is not None:
         raise stopped
     if house is None:
         assert trouble is not None, "there is a house, or a reason why not"  # noqa: S101 - for the type checker
         raise trouble
-    if rebuild:
-        return max(code, _rebuild(house))
-    write_mirror(house, observe(house))
+    with only_poller(here.clone.state):
+        if rebuild:
+            return max(code, _rebuild(house))
+        write_mirror(house, observe(house))
     return code
 
 
@@ -162,14 +167,19 @@ def _over(entry: "Entry") -> bool:
     return entry.state is State.DONE
 
 
-def _deliver(post: "Post") -> CdockError | None:
-    """Deliver, again and again while something can be tried again soon; what keeps the rest waiting."""
+def _deliver(post: "Post", state: Path) -> CdockError | None:
+    """Deliver, again and again while something can be tried again soon; what keeps the rest waiting.
+
+    The clone is left to others while this waits. A poller that is started then is left to deliver.
+    """
+    from cdock.adapters.files.poller import only_poller, poller_runs
     from cdock.core.outbox import State
     from cdock.reconciler.delivering import deliver_all
 
     end = post.clock.elapsed() + PATIENCE
     while True:
-        trouble = deliver_all(post).trouble
+        with only_poller(state):
+            trouble = deliver_all(post).trouble
         now = post.clock.now()
         waiting = [entry for entry in post.outbox.list() if entry.waits]
         doubtful = any(entry.state is not State.PENDING or entry.not_before for entry in waiting)
@@ -180,6 +190,8 @@ def _deliver(post: "Post") -> CdockError | None:
             return trouble or _later(waiting, now)
         click.echo(f"waiting {pause:.0f} s before the next try", err=True)
         post.clock.sleep(pause)
+        if poller_runs(state):
+            return None
 
 
 def _later(waiting: "Sequence[Entry]", now: datetime) -> Unavailable:
