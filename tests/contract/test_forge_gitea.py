@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.contract.forge_contract import READY, ForgeContract, Hub
-from tests.contract.gitea.double import Double, serving
-from tests.contract.gitea.hub import GiteaHub, fresh_site
+from tests.contract.gitea.double import Double
+from tests.contract.gitea.fixtures import double, template
+from tests.contract.gitea.hub import GiteaHub
 
-
-@pytest.fixture
-def double(tmp_path: Path) -> Iterator[Double]:
-    """A server of its own; the test fails on what the interface does not know, whoever sent it."""
-    with serving(fresh_site(tmp_path)) as double:
-        yield double
-        assert double.violations == []
+__all__ = ["double", "template"]
 
 
 class TestGiteaForge(ForgeContract):

@@ -19,11 +19,10 @@ from urllib.parse import urlsplit
 
 from tests.contract.gitea import rows
 from tests.contract.gitea.interface import REPOSITORY, contract
-from tests.contract.gitea.state import EYES, Issue, Row, Site
+from tests.contract.gitea.state import LEVELS, Issue, Row, Site
 from tests.contract.openapi.contract import Contract
 
 ROOT = "/api/v1"
-MOST = 50
 
 
 @dataclass(frozen=True)
@@ -193,13 +192,13 @@ def _repository(site: Site, asked: Asked) -> Said:
 def _org_labels(site: Site, asked: Asked) -> Said:
     if site.organisation is None or asked.values["org"] != site.owner:
         raise Refusal(404, "GetOrgByName")
-    return _page(asked, list(site.organisation["labels"]))
+    return _page(site, asked, list(site.organisation["labels"]))
 
 
 def _labels(site: Site, asked: Asked) -> Said:
     _at_home(site, asked)
     shared = {row["id"] for row in site.organisation["labels"]} if site.organisation else set()
-    return _page(asked, [row for number, row in sorted(site.labels.items()) if number not in shared])
+    return _page(site, asked, [row for number, row in sorted(site.labels.items()) if number not in shared])
 
 
 def _make_label(site: Site, asked: Asked) -> Said:
@@ -232,7 +231,7 @@ def _issues(site: Site, asked: Asked) -> Said:
     wanted = set(query.get("labels", "").split(","))
     for number in (number for number, row in own.items() if row["name"] in wanted):
         found = [each for each in found if number in each.labels]
-    return _page(asked, [rows.issue(site, each) for each in found])
+    return _page(site, asked, [rows.issue(site, each) for each in found])
 
 
 def _open_issue(site: Site, asked: Asked) -> Said:
@@ -261,7 +260,7 @@ def _all_comments(site: Site, asked: Asked) -> Said:
     _at_home(site, asked)
     since = _second(asked.query["since"]) if "since" in asked.query else 0
     found = [each for each in site.comments if each.kind == "comment" and each.updated >= since]
-    return _page(asked, [rows.comment(site, each) for each in found], paged="page" in asked.query)
+    return _page(site, asked, [rows.comment(site, each) for each in found], paged="page" in asked.query)
 
 
 def _comments(site: Site, asked: Asked) -> Said:
@@ -285,7 +284,7 @@ def _edit_comment(site: Site, asked: Asked) -> Said:
 
 def _react(site: Site, asked: Asked) -> Said:
     comment, content = _comment(site, asked), asked.body["content"]
-    if content not in EYES:
+    if content not in site.allowed_reactions:
         raise Refusal(403, f"'{content}' is not an allowed reaction")
     key = (comment.id, asked.by, content)
     status = 200 if key in site.reactions else 201
@@ -320,8 +319,8 @@ def _timeline(site: Site, asked: Asked) -> Said:
     issue = _one(site, asked, missing=500)
     found = [each for each in site.comments if each.issue is issue]
     if "page" in asked.query:
-        first = (int(asked.query["page"]) - 1) * _limit(asked)
-        found = found[first : first + _limit(asked)]
+        first = (int(asked.query["page"]) - 1) * _limit(site, asked)
+        found = found[first : first + _limit(site, asked)]
     shown = [rows.entry(site, each) for each in found if not each.hidden]
     # Not how many there are: how many are on this page, and null for none.
     return Said(200, shown or None, {"X-Total-Count": str(len(shown))})
@@ -336,7 +335,7 @@ def _permission(site: Site, asked: Asked) -> Said:
     login = asked.values["collaborator"]
     if login not in site.people:
         raise Refusal(404, "user does not exist")
-    level = ("none", "read", "write", "admin", "owner")[site.level(login)]
+    level = LEVELS[site.level(login)]
     return Said(200, {"permission": level, "role_name": level, "user": rows.user(site, login)})
 
 
@@ -347,7 +346,7 @@ def _pulls(site: Site, asked: Asked) -> Said:
         found = [each for each in found if not each.closed]
     if asked.query.get("sort") == "recentupdate":
         found.sort(key=lambda each: -each.updated)
-    return _page(asked, [rows.pull(site, each) for each in found])
+    return _page(site, asked, [rows.pull(site, each) for each in found])
 
 
 def _open_pull(site: Site, asked: Asked) -> Said:
@@ -398,14 +397,14 @@ def _second(text: str) -> int:
     return int(datetime.fromisoformat(text).timestamp())
 
 
-def _limit(asked: Asked) -> int:
-    return min(int(asked.query.get("limit", 30)), MOST)
+def _limit(site: Site, asked: Asked) -> int:
+    return min(int(asked.query.get("limit", 30)), site.most)
 
 
-def _page(asked: Asked, found: list[Row], *, paged: bool = True) -> Said:
+def _page(site: Site, asked: Asked, found: list[Row], *, paged: bool = True) -> Said:
     headers = {"X-Total-Count": str(len(found))}
-    first = (int(asked.query.get("page", 1)) - 1) * _limit(asked)
-    return Said(200, found[first : first + _limit(asked)] if paged else found, headers)
+    first = (int(asked.query.get("page", 1)) - 1) * _limit(site, asked)
+    return Said(200, found[first : first + _limit(site, asked)] if paged else found, headers)
 
 
 _BELOW: dict[str, Callable[[Site, Asked], Said]] = {

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from cdock.adapters.gitea.forge import GiteaForge
@@ -114,8 +116,7 @@ class GiteaHub:
         return issue
 
 
-def fresh_site(path: Any) -> Site:
-    """A site with an empty repository of an owner who is a person."""
-    from tests.git_repos import bare
-
-    return Site(bare(path / "demo.git"), owner=OWNER, name="demo")
+def fresh_site(path: Path, *, template: Path) -> Site:
+    """A site of an owner who is a person; its repository is a copy of `template`."""
+    shutil.copytree(template, path / "demo.git")
+    return Site(path / "demo.git", owner=OWNER, name="demo")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,7 @@ def load_interface() -> Interface:
     return Interface(tuple(operations), types)
 
 
+@cache
 def contract() -> Contract:
     """What judges requests to Gitea, and answers of its double."""
     interface = load_interface()

@@ -6,9 +6,10 @@ label names that are no keys, a label filter that ignores names it does not know
 
 from __future__ import annotations
 
+import itertools
 import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +20,7 @@ from tests.git_repos import git
 Row = dict[str, Any]
 
 LEVELS = ("none", "read", "write", "admin", "owner")
-EYES = ("+1", "-1", "laugh", "hooray", "confused", "heart", "rocket", "eyes")
+REACTIONS = ("+1", "-1", "laugh", "hooray", "confused", "heart", "rocket", "eyes")
 _CLOSES = re.compile(r"\b(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?):? #(\d+)", re.IGNORECASE)
 
 
@@ -76,8 +77,12 @@ class Site:
         self.labels: dict[int, Row] = {}
         self.reactions: dict[tuple[int, str, str], int] = {}
         self.archived = False
+        self.allowed_reactions: Collection[str] = REACTIONS
+        self.most = 50
+        """Rows of a page at most, whatever is asked for."""
         self.now = int(datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC).timestamp())
-        self._ids = iter(range(1_000, 1_000_000))
+        self._ids = itertools.count(1_000)
+        self._numbers = itertools.count(1)
 
     @property
     def full_name(self) -> str:
@@ -98,7 +103,7 @@ class Site:
         return next((issue for issue in self.issues if issue.number == number), None)
 
     def open_issue(self, by: str, title: str, body: str = "", labels: Sequence[int] = ()) -> Issue:
-        issue = Issue(next(self._ids), len(self.issues) + 1, title, body, by, self.now, self.now)
+        issue = Issue(next(self._ids), next(self._numbers), title, body, by, self.now, self.now)
         self.issues.append(issue)
         self.put_on(issue, by, labels)
         return issue
@@ -116,6 +121,13 @@ class Site:
             if label in self.labels and label not in issue.labels:
                 issue.labels.append(label)
                 self._entry(issue, by, "label", body="1", label=label)
+
+    def delete(self, it: Issue | Comment) -> None:
+        """It is gone without a trace: nothing else says that it changed."""
+        if isinstance(it, Issue):
+            self.issues.remove(it)
+        else:
+            self.comments.remove(it)
 
     def take_off(self, issue: Issue, by: str, label: int) -> None:
         if label in issue.labels:
