@@ -218,6 +218,17 @@ def test_a_permission_that_could_not_be_read_loses_no_comment(script: Script, fo
     assert [s.headers.get("if-none-match") for s in script.sent("GET", SPOKEN)][1:] == ['W/"none"'] * 2
 
 
+def test_a_page_that_could_not_be_read_loses_no_change(script: Script, forge: GitHubForge) -> None:
+    forge.look(WATCH)
+    more = {"Link": '<{url}/api/v3/repositories/1/issues?sort=updated&page=2>; rel="next"'}
+    script.on("GET", CHANGED, Say(content=[issue_row(8, updated_at=at(2))], headers=more, etag='"new"'))
+    second = Say(content=[issue_row(9, updated_at=at(1))])
+    script.on("GET", "/repositories/1/issues?changed", Say(502, text="<html>"), second)
+    with pytest.raises(Unavailable):
+        forge.look(WATCH)
+    assert [issue.number for issue in forge.look(WATCH).issues] == [7, 8, 9]
+
+
 def test_comments_on_pull_requests_and_strange_issues_cost_nothing(
     script: Script, forge: GitHubForge
 ) -> None:
@@ -401,6 +412,20 @@ def test_who_closed_a_help_issue_is_asked_for_once(script: Script, forge: GitHub
     assert len(script.sent("GET", f"{ISSUES}/9")) == 1
 
 
+def test_a_help_issue_that_is_closed_again_may_be_closed_by_another(
+    script: Script, forge: GitHubForge
+) -> None:
+    closed = help_row(9, comments=0, state="closed", closed_at=at(1), updated_at=at(1))
+    script.on("GET", f"{ISSUES}?helps", Say(content=[closed]))
+    script.on("GET", f"{ISSUES}/9", Say(content={**closed, "closed_by": {"login": "maria"}}))
+    assert forge.look(ASKING).helps[0].closed_by_writer
+    again = {**closed, "closed_at": at(5), "updated_at": at(5)}
+    script.on("GET", f"{ISSUES}/9", Say(content={**again, "closed_by": {"login": "mallory"}}))
+    changes(script, CHANGED, again)
+    (found,) = forge.look(ASKING).helps
+    assert (found.closed_by, found.closed_by_writer) == ("mallory", False)
+
+
 def test_nobody_closed_it_when_the_account_is_gone(script: Script, forge: GitHubForge) -> None:
     closed = help_row(9, comments=0, state="closed", closed_at=at(1))
     script.on("GET", f"{ISSUES}?helps", Say(content=[closed]))
@@ -433,6 +458,21 @@ def test_pull_requests_are_followed_only_while_one_of_ours_is_open(
     changes(script, MOVED, pull_row(12, state="closed", merged_at=at(1), updated_at=at(1)))
     assert [pull.merged for pull in forge.look(WATCHED).pulls] == [True]
     assert asked_by(script, lambda: forge.look(WATCHED)) == QUIET
+
+
+def test_what_happened_while_none_was_open_is_not_read_up(script: Script, forge: GitHubForge) -> None:
+    script.on("GET", PULLS, Say(content=[pull_row(12)]))
+    forge.look(WATCHED)
+    changes(script, MOVED, pull_row(12, state="closed", updated_at=at(1)))
+    forge.look(WATCHED)
+    more = {"Link": '<{url}/api/v3/repositories/1/pulls?sort=updated&page=2>; rel="next"'}
+    strangers = [pull_row(n, head={"ref": "other"}, updated_at=at(30)) for n in range(100, 130)]
+    script.on("GET", MOVED, Say(content=strangers, headers=more))
+    script.on("POST", PULLS, Say(201, pull_row(13)))
+    watch = replace(WATCHED, branches=frozenset({"cdock/x.1"}))
+    script.on("GET", PULLS, Say(content=[pull_row(13, head={"ref": "cdock/x.1"})]))
+    forge.look(watch)
+    assert asked_by(script, lambda: forge.look(watch)) == [*QUIET, f"GET {MOVED}"]
 
 
 def test_a_pull_request_that_a_person_opens_is_noticed(script: Script, forge: GitHubForge) -> None:
@@ -570,12 +610,25 @@ def test_a_lagging_list_does_not_undo_our_labels(script: Script, forge: GitHubFo
     assert seven(forge.look(WATCH)).labels == {"agent-ready"}
 
 
+def test_comments_that_nobody_wanted_are_read_before_one_is_written(
+    script: Script, forge: GitHubForge
+) -> None:
+    changes(script, CHANGED, issue_row(8, comments=1))
+    text = f"{STATUS}\nIn progress\n"
+    script.on("GET", f"{ISSUES}/8/comments", Say(content=[comment_row(5, text, on=8)]))
+    forge.look(WATCH)
+    forge.ensure_comment(8, marker=STATUS, body=text)
+    assert script.sent("POST") == []
+
+
 def test_a_lagging_list_does_not_undo_our_comment(script: Script, make: Callable[..., GitHubForge]) -> None:
     forge = make(sweep=0)
     forge.look(WATCH)
     text = f"{STATUS}\nIn progress\n"
     script.on("POST", f"{ISSUES}/7/comments", Say(201, comment_row(5, text, updated_at=at(1))))
     forge.ensure_comment(7, marker=STATUS, body=text)
+    old = [comment_row(1, "one", by="maria"), comment_row(2, "two", by="stranger")]
+    script.on("GET", f"{ISSUES}/7/comments", Say(content=old, etag='"another replica"'))
     assert said(seven(forge.look(WATCH)).comments)[2:] == [text]
     forge.ensure_comment(7, marker=STATUS, body=text)
     assert len(script.sent("POST")) == 1
