@@ -28,7 +28,10 @@ _SHAPES = tuple(
             r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----[\s\S]{0,8000}?(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|\Z)",
             MASK,
         ),
-        (r"\b(?:gh[pousr]_[A-Za-z0-9]{20,255}|github_pat_\w{20,255}|glpat-[\w-]{20,64})", MASK),
+        (
+            r"\b(?:gh[pousr]_\w{20,255}(?:\.[\w-]{10,2000}){0,2}|github_pat_\w{20,255}|glpat-[\w-]{20,64})",
+            MASK,
+        ),
         (r"\bsk-[A-Za-z0-9_-]{20,255}", MASK),
         (r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b", MASK),
         (r"\bxox[abeprs]-[\w-]{10,255}", MASK),

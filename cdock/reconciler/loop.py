@@ -262,7 +262,8 @@ def _take(turn: _Turn, *, once: bool) -> None:
 
 def _wait(house: House) -> float:
     """Seconds after which there may be something to do."""
-    return house.look_every if house.memory.claims or house.memory.pauses else interval(house)
+    memory = house.memory
+    return house.look_every if memory.claims or memory.pauses or memory.doubt else interval(house)
 
 
 def _given_up(houses: Sequence[House]) -> int:

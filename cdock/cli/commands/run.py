@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from cdock.reconciler.house import House
 
 
@@ -82,7 +84,7 @@ def command(
                 markup=False,
             )
             console.print(house.runner.isolation, style="dim", markup=False)
-            house.forge.ensure_repository_labels(house.policy.labels)
+            _ensure_labels(house, console, patient=not once)
         left = [here.clone.state / name for here in sites for name in ("outbox", "wishes")]
         stack.enter_context(hearing(*left, ring=clock.knock))
         listen(console, verbose=verbose)
@@ -91,6 +93,18 @@ def command(
         console.print(f"{given_up} of the issues could not be worked on, see above")
         return 3
     return 0
+
+
+def _ensure_labels(house: "House", console: "Console", *, patient: bool) -> None:
+    """Make the labels that are missing; a `patient` poller begins without a forge, and makes them at its next start."""
+    from cdock.core.errors import Unavailable
+
+    try:
+        house.forge.ensure_repository_labels(house.policy.labels)
+    except Unavailable as error:
+        if not patient:
+            raise
+        console.print(f"the forge is away, waiting for it: {error.message}", style="yellow", markup=False)
 
 
 def require_space(root: Path) -> None:
