@@ -2,14 +2,15 @@
 
 import json
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cdock.core.model import Claim, Outcome, PullRequest
+from cdock.core.errors import CdockError
+from cdock.core.model import Claim, Move, Outcome, PullRequest
 from cdock.core.record import dump_claim, dump_record, record_of
 from cdock.core.secrets import MASK, redacted, secrets_in
 from cdock.testing import MemoryClaims, MemoryForge, MemoryHub
@@ -174,6 +175,10 @@ class Claims(MemoryClaims):
     def swap(self, issue: int, *, expected: str, claim: Claim | None) -> str:
         self.pushed += [dump_claim(claim, nonce="n")] if claim else []
         return super().swap(issue, expected=expected, claim=claim)
+
+    def publish(self, moves: Sequence[Move]) -> Mapping[int, str | CdockError]:
+        self.pushed += [dump_claim(move.claim, nonce="n") for move in moves]
+        return super().publish(moves)
 
 
 @dataclass
