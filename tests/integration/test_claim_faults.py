@@ -245,6 +245,20 @@ class TestBetweenLookingAndPushing:
         assert git_repos.git(referee.repository, "rev-parse", "refs/cdock/claims/1") == oid
         assert [t.old for t in referee.transitions] == [NOTHING]
 
+    def test_a_refusal_that_cannot_be_looked_into_calls_no_person(
+        self, claims: GitClaims, referee: Referee, server: ForgeServer
+    ) -> None:
+        update = referee.repository / "hooks" / "update"
+        update.write_text("#!/bin/sh\nexit 1\n")
+        update.chmod(0o755)
+        claims.list()
+        server.faults([{"kind": "git_503", "match": {"service": "git-upload-pack"}}])
+        with pytest.raises(Unavailable):
+            claims.swap(1, expected="", claim=claim_of(1))
+        server.clear_faults()
+        with pytest.raises(Refused):
+            claims.swap(1, expected="", claim=claim_of(1))
+
     def test_nothing_gets_through_any_more(
         self, claims: GitClaims, referee: Referee, server: ForgeServer
     ) -> None:

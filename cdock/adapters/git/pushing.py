@@ -228,6 +228,11 @@ def _next_groups(
         return []
     if isinstance(failure, NotPermitted):
         return _given_up(undone, failure, results)
+    if isinstance(failure, Refused) and not readable:
+        # It may have been refused because somebody else was quicker; that is nothing to call a person for.
+        failure = Unavailable(
+            failure.message, tried=failure.tried, fix="nothing: cdock tries again by itself"
+        )
     hopeless = [step for step in undone if step.chased >= TRIES]
     for step in hopeless:
         name = step.branch.removeprefix("refs/heads/")
@@ -238,7 +243,7 @@ def _next_groups(
         # What stood in the way is out of it, or will be once we have looked again.
         parts = (_Group(sure, group.turn, failure), _Group(doubtful, group.turn + 1, failure))
         return [part for part in parts if part.steps]
-    if isinstance(failure, Refused) and readable:
+    if isinstance(failure, Refused):
         if len(undone) > 1 and group.turn:
             return [_Group(part, group.turn, failure) for part in _parted(group.steps)]
         tries = CONTESTED
