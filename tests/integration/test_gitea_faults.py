@@ -219,10 +219,20 @@ def test_a_comment_that_was_written_without_an_answer_is_found(hub: GiteaHub) ->
     assert len(hub.double.sent(CREATE_COMMENT)) == 1
 
 
-def test_a_write_that_may_still_arrive_is_not_repeated_at_once(hub: GiteaHub) -> None:
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Said(502, text="<html>Bad gateway</html>"),
+        Said(0, fails=True),
+        Said(201, text="<html>Log in</html>"),
+        Said(201, text="[]"),
+    ],
+    ids=["502", "hang-up", "page", "no-row"],
+)
+def test_a_write_that_may_still_arrive_is_not_repeated_at_once(hub: GiteaHub, answer: Said) -> None:
     issue = hub.open_issue("Add login", by=WRITER)
     forge = hub.another_forge(settle=600.0)
-    hub.double.faults.append(on(CREATE_COMMENT, Said(502, text="<html>Bad gateway</html>")))
+    hub.double.faults.append(on(CREATE_COMMENT, answer))
     for _ in range(3):
         with pytest.raises(Unavailable):
             forge.ensure_comment(issue, marker=status_marker(), body=COMMENT)

@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tests.contract.gitea import rows
+from tests.contract.gitea.git_http import backend, may_enter
 from tests.contract.gitea.interface import REPOSITORY, contract
 from tests.contract.gitea.state import LEVELS, Issue, Row, Site
 from tests.contract.openapi.contract import Contract
@@ -141,6 +142,9 @@ def serving(site: Site) -> Iterator[Double]:
         def _handle(self) -> None:
             raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             headers = {name.lower(): value for name, value in self.headers.items()}
+            if self.path.startswith(below := f"/{site.full_name}.git"):
+                self._git(below, headers, raw)
+                return
             said = double.answer(self.command, self.path, headers, raw)
             if said.fails:
                 self.close_connection = True
@@ -155,6 +159,27 @@ def serving(site: Site) -> Iterator[Double]:
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
             self.wfile.write(data)
+
+        def _git(self, below: str, headers: dict[str, str], raw: bytes) -> None:
+            """Not with the lock held: a push may take its time."""
+            if by := may_enter(headers, site.tokens):
+                status, answered, body = backend(
+                    site.bare,
+                    method=self.command,
+                    target=self.path,
+                    below=below,
+                    headers=headers,
+                    raw=raw,
+                    by=by,
+                )
+            else:
+                status, answered, body = 401, {"WWW-Authenticate": 'Basic realm="Gitea"'}, b""
+            self.send_response_only(status)
+            for name, value in answered.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
 
         do_GET = do_POST = do_PATCH = do_DELETE = do_PUT = _handle  # noqa: N815 - http.server's names
 
