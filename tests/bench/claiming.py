@@ -5,7 +5,6 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -31,23 +30,21 @@ def claims(
     rounds: int, *, contested: int = 1000, together: int = TOGETHER, turns: int = TURNS
 ) -> Iterator[Figure]:
     """`rounds` times `contested` issues that every process tries to claim; F is plain `git push` of as many refs."""
-    with _forge() as (ground, referee):
-        yield from _against_pushes(ground, together=together, turns=turns)
+    with tempfile.TemporaryDirectory() as scratch, ForgeServer(Path(scratch) / "forge") as server:
+        yield from _against_pushes(_ground(server, Path(scratch), "alone"), together=together, turns=turns)
+        # A repository of its own: the referee asks who made every claim in it.
+        ground = _ground(server, Path(scratch), "contested")
+        (repository,) = server.data_dir.rglob("contested.git")
+        referee = Referee(repository, Path(scratch) / "notes")
         yield from _contested(ground, referee, number=rounds * contested)
 
 
-@contextmanager
-def _forge() -> Iterator[tuple[Ground, Referee]]:
-    with tempfile.TemporaryDirectory() as scratch, ForgeServer(Path(scratch) / "forge") as server:
-        server.admin("repo", "maria/claims")
-        token = str(server.admin("token", "maria")["token"])
-        url = f"{server.url}/maria/claims.git"
-        (repository,) = server.data_dir.rglob("claims.git")
-        root = Path(scratch) / "racers"
-        yield (
-            Ground(url=url, token=token, root=root, timeout=600.0),
-            Referee(repository, Path(scratch) / "notes"),
-        )
+def _ground(server: ForgeServer, scratch: Path, name: str) -> Ground:
+    server.admin("repo", f"maria/{name}")
+    token = str(server.admin("token", "maria")["token"])
+    return Ground(
+        url=f"{server.url}/maria/{name}.git", token=token, root=scratch / f"racers-{name}", timeout=600.0
+    )
 
 
 def _against_pushes(ground: Ground, *, together: int, turns: int) -> Iterator[Figure]:
@@ -96,7 +93,13 @@ def _contested(ground: Ground, referee: Referee, *, number: int) -> Iterator[Fig
     winners = Counter(report.issue for report in reports if report.result == "moved")
     doubles = sum(count > 1 for count in winners.values())
     yield Figure(f"{number} issues, {RACERS} processes: doubles", str(doubles), "0", doubles == 0)
-    yield Figure("what the forge did, against what all believe", f"{len(faults)} faults", "0", not faults)
+    yield Figure(
+        "what the forge did, against what all believe",
+        f"{len(faults)} faults",
+        "0",
+        not faults,
+        "; ".join(faults[:3]),
+    )
     decided = results["moved"] == number and results["lost"] == number * (RACERS - 1)
     yield Figure(
         "each won once and lost by all others", str(results["moved"]), str(number), decided, str(results)
