@@ -298,6 +298,19 @@ def test_a_quiet_look_asks_for_changes_only(hub: GiteaHub) -> None:
     assert all(each.query["since"].endswith("Z") for each in asked[:2])
 
 
+def test_old_pull_requests_are_not_read_at_every_look(hub: GiteaHub) -> None:
+    for n in range(9):
+        hub.site.open_pull(WRITER, f"Other {n}", "", head=f"other-{n}", base="main")
+    hub.site.now += 3_600
+    hub.site.most = 3
+    hub.push(BRANCH)
+    hub.forge.ensure_pull(head=BRANCH, title="X", body="")
+    hub.forge.look(watch(branches=[BRANCH]))
+    count = len(hub.double.sent("GET R/pulls"))
+    hub.forge.look(watch(branches=[BRANCH]))
+    assert len(hub.double.sent("GET R/pulls")) == count + 1
+
+
 def test_changes_long_after_the_first_look_are_seen(hub: GiteaHub) -> None:
     held = hub.open_issue("Held", by=WRITER)
     hub.push(BRANCH)
@@ -340,6 +353,54 @@ def test_a_deleted_comment_shows_in_the_count(hub: GiteaHub) -> None:
     hub.site.delete(next(each for each in hub.site.comments if each.body == "One"))
     hub.label(held, "bug", by=WRITER)
     assert shown(hub.forge, [held])[0].comments == ()
+
+
+def test_a_comment_that_took_the_place_of_a_deleted_one_is_seen(hub: GiteaHub) -> None:
+    """All in one second: neither the count nor the issue's time tells."""
+    held = hub.open_issue("Held", by=WRITER)
+    hub.comment(held, "One", by=WRITER)
+    forge = hub.another_forge(sweep=0)
+    shown(forge, [held])
+    hub.site.delete(next(each for each in hub.site.comments if each.body == "One"))
+    hub.comment(held, "Two", by=WRITER)
+    assert [each.body for each in shown(forge, [held])[0].comments] == ["Two"]
+    forge.close()
+
+
+def test_a_deleted_pull_request_is_found_by_the_sweep(hub: GiteaHub) -> None:
+    hub.push(BRANCH)
+    pull = hub.forge.ensure_pull(head=BRANCH, title="X", body="")
+    forge = hub.another_forge(sweep=0)
+    assert len(forge.look(watch(branches=[BRANCH])).pulls) == 1
+    hub.site.delete(hub.issue(pull.number))
+    assert forge.look(watch(branches=[BRANCH])).pulls == ()
+    forge.close()
+
+
+def test_who_closed_a_help_issue_last_counts(hub: GiteaHub) -> None:
+    issue = hub.open_issue("Add login", by=WRITER)
+    number = ask(hub, issue).number
+    hub.close(number, by=WRITER)
+    assert hub.forge.look(watch([issue])).helps[0].closed_by == WRITER
+    hub.next_second()
+    hub.reopen(number, by=WRITER)
+    hub.close(number, by=STRANGER)
+    (help_,) = hub.forge.look(watch([issue])).helps
+    assert (help_.closed_by, help_.closed_by_writer) == (STRANGER, False)
+
+
+def test_an_issue_that_vanishes_while_it_is_read_stops_nothing(hub: GiteaHub) -> None:
+    held = hub.open_issue("Held", by=WRITER)
+    kept = hub.open_issue("Kept", by=WRITER, labels=[READY])
+
+    def vanish(name: str, carry_out: Callable[[], Said]) -> Said | None:
+        if not name.endswith("/{index}/comments"):
+            return None
+        hub.site.delete(hub.issue(held))
+        return carry_out()
+
+    hub.double.faults.append(vanish)
+    assert [each.number for each in shown(hub.forge, [held])] == [kept]
 
 
 def test_an_issue_that_vanishes_stops_nothing(hub: GiteaHub) -> None:
@@ -457,6 +518,13 @@ def test_a_bot_that_may_not_ask_who_may_write_says_what_it_needs(hub: GiteaHub) 
     assert "administrator" in caught.value.fix
     hub.site.levels[BOT] = "admin"
     assert shown(hub.forge, [held])[0].comments[0].by_writer
+
+
+def test_what_our_own_account_may_is_known_without_asking_for_it(hub: GiteaHub) -> None:
+    held = hub.open_issue("Held", by=WRITER)
+    hub.comment(held, "A person's words", by=BOT)
+    hub.site.levels[BOT] = "write"
+    assert [each.by_writer for each in shown(hub.forge, [held])[0].comments] == [True]
 
 
 @pytest.mark.parametrize(

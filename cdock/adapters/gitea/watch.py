@@ -145,16 +145,16 @@ class Watcher:
             return
         if _older(issue, known.issue):
             return
-        if known.issue.open is not issue.open or known.issue.updated_at != issue.updated_at:
+        news = known.issue.updated_at != issue.updated_at or known.count != count
+        if news:
             # It may have been opened and closed again since.
             known.closed_by = None
         if known.issue != issue:
             known.issue, known.whole = issue, None
-        if known.count != count:
-            # Compared only when it changes: comments of the same moment come with the other list.
-            known.count = count
-            if known.said is not None and len(known.said) != count:
-                known.said, known.whole = None, None
+        known.count = count
+        if news and known.said is not None and len(known.said) != count:
+            # Compared only with news: else a count that is not ours to understand would be read for ever.
+            known.said, known.whole = None, None
 
     def _hear(self, thread: Thread, said: dict[int, tuple[datetime, Comment]], row: Row) -> None:
         """Take over a comment's row, finding out once whether its author may write."""
