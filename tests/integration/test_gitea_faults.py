@@ -20,6 +20,7 @@ from cdock.core.errors import CdockError, Limited, NotPermitted, Refused, Unavai
 from cdock.core.model import Issue, Watch
 from cdock.core.policy import Labels
 from tests.contract.forge_contract import ASKS, BRANCH, READY, ask, help_marker, status_marker
+from tests.contract.gitea import rows
 from tests.contract.gitea.double import Double, Said
 from tests.contract.gitea.fixtures import double, template
 from tests.contract.gitea.hub import BOT, OWNER, STRANGER, TOKEN, WRITER, GiteaHub
@@ -537,9 +538,11 @@ def test_owners_and_writers_may_say_go(hub: GiteaHub, login: str, granted: bool)
     assert (approval.granted, approval.by) == (granted, "" if login == "nobody" else login)
 
 
-def test_a_trusted_account_counts_whatever_it_may_do(hub: GiteaHub) -> None:
-    issue = hub.open_issue("Add login", by=STRANGER, labels=[READY])
-    forge = hub.another_forge(trusted=[STRANGER.upper()])
+@pytest.mark.parametrize("login", ["renovate", "Renovate"])
+def test_a_trusted_account_counts_whatever_it_may_do(hub: GiteaHub, login: str) -> None:
+    hub.site.add_person(login, "read", token="theirs")
+    issue = hub.open_issue("Add login", by=login, labels=[READY])
+    forge = hub.another_forge(trusted=["ReNoVaTe"])
     assert forge.approval(issue, label=READY).granted
     assert not hub.forge.approval(issue, label=READY).granted
     forge.close()
@@ -576,6 +579,46 @@ def test_an_archived_repository_is_told(hub: GiteaHub) -> None:
     hub.site.label_called(ASKS)
     with pytest.raises(NotPermitted, match="archived"):
         ask(hub, 0)
+
+
+# What is ours.
+
+
+def test_of_two_comments_of_ours_the_older_is_kept_up_to_date(hub: GiteaHub) -> None:
+    issue = hub.open_issue("Add login", by=WRITER)
+    for word in ("One", "Two"):
+        hub.comment(issue, f"{status_marker()}\n{word}", by=BOT)
+    hub.forge.ensure_comment(issue, marker=status_marker(), body=COMMENT)
+    assert [body for _, body in hub.comments_on(issue)] == [COMMENT, f"{status_marker()}\nTwo"]
+
+
+def test_a_server_that_does_not_know_created_by_fools_nobody(hub: GiteaHub) -> None:
+    issue = hub.open_issue("Add login", by=WRITER)
+    hub.open_issue("Help", body=f"{help_marker(issue)}\n\nWhat is the password?\n", by=STRANGER)
+
+    def everybodys(name: str, _: Callable[[], Said]) -> Said | None:
+        every = [rows.issue(hub.site, each) for each in reversed(hub.site.issues)]
+        return Said(200, every, {"X-Total-Count": str(len(every))}) if name.endswith("/issues") else None
+
+    hub.double.faults.append(everybodys)
+    assert ask(hub, issue).number == hub.issues()[-1]
+    assert len(hub.issues()) == 3
+
+
+def test_issues_older_than_what_help_is_about_are_not_searched(hub: GiteaHub) -> None:
+    hub.site.most = 3
+    for n in range(9):
+        hub.open_issue(f"Old {n}", by=BOT)
+    issue = hub.open_issue("Add login", by=BOT)
+    ask(hub, issue)
+    assert len(hub.double.sent("GET R/issues")) == 1
+
+
+def test_a_label_of_ours_shows_at_once(hub: GiteaHub) -> None:
+    held = hub.open_issue("Held", by=WRITER)
+    shown(hub.forge, [held])
+    hub.forge.ensure_labels(held, add=["in-progress"], remove=[])
+    assert hub.forge.look(watch([held]), fresh=False).issues[0].labels == {"in-progress"}
 
 
 # Pull requests.
