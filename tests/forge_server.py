@@ -35,6 +35,7 @@ class ForgeServer:
     def __init__(self, data_dir: Path) -> None:
         self.data_dir = data_dir
         self.port = 0
+        self._switches: tuple[str, ...] = ()
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -55,12 +56,13 @@ class ForgeServer:
         return path.read_text(errors="replace") if path.exists() else ""
 
     def start(self, *args: str) -> ForgeServer:
-        """Start it and return when it listens; a port used before is used again after a restart."""
+        """Start it and return when it listens; port and switches of the last time are used again after a restart."""
+        self._switches = args or self._switches
         self.data_dir.mkdir(parents=True, exist_ok=True)
         info = self.data_dir / "forge.json"
         with (self.data_dir / "server.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [*self._command("serve"), "--port", str(self.port), *args],
+                [*self._command("serve"), "--port", str(self.port), *self._switches],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

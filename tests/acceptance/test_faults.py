@@ -69,8 +69,6 @@ def rules() -> list[dict[str, Any]]:
 def house(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> House:
     """A poller with all that is real; the forge is spoken to as GitHub is, which a loopback host usually is not."""
     monkeypatch.setattr(faults, "LEAST_PAUSE", timedelta(seconds=2))
-    workshop.forge.stop()
-    workshop.forge.start("--test-controls")
     script = {"ask": {"attempts": [[{"ask": "Which port?"}]], "answered": WORK}, "*": {"attempts": [WORK]}}
     files = scripted({}, more='max_parallel = 4\n[claims]\nnamespace = "refs/cdock/claims"\n')
     files["script.json"] = files["script.json"].replace('{"*": {}}', json.dumps(script))

@@ -15,6 +15,8 @@ from typing import Any
 
 import requests
 
+from tests.contract.graphql.published import violations
+from tests.contract.openapi.contract import load_contract
 from tests.forge_server import ForgeServer
 
 LIMIT = 120.0
@@ -26,7 +28,7 @@ class Workshop:
 
     def __init__(self, folder: Path, *, name: str = "hello") -> None:
         self.folder = folder
-        self.forge = ForgeServer(folder / "forge").start()
+        self.forge = ForgeServer(folder / "forge").start("--test-controls")
         self.repository = f"{PERSON}/{name}"
         self.clone = folder / name
         for login, flags in ((PERSON, ()), (BOT, ("--bot",)), (STRANGER, ())):
@@ -49,6 +51,25 @@ class Workshop:
                 process.kill()
                 process.wait(10)
         self.forge.stop()
+        assert self.unpublished() == [], "cdock asked for what GitHub does not publish"
+
+    def unpublished(self) -> list[str]:
+        """What is wrong with the requests of cdock's account, by GitHub's published descriptions."""
+        contract = load_contract()
+        found: list[str] = []
+        documents: set[str] = set()
+        for line in (self.forge.data_dir / "journal.jsonl").read_text(encoding="utf-8").splitlines():
+            asked = json.loads(line)
+            if asked["login"] != BOT:
+                continue
+            body = asked["body"]
+            if asked["interface"] == "graphql" and isinstance(body, dict):
+                documents.add(body["query"])
+            elif asked["interface"] == "rest":
+                url = f"{asked['path']}?{asked['query']}" if asked["query"] else asked["path"]
+                sent = json.dumps(body).encode() if body is not None else None
+                found += [str(wrong) for wrong in contract.request(asked["method"], url, sent)]
+        return found + [wrong for document in documents for wrong in violations(document)]
 
     # The clone.
 
