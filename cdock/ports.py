@@ -67,6 +67,12 @@ class Forge(Protocol):
         """Our one comment with `marker` on the issue has this body: found and edited, or created."""
         ...
 
+    def ensure_shown(
+        self, issue: int, *, add: Collection[str], remove: Collection[str], marker: str, body: str
+    ) -> None:
+        """`ensure_labels` and `ensure_comment`, by as few writes as the forge needs for both."""
+        ...
+
     def ensure_help(self, *, issue: int, marker: str, title: str, body: str, label: str) -> HelpIssue:
         """Our one help issue with `marker` exists, open or closed as people left it."""
         ...

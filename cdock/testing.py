@@ -349,6 +349,13 @@ class MemoryForge:
             self.hub._edit(issue, comments=edited)
         self.faults.after()
 
+    def ensure_shown(
+        self, issue: int, *, add: Collection[str], remove: Collection[str], marker: str, body: str
+    ) -> None:
+        """See `Forge`."""
+        self.ensure_labels(issue, add=add, remove=remove)
+        self.ensure_comment(issue, marker=marker, body=body)
+
     def ensure_issue(
         self, *, marker: str, title: str, body: str, labels: Collection[str], since: datetime
     ) -> Issue:

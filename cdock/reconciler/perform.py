@@ -153,8 +153,6 @@ def _close_help(house: House, case: Case) -> None:
 
 def _show(house: House, step: ShowStatus) -> None:
     number = step.issue
-    house.forge.ensure_labels(number, add=step.add, remove=step.remove)
-    house.forge.ensure_comment(
-        number, marker=str(messages.status_marker(task_of(step.case))), body=step.comment
-    )
+    marker = str(messages.status_marker(task_of(step.case)))
+    house.forge.ensure_shown(number, add=step.add, remove=step.remove, marker=marker, body=step.comment)
     house.memory.stale = True

@@ -391,6 +391,26 @@ class ForgeContract:
             ((author, shown),) = hub.comments_on(issue)
             assert (author, shown.strip()) == (hub.bot, body.strip())
 
+    def test_a_status_is_shown_whole_and_again_at_no_cost(self, hub: Hub) -> None:
+        issue = hub.open_issue("Show", by=hub.writer, labels=[READY])
+        hub.label(issue, "first", by=hub.writer)
+        hub.unlabel(issue, "first", by=hub.writer)
+        one_issue(hub, issue)
+        for state, before, words in (
+            ("first", READY, "one"),
+            ("second", "first", "two"),
+            ("first", "second", "three"),
+        ):
+            hub.label(issue, "of a person", by=hub.writer)
+            body = f"{status_marker()}\n{words}"
+            for _ in range(2):
+                hub.forge.ensure_shown(issue, add={state}, remove={before}, marker=status_marker(), body=body)
+            assert hub.labels_on(issue) == {state, "of a person"}
+            assert hub.comments_on(issue) == [(hub.bot, body)]
+            seen = one_issue(hub, issue)
+            assert seen.labels == {state, "of a person"}
+            assert [comment.body for comment in seen.comments] == [body]
+
     def test_comments_of_others_with_our_marker_are_left_alone(self, hub: Hub) -> None:
         issue = hub.open_issue("Add login", by=hub.writer)
         copied = f"{status_marker()}\nHa"

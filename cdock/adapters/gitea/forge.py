@@ -125,6 +125,13 @@ class GiteaForge:
             worn = {kept: number for kept, number in worn.items() if kept != name}
             self._watcher.note_labels(issue, worn)
 
+    def ensure_shown(
+        self, issue: int, *, add: Collection[str], remove: Collection[str], marker: str, body: str
+    ) -> None:
+        """See `Forge.ensure_shown`."""
+        self.ensure_labels(issue, add=add, remove=remove)
+        self.ensure_comment(issue, marker=marker, body=body)
+
     def ensure_comment(self, issue: int, *, marker: str, body: str) -> None:
         """See `Forge.ensure_comment`. Comments of others with our marker are left alone."""
         wanted = _marker(marker)

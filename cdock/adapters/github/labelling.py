@@ -24,6 +24,15 @@ mutation ChangeLabels($issue: ID!, $add: [ID!]!, $remove: [ID!]!) {
 """
 
 
+SHOW = """
+mutation ShowStatus($issue: ID!, $add: [ID!]!, $remove: [ID!]!, $comment: ID!, $body: String!) {
+  addLabelsToLabelable(input: {labelableId: $issue, labelIds: $add}) { clientMutationId }
+  removeLabelsFromLabelable(input: {labelableId: $issue, labelIds: $remove}) { clientMutationId }
+  updateIssueComment(input: {id: $comment, body: $body}) { clientMutationId }
+}
+"""
+
+
 class Labelling:
     """The labels of one repository. Writes that only show how things stand may wait for those that may not."""
 
@@ -60,7 +69,7 @@ class Labelling:
             NotPermitted: the account may not label.
             OutcomeUnknown: they may have been changed all the same.
         """
-        if add and remove and self._at_once(issue, add=add, remove=remove):
+        if add and remove and self._at_once(CHANGE, issue, add=add, remove=remove):
             return
         if add:
             with self._watcher.reader.changing(issue):
@@ -68,6 +77,23 @@ class Labelling:
         for name in remove:
             with self._watcher.reader.changing(issue):
                 self._remove(issue, name)
+
+    def change_and_edit(
+        self, issue: int, *, add: Sequence[str], remove: Sequence[str], comment: int, body: str
+    ) -> bool:
+        """Change labels and the text of a known comment by one write; False when that is not possible.
+
+        Raises:
+            OutcomeUnknown: they may have been changed all the same.
+        """
+        thread = self._watcher.thread(issue)
+        said = thread.said.get(comment) if thread else None
+        if not (add and remove and said and said.node):
+            return False
+        done = self._at_once(SHOW, issue, add=add, remove=remove, comment=said.node, body=body)
+        if done:
+            self._watcher.picture.note_edit(issue, comment, body)
+        return done
 
     def add(self, issue: int, names: Sequence[str]) -> None:
         """Put labels on, by a request that makes the repository's label where it has none."""
@@ -93,17 +119,19 @@ class Labelling:
             self._watcher.reader.require(issue, error)
         self._watcher.picture.note_labels(issue, {name: False})
 
-    def _at_once(self, issue: int, *, add: Collection[str], remove: Collection[str]) -> bool:
+    def _at_once(
+        self, document: str, issue: int, *, add: Collection[str], remove: Collection[str], **more: str
+    ) -> bool:
         """Change all by one mutation; whether that was possible."""
         picture = self._watcher.picture
         thread = self._watcher.thread(issue)
         on, off = picture.label_ids(add), picture.label_ids(remove)
         if self._without_graphql or not thread or not thread.node or on is None or off is None:
             return False
-        variables: Mapping[str, object] = {"issue": thread.node, "add": on, "remove": off}
+        variables: Mapping[str, object] = {"issue": thread.node, "add": on, "remove": off, **more}
         try:
             with self._watcher.reader.changing(issue):
-                self._client.graphql(CHANGE, variables, writing=True, may_wait=True)
+                self._client.graphql(document, variables, writing=True, may_wait=True)
         except (Unsupported, NotPermitted) as error:
             # REST says better what the token lacks; and a label that was made anew has another id.
             self._without_graphql = not isinstance(error, Absent)

@@ -25,6 +25,8 @@ class Said:
     comment: Comment
     updated: datetime | None
     kept_until: float = 0.0
+    node: str = ""
+    """What GraphQL calls it."""
 
 
 @dataclass
@@ -242,9 +244,17 @@ class Picture:
                 return
             before = thread.said.get(comment.id)
             until = time.monotonic() + LAG if written else before.kept_until if before else 0.0
-            thread.said[comment.id] = Said(comment, _moment_of(row), until)
+            thread.said[comment.id] = Said(comment, _moment_of(row), until, str(row.get("node_id") or ""))
             if before is None or before.comment != comment:
                 thread.shown = None
+                self.revision += 1
+
+    def note_edit(self, number: int, comment: int, body: str) -> None:
+        """We changed the text of a comment that is known."""
+        with self._lock:
+            thread = self._threads.get(number)
+            if thread and (said := thread.said.get(comment)):
+                said.comment, thread.shown = replace(said.comment, body=body), None
                 self.revision += 1
 
     def note_talk(self, number: int) -> None:

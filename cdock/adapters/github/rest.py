@@ -124,12 +124,30 @@ class GitHubForge:
 
     def ensure_labels(self, issue: int, *, add: Collection[str], remove: Collection[str]) -> None:
         """See `Forge.ensure_labels`. Never sets the whole list: that would undo what a person just did."""
+        wrong, missing = self._labels_to_change(issue, add=add, remove=remove)
+        self._labelling.change(issue, add=missing, remove=wrong)
+
+    def _labels_to_change(
+        self, issue: int, *, add: Collection[str], remove: Collection[str]
+    ) -> tuple[list[str], list[str]]:
         present = {name.casefold() for name in self._known(issue).labels}
-        self._labelling.change(
-            issue,
-            add=sorted(name for name in set(add) if name.casefold() not in present),
-            remove=sorted(name for name in set(remove) - set(add) if name.casefold() in present),
-        )
+        wrong = sorted(name for name in set(remove) - set(add) if name.casefold() in present)
+        return wrong, sorted(name for name in set(add) if name.casefold() not in present)
+
+    def ensure_shown(
+        self, issue: int, *, add: Collection[str], remove: Collection[str], marker: str, body: str
+    ) -> None:
+        """See `Forge.ensure_shown`. A transition costs one write where labels and comment are known to GraphQL."""
+        wrong, missing = self._labels_to_change(issue, add=add, remove=remove)
+        thread = self._watcher.thread(issue)
+        listed = self._own_comments(issue, _marker(marker)) if thread and thread.complete else {}
+        oldest = min(listed, default=0)
+        if oldest and not _same_text(listed[oldest], body):
+            at_once = self._labelling.change_and_edit
+            if at_once(issue, add=missing, remove=wrong, comment=oldest, body=body):
+                return
+        self._labelling.change(issue, add=missing, remove=wrong)
+        self.ensure_comment(issue, marker=marker, body=body)
 
     def ensure_comment(self, issue: int, *, marker: str, body: str) -> None:
         """See `Forge.ensure_comment`. Comments of others with our marker are left alone."""
