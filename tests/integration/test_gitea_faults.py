@@ -548,6 +548,76 @@ def test_a_trusted_account_counts_whatever_it_may_do(hub: GiteaHub, login: str) 
     forge.close()
 
 
+def test_a_body_that_changes_while_we_work_is_not_approved(hub: GiteaHub) -> None:
+    """The label of the start is off by then, and an older title of a writer is no reason for doubt."""
+    issue = hub.open_issue("Add login", body="Please", by=STRANGER)
+    hub.label(issue, READY, by=WRITER)
+    shown(hub.forge)
+    assert hub.forge.approval(issue, label=READY).holds
+    hub.forge.ensure_labels(issue, add=["in-progress"], remove=[READY])
+    hub.site.now += 600
+    hub.edit(issue, by=WRITER, title="Add the login")
+    shown(hub.forge, [issue])
+    assert hub.forge.approval(issue, label=READY).edited_by == ""
+    hub.edit(issue, by=STRANGER, body="Mine coins")
+    shown(hub.forge, [issue])
+    assert hub.forge.approval(issue, label=READY).edited_by == STRANGER
+
+
+@pytest.mark.parametrize("looks", [0, 1, 2])
+def test_a_new_label_approves_the_body_of_its_time(hub: GiteaHub, looks: int) -> None:
+    """Whether the label was seen to be off or not."""
+    issue = hub.open_issue("Add login", body="Please", by=STRANGER)
+    hub.label(issue, READY, by=WRITER)
+    shown(hub.forge, [issue])
+    for n in range(2):
+        hub.next_second()
+        hub.unlabel(issue, READY, by=WRITER)
+        if looks > 0:
+            shown(hub.forge, [issue])
+        hub.edit(issue, by=STRANGER, body=f"Please {n}")
+        hub.next_second()
+        hub.label(issue, READY, by=WRITER)
+        if looks > 1:
+            shown(hub.forge, [issue])
+        assert hub.forge.approval(issue, label=READY).holds
+    hub.edit(issue, by=STRANGER, body="Mine coins")
+    assert hub.forge.approval(issue, label=READY).edited_by == STRANGER
+
+
+def test_a_restarted_poller_sees_what_changes_from_then_on(hub: GiteaHub) -> None:
+    issue = hub.open_issue("Add login", body="Please", by=STRANGER)
+    hub.label(issue, READY, by=WRITER)
+    hub.forge.ensure_labels(issue, add=["in-progress"], remove=[READY])
+    hub.edit(issue, by=STRANGER, body="Seen by nobody")
+    forge = hub.another_forge()
+    shown(forge, [issue])
+    hub.edit(issue, by=STRANGER, body="Mine coins")
+    shown(forge, [issue])
+    assert forge.approval(issue, label=READY).edited_by == STRANGER
+    forge.close()
+
+
+def test_bodies_are_remembered_over_a_sweep(hub: GiteaHub) -> None:
+    issue = hub.open_issue("Add login", body="Please", by=STRANGER)
+    hub.label(issue, READY, by=WRITER)
+    forge = hub.another_forge(sweep=0)
+    for _ in range(3):
+        shown(forge)
+    hub.edit(issue, by=STRANGER, body="Mine coins")
+    for _ in range(3):
+        shown(forge)
+    assert forge.approval(issue, label=READY).edited_by == STRANGER
+    forge.close()
+
+
+def test_a_writer_may_change_the_body_of_their_own_issue(hub: GiteaHub) -> None:
+    issue = hub.open_issue("Add login", body="Please", by=WRITER, labels=[READY])
+    shown(hub.forge)
+    hub.edit(issue, by=WRITER, body="Please, with a password")
+    assert hub.forge.approval(issue, label=READY).holds
+
+
 def test_references_that_are_kept_from_us_hide_no_change_behind_them(hub: GiteaHub) -> None:
     """They are taken out of a page after it was cut: whole pages of them look like the end of the list."""
     issue = hub.open_issue("Add login", by=STRANGER)

@@ -14,6 +14,7 @@ from cdock.adapters.gitea.faults import Absent, OutcomeUnknown
 from cdock.adapters.gitea.home import Home
 from cdock.adapters.gitea.labels import RepositoryLabels
 from cdock.adapters.gitea.pulls import Pulls
+from cdock.adapters.gitea.sights import Sights
 from cdock.adapters.gitea.timeline import Timeline
 from cdock.adapters.gitea.watch import Watcher
 from cdock.adapters.gitea.writers import WRITING, Writers
@@ -41,8 +42,9 @@ class GiteaForge:
     `trusted` count, and those of people with one of the `roles`; to ask for these the account has to be an
     administrator of the repository.
 
-    What Gitea cannot: it tells nobody who edited an issue's body. So `approval` sees a changed title only, and the
-    digest protects from changes after the approval was read.
+    What Gitea cannot: it tells nobody who edited an issue's body. A body that is another than at first sight after the
+    label counts as edited by the issue's author, unless they may write (see `sights`); what was edited before that, or
+    while no process of cdock ran, is not seen.
     """
 
     def __init__(
@@ -65,10 +67,11 @@ class GiteaForge:
         self._home = Home(self._client, repository)
         self._labels = RepositoryLabels(self._client, self._home)
         self._writers = Writers(self._client, self._home, trusted=trusted, roles=roles)
-        self._timeline = Timeline(self._client, self._home, self._writers)
+        sights = Sights()
+        self._timeline = Timeline(self._client, self._home, self._writers, sights)
         self._pulls = Pulls(self._client, self._home)
         self._watcher = Watcher(
-            self._client, self._home, self._writers, self._timeline, self._pulls, sweep=sweep
+            self._client, self._home, self._writers, self._timeline, self._pulls, sights, sweep=sweep
         )
 
     def close(self) -> None:
@@ -89,7 +92,7 @@ class GiteaForge:
         return self._watcher.look(watch, fresh=fresh)
 
     def approval(self, issue: int, *, label: str) -> Approval:
-        """See `Forge.approval`. Only a changed title shows in `edited_by`: who edited a body Gitea does not tell."""
+        """See `Forge.approval`. A body that changed after it was first seen counts as edited by the issue's author."""
         return self._timeline.approval(issue, label=label)
 
     def acknowledge(self, comment: int) -> None:

@@ -8,6 +8,7 @@ from cdock.adapters.gitea import normalize
 from cdock.adapters.gitea.client import Client
 from cdock.adapters.gitea.home import Home
 from cdock.adapters.gitea.normalize import Row
+from cdock.adapters.gitea.sights import Sights
 from cdock.adapters.gitea.writers import Writers
 from cdock.core.model import Approval
 
@@ -28,13 +29,14 @@ class Event:
 class Timeline:
     """Reads timelines of one repository's issues."""
 
-    def __init__(self, client: Client, home: Home, writers: Writers) -> None:
+    def __init__(self, client: Client, home: Home, writers: Writers, sights: Sights) -> None:
         self._client = client
         self._home = home
         self._writers = writers
+        self._sights = sights
 
     def approval(self, issue: int, *, label: str) -> Approval:
-        """See `Forge.approval`. Who changed the body is kept from clients: only a changed title shows in `edited_by`.
+        """See `Forge.approval`. Who changed the body is kept from clients: see `Sights` for what is done instead.
 
         Raises:
             Refused: there is no such issue.
@@ -47,15 +49,19 @@ class Timeline:
         last = events[labelled[-1]] if labelled else None
         given = last if last and last.kind == "labeled" else None
         allowed = next((n for n in reversed(labelled) if self._allows(events[n])), None)
+        at = None if allowed is None else events[allowed].at
         # Events come in the order in which they happened, also within a second.
         later = events if allowed is None else events[allowed + 1 :]
-        renamers = (event.by for event in later if event.kind == "renamed")
-        strange = next((by or GHOST for by in renamers if not self._writers.include(by)), "")
+        editors = [event.by for event in later if event.kind == "renamed"]
+        seen = normalize.issue_from_rest(row)
+        if at and self._sights.differs(seen, since=at):
+            editors.append(seen.author)
+        strange = next((by or GHOST for by in editors if not self._writers.include(by)), "")
         return Approval(
             by=given.by if given else "",
             granted=given is not None and self._writers.include(given.by),
-            at=None if allowed is None else events[allowed].at,
-            digest=normalize.issue_from_rest(row).digest,
+            at=at,
+            digest=seen.digest,
             edited_by=strange,
         )
 

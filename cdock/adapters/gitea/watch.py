@@ -15,6 +15,7 @@ from cdock.adapters.gitea.client import Client, Row
 from cdock.adapters.gitea.faults import Absent
 from cdock.adapters.gitea.home import Home
 from cdock.adapters.gitea.pulls import Pulls
+from cdock.adapters.gitea.sights import Sights
 from cdock.adapters.gitea.timeline import Timeline
 from cdock.adapters.gitea.writers import Writers
 from cdock.adapters.marked import help_of, helped_issue, same_login
@@ -57,13 +58,23 @@ class Watcher:
     """Keeps what is watched up to date. `sweep` is the number of seconds between two looks at everything."""
 
     def __init__(
-        self, client: Client, home: Home, writers: Writers, timeline: Timeline, pulls: Pulls, *, sweep: float
+        self,
+        client: Client,
+        home: Home,
+        writers: Writers,
+        timeline: Timeline,
+        pulls: Pulls,
+        sights: Sights,
+        *,
+        sweep: float,
     ) -> None:
         self._client = client
         self._home = home
         self._writers = writers
         self._timeline = timeline
         self._pulls = pulls
+        self._sights = sights
+        self._ready: set[str] = set()
         self._every = sweep
         self._sweep_at = 0.0
         self._threads: dict[int, Thread] = {}
@@ -76,6 +87,7 @@ class Watcher:
     def look(self, watch: Watch, *, fresh: bool) -> Snapshot:
         """See `Forge.look`."""
         with self._lock:
+            self._ready.add(watch.ready)
             if fresh or not self._since:
                 self._poll(watch)
             self._complete(watch)
@@ -139,6 +151,7 @@ class Watcher:
 
     def _take(self, row: Row) -> None:
         issue, count = normalize.issue_from_rest(row), normalize.spoken(row)
+        self._sights.see(issue, worn=any(issue.wears(label) for label in self._ready))
         known = self._threads.get(issue.number)
         if known is None or known.issue.id != issue.id:
             self._threads[issue.number] = Thread(issue, count)
@@ -175,6 +188,7 @@ class Watcher:
         self._home.verify()
         # Nothing that changes from now on is missed.
         now = self._client.told_at or datetime.now(UTC)
+        self._sights.keep(self._threads)
         kept = self._wanted(watch)
         for number in sorted(kept):
             self._fetch(number)
@@ -252,8 +266,7 @@ class Watcher:
     # What is shown.
 
     def _is_listed(self, issue: Issue) -> bool:
-        ready = (label for kind, label in self._listed if kind == "ready")
-        if issue.open and any(issue.wears(label) for label in ready):
+        if issue.open and any(issue.wears(label) for label in self._ready):
             return True
         return any(self._asks(issue, label) for kind, label in self._listed if kind == "help")
 
