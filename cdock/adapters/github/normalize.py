@@ -182,9 +182,24 @@ def labels_of(row: Row) -> frozenset[str]:
 
 
 def head_of(row: Row) -> str:
-    """The branch a pull request comes from."""
-    head = row.get("head")
-    return _text(head, "ref") if isinstance(head, dict) else ""
+    """The branch of the repository itself that a pull request comes from; empty for a branch of a fork.
+
+    Anybody may call a branch of theirs like one of ours.
+    """
+    head, base = row.get("head"), row.get("base")
+    if not isinstance(head, dict):
+        return ""
+    home = _repository_of(head)
+    # A fork that was deleted is shown as null.
+    if "repo" in head and (not home or home != _repository_of(base)):
+        return ""
+    return _text(head, "ref")
+
+
+def _repository_of(end: object) -> int:
+    repository = end.get("repo") if isinstance(end, dict) else None
+    number = repository.get("id") if isinstance(repository, dict) else None
+    return number if isinstance(number, int) else 0
 
 
 def moment_of(row: Row, name: str) -> datetime:
