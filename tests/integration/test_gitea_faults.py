@@ -724,6 +724,16 @@ def test_a_branch_that_is_not_there_yet_is_looked_for_again(hub: GiteaHub) -> No
         hub.forge.ensure_pull(head=BRANCH, title="X", body="")
 
 
+def test_a_default_branch_that_got_another_name_is_found(hub: GiteaHub) -> None:
+    hub.push(BRANCH)
+    shown(hub.forge)
+    git(hub.site.bare, "branch", "-m", "main", "trunk")
+    hub.site.default_branch = "trunk"
+    with pytest.raises(Unavailable):
+        hub.forge.ensure_pull(head=BRANCH, title="X", body="")
+    assert hub.issue(hub.forge.ensure_pull(head=BRANCH, title="X", body="").number).base == "trunk"
+
+
 # Payloads.
 
 

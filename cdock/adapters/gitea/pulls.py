@@ -76,13 +76,10 @@ class Pulls:
                 f"the pull request of {head} does not show yet", fix="cdock looks again."
             ) from error
         except Absent as error:
-            # Said of a branch that is not there, and of a repository that is not.
-            if self._home.verify()["default_branch"] != base:
-                raise Unavailable(
-                    f"the default branch is no longer {base}", fix="cdock looks again."
-                ) from error
+            # Which of the two it misses is not said; the default branch may have got another name.
+            self._home.verify()
             raise Unavailable(
-                f"{self._home.host} does not know the branch {head} yet",
+                f"{self._home.host} does not know the branch {head}, or {base}",
                 fix="cdock looks again after the push.",
             ) from error
         self._note(row)

@@ -156,8 +156,6 @@ class Watcher:
         if known is None or known.issue.id != issue.id:
             self._threads[issue.number] = Thread(issue, count)
             return
-        if _older(issue, known.issue):
-            return
         news = known.issue.updated_at != issue.updated_at or known.count != count
         if news:
             # It may have been opened and closed again since.
@@ -303,7 +301,3 @@ class Watcher:
             helps=tuple(help_ for help_ in helps if help_),
             pulls=tuple(sorted((p for p in pulls if p), key=lambda pull: pull.number)),
         )
-
-
-def _older(one: Issue, other: Issue) -> bool:
-    return one.updated_at is not None and other.updated_at is not None and one.updated_at < other.updated_at

@@ -26,7 +26,7 @@ def repository(site: Site, *, asked_by: str) -> Row:
     level = site.level(asked_by)
     return {
         "id": site.repository, "name": site.name, "full_name": site.full_name, "owner": user(site, site.owner),
-        "default_branch": "main", "archived": site.archived, "html_url": f"{site.url}/{site.full_name}",
+        "default_branch": site.default_branch, "archived": site.archived, "html_url": f"{site.url}/{site.full_name}",
         "permissions": {"admin": level >= 3, "push": level >= 2, "pull": level >= 1},
     }  # fmt: skip
 

@@ -68,6 +68,7 @@ class Site:
         self.owner, self.name = owner, name
         self.url = ""
         self.repository = 77
+        self.default_branch = "main"
         self.organisation: dict[str, Any] | None = None
         self.people: dict[str, int] = {owner: 1}
         self.tokens: dict[str, str] = {}
