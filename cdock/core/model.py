@@ -111,6 +111,8 @@ class Approval:
     """The `Issue.digest` of the text at the time of asking."""
     edited_by: str = ""
     """Who changed the text after `at` without being allowed to write; empty when nobody did."""
+    blind: bool = False
+    """Whether the forge does not tell who changes a text, so that `edited_by` says nothing about it."""
 
     @property
     def holds(self) -> bool:

@@ -221,12 +221,18 @@ def check_approval(house: House, case: Case) -> None:
             tried="reading its text twice",
             fix="cdock looks again",
         )
-    if approval.edited_by:
+    if approval.edited_by or (approval.blind and not _approved_anew(task, approval)):
         ask_again(house, case, approval)
         swap(house, case, replace(task, disputed=approval.digest))
         log.warning("changed after its approval", extra=about(task, text=approval.edited_by))
     else:
-        swap(house, case, replace(task, approved=approval.digest, disputed=""))
+        swap(house, case, replace(task, approved=approval.digest, approved_at=approval.at, disputed=""))
+
+
+def _approved_anew(task: Task, approval: Approval) -> bool:
+    """Whether somebody who may put the label on again since the task was last approved."""
+    at, before = approval.at, task.approved_at
+    return approval.granted and at is not None and (before is None or at > before)
 
 
 def hear(house: House, step: HearCommand) -> None:

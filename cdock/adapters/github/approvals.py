@@ -2,7 +2,7 @@
 
 A label alone proves nothing, for a form sets it for anybody who opens an issue; and the text may be exchanged after the
 label was put on. REST does not tell who edited a text: there a changed title is seen and a changed body is not, and
-the caller's comparison of the digest with the one that was approved has to do the rest.
+the approval is marked as a blind one.
 """
 
 from collections.abc import Mapping
@@ -69,7 +69,7 @@ class Approvals:
         Raises:
             Refused: there is no such issue.
         """
-        digest, changes = self._read(issue)
+        digest, changes, blind = self._read(issue)
         labelled = [c for c in changes if c.label.casefold() == label.casefold()]
         given = labelled[-1] if labelled and labelled[-1].kind == "labeled" else None
         allowed = next((c.at for c in reversed(labelled) if self._allows(c)), None)
@@ -82,21 +82,22 @@ class Approvals:
             at=allowed,
             digest=digest,
             edited_by=(strange.login or GHOST) if strange else "",
+            blind=blind,
         )
 
     def _allows(self, change: Change) -> bool:
         return change.kind == "labeled" and self._writers.include(change.by)
 
-    def _read(self, issue: int) -> tuple[str, list[Change]]:
+    def _read(self, issue: int) -> tuple[str, list[Change], bool]:
         if not self._without_graphql:
             try:
-                return self._by_graphql(issue)
+                return *self._by_graphql(issue), False
             except Absent as error:
                 raise self._home.gone(issue) from error
             except (Unsupported, NotPermitted):
                 # No GraphQL there, or a token that may not: asking again each time would cost a point each time.
                 self._without_graphql = True
-        return self._by_rest(issue)
+        return *self._by_rest(issue), True
 
     def _by_graphql(self, issue: int) -> tuple[str, list[Change]]:
         owner, _, name = self._home.full_name.partition("/")
