@@ -58,7 +58,8 @@ class Workshop:
         contract = load_contract()
         found: list[str] = []
         documents: set[str] = set()
-        for line in (self.forge.data_dir / "journal.jsonl").read_text(encoding="utf-8").splitlines():
+        journal = self.forge.data_dir / "journal.jsonl"
+        for line in journal.read_text(encoding="utf-8").splitlines() if journal.exists() else ():
             asked = json.loads(line)
             if asked["login"] != BOT:
                 continue
