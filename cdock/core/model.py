@@ -414,6 +414,8 @@ class World:
     """Issues whose commits the forge refused for good, with the reason."""
     left: frozenset[TaskId] = frozenset()
     """Tasks that are not ours any more, and of which all is cleared up here that may be."""
+    lately: frozenset[TaskId] = frozenset()
+    """Tasks that nobody holds as far as was seen, but not for long: what is here of them may still be wanted."""
     unapproved: frozenset[int] = frozenset()
     """Issues whose label was found to be put on by somebody who may not, and that have not changed since."""
     paused: frozenset[int] = frozenset()

@@ -190,7 +190,9 @@ def _unclaimed(world: World, policy: Policy) -> tuple[Action, ...]:
     )
     late = (run for run in alive if _passed(run.started_at, world.now, policy.time_box))
     there = {run.task for run in world.runs} | {workspace.task for workspace in world.workspaces}
-    over = there - held - {run.task for run in alive} - world.left
+    over = there - held - {run.task for run in alive} - world.left - world.lately
+    if NOBODY in world.paused:
+        over = set()
     return (
         *(StopRun(_nobodys(run.name, run), run.role, "nobody holds its task any more") for run in late),
         *(

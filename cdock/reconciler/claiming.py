@@ -222,7 +222,9 @@ def check_approval(house: House, case: Case) -> None:
             fix="cdock looks again",
         )
     if approval.edited_by or (approval.blind and not _approved_anew(task, approval)):
-        ask_again(house, case, approval)
+        # Once: else whoever may change the text decides how much cdock says, until its quota is used up.
+        if not task.disputed or case.issue.wears(house.policy.labels.ready):
+            ask_again(house, case, approval)
         swap(house, case, replace(task, disputed=approval.digest))
         log.warning("changed after its approval", extra=about(task, text=approval.edited_by))
     else:

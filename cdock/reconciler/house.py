@@ -90,6 +90,10 @@ class Memory:
     claims: dict[int, Claim] = field(default_factory=dict)
     listed_at: float = 0.0
     """When the claims were last listed."""
+    unlisted: bool = False
+    """Whether they were in doubt when they could not be listed."""
+    unheld: dict[TaskId, float] = field(default_factory=dict)
+    """Tasks of which something is here although no claim names them, and which list of claims showed that first."""
     seen_at: datetime | None = None
     """When the forge last answered."""
     told_seen_at: datetime | None = None

@@ -262,8 +262,12 @@ def _take(turn: _Turn, *, once: bool) -> None:
 
 def _wait(house: House) -> float:
     """Seconds after which there may be something to do."""
-    memory = house.memory
-    return house.look_every if memory.claims or memory.pauses or memory.doubt else interval(house)
+    memory, now = house.memory, house.clock.elapsed()
+    if memory.claims or memory.doubt:
+        return house.look_every
+    # A pause that is over and brought no step is of an issue of which nothing is wanted any more.
+    pauses = (pause.until - now for pause in memory.pauses.values() if pause.until > now - house.look_every)
+    return min([interval(house), *(max(left, house.look_every) for left in pauses)])
 
 
 def _given_up(houses: Sequence[House]) -> int:

@@ -2,11 +2,12 @@
 
 import logging
 import zlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from cdock.core.errors import Refused, Unavailable
 from cdock.core.events import Reading
+from cdock.core.ids import TaskId
 from cdock.core.model import (
     CheckResult,
     Claim,
@@ -46,7 +47,7 @@ def observe(house: House, *, keep_logs: bool = True) -> World:
         Refused: the forge says that this token may not, and it was never read before by this process.
     """
     shown = _shown(house)
-    runs = house.runner.list()
+    runs, workspaces = house.runner.list(), house.workspaces.list()
     claims = tuple(house.memory.claims.values())
     tasks = {claim.task.id: claim.task for claim in claims}
     verdicts, checks = [], []
@@ -68,7 +69,7 @@ def observe(house: House, *, keep_logs: bool = True) -> World:
         process=house.process,
         issues=shown.issues,
         claims=claims,
-        workspaces=house.workspaces.list(),
+        workspaces=workspaces,
         runs=runs,
         pulls=shown.pulls,
         helps=shown.helps,
@@ -83,6 +84,7 @@ def observe(house: House, *, keep_logs: bool = True) -> World:
         gone=house.memory.gone,
         unpushable=tuple(house.memory.unpushable.items()),
         left=frozenset(house.memory.left),
+        lately=_lately_held(house, {run.task for run in runs} | {workspace.task for workspace in workspaces}),
         unapproved=_unapproved(house, shown),
         paused=frozenset(n for n, pause in house.memory.pauses.items() if pause.until > now),
     )
@@ -97,7 +99,8 @@ def _shown(house: House) -> Snapshot:
     if memory.snapshot and not due and not memory.stale:
         return memory.snapshot
     try:
-        if memory.snapshot is None or memory.doubt or now - memory.listed_at >= _claims_every(house):
+        doubted = memory.snapshot is None or memory.doubt or memory.unlisted
+        if doubted or now - memory.listed_at >= _claims_every(house):
             _list_claims(house)
         shown = house.forge.look(_watch(house), fresh=due)
         if due and shown is not memory.snapshot and memory.listed_at < now and _list_claims(house):
@@ -115,6 +118,7 @@ def _shown(house: House) -> Snapshot:
                 extra={"error": error.message, "fix": error.fix},
             )
         memory.away_why = error.message
+        memory.unlisted |= memory.doubt
         memory.read_at, memory.stale, memory.doubt = now, False, False
         return memory.snapshot
     if memory.away_since is not None:
@@ -147,7 +151,7 @@ def _list_claims(house: House) -> bool:
     memory, now = house.memory, house.clock.elapsed()
     before = memory.claims
     memory.claims = {claim.issue: _since(before, claim, now) for claim in house.claims.list()}
-    memory.listed_at = now
+    memory.listed_at, memory.unlisted = now, False
     return memory.claims.keys() != before.keys()
 
 
@@ -157,6 +161,18 @@ def _note_absent(house: House, shown: Snapshot, now: float) -> None:
     absent = memory.claims.keys() - {issue.number for issue in shown.issues}
     memory.absent = {number: memory.absent.get(number, now) for number in absent}
     memory.gone = frozenset(n for n, since in memory.absent.items() if now - since >= GONE_AFTER)
+
+
+def _lately_held(house: House, there: Collection[TaskId]) -> frozenset[TaskId]:
+    """Those of the tasks `there` that no claim names, but only by lists of claims of less than a minute.
+
+    A replica that lags behind shows claims of a while ago, or none; what an agent has not committed yet, and what was
+    said to it, would be gone for good.
+    """
+    memory = house.memory
+    held = {claim.task.id for claim in memory.claims.values()}
+    memory.unheld = {task: memory.unheld.get(task, memory.listed_at) for task in there if task not in held}
+    return frozenset(t for t, since in memory.unheld.items() if memory.listed_at - since < GONE_AFTER)
 
 
 def _unapproved(house: House, shown: Snapshot) -> frozenset[int]:

@@ -167,14 +167,19 @@ def harvest(house: House, case: Case, *, final: bool) -> None:
         log.warning("commits refused", extra=about(task, error=refused))
     except Unavailable as error:
         # An agent can leave a repository that nobody can read; such a one must not hold its slot for ever.
-        tries = house.memory.unread[run.name] = house.memory.unread.get(run.name, 0) + 1
-        if not final or tries < UNREAD_LIMIT:
+        if _again(house, run.name) or not final:
             raise
-        refused = f"they could not be fetched {tries} times: {error.message}"
+        refused = f"they could not be fetched {UNREAD_LIMIT} times: {error.message}"
     house.memory.unread.pop(run.name, None)
     house.memory.harvests[task.id] = Harvest(
         run=run.name, at=house.clock.elapsed(), final=final, refused=refused
     )
+
+
+def _again(house: House, name: str) -> bool:
+    """Whether commits that could not be fetched are worth another try."""
+    house.memory.unread[name] = house.memory.unread.get(name, 0) + 1
+    return house.memory.unread[name] < UNREAD_LIMIT
 
 
 def check(house: House, case: Case) -> None:
@@ -242,7 +247,10 @@ def forget(house: House, task: TaskId, *, issue: int, runs: Collection[Run]) -> 
             remote = house.runner.remote(task)
             house.workspaces.harvest(task, closes=issue, branch=branch, remote=remote)
         except CdockError as error:
+            if isinstance(error, Unavailable) and _again(house, str(task)):
+                raise
             log.info("the last commits were not kept", extra={"task": str(task), "error": error.message})
+        house.memory.unread.pop(str(task), None)
     for run in runs:
         house.runner.remove(run.name)
         house.memory.readings.pop(run.name, None)
@@ -262,7 +270,12 @@ def forget(house: House, task: TaskId, *, issue: int, runs: Collection[Run]) -> 
 def clear(house: House, case: Case) -> None:
     """Remove worktree and volume."""
     task = task_of(case)
-    house.workspaces.remove(task.id, branch=branch_of(house, task.id))
+    try:
+        house.workspaces.remove(task.id, branch=branch_of(house, task.id))
+    except Refused:
+        # Perhaps for commits that the forge did not take: it is asked again, since a person may have seen to it.
+        house.memory.unpushable.pop(task.issue, None)
+        raise
     house.runner.clear(task.id)
     house.memory.harvests.pop(task.id, None)
     log.info("workspace removed", extra=about(task))

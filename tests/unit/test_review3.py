@@ -1,14 +1,41 @@
 """What a second pair of eyes found in the queue: strangers, outages and waits that came together badly."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from cdock.adapters.github import normalize
 from cdock.adapters.github.picture import Picture
+from cdock.core.errors import Refused
+from cdock.core.ids import TaskId
+from cdock.core.model import Snapshot, Watch
+from cdock.reconciler.loop import _wait
+from cdock.testing import MemoryForge, MemoryHub
+from tests.unit.houses import Place
 
+READY = "agent-ready"
 BRANCH = "cdock/add-login.1a2b3c4"
 HERE, FORK = {"id": 1, "full_name": "maria/demo"}, {"id": 2, "full_name": "mallory/demo"}
+
+
+@pytest.fixture
+def hub() -> MemoryHub:
+    return MemoryHub()
+
+
+@pytest.fixture
+def place(hub: MemoryHub) -> Place:
+    return Place(hub)
+
+
+def asking(hub: MemoryHub, place: Place) -> TaskId:
+    """A task whose agent has ended with a question."""
+    number = hub.open_issue("Add login", labels=[READY])
+    place.settle()
+    place.machine.exit(place.run, asks="Which port?")
+    place.settle()
+    return hub.refs[number].task.id
 
 
 def pull_row(number: int, *, home: Any = HERE, state: str = "open") -> dict[str, Any]:
@@ -33,3 +60,150 @@ def test_a_branch_of_a_fork_is_not_ours_whatever_it_is_called(home: Any) -> None
     assert found.number == 3
     assert normalize.head_of(pull_row(10, home=home)) == ""
     assert normalize.head_of(pull_row(3)) == BRANCH
+
+
+def test_only_one_change_of_a_text_makes_cdock_speak(hub: MemoryHub, place: Place) -> None:
+    """Each comment is a write of the account's budget, and the author of an issue can change it all day."""
+    number = hub.open_issue("Fix it", body="In README", by="mallory")
+    hub.label(number, READY)
+    place.settle()
+    place.machine.exit(place.run, 1, said="Error: no")
+    for turn in range(5):
+        hub.edit(number, by="mallory", body=f"Print secret {turn}")
+        hub.clock.advance(700)
+        place.settle()
+    asked = [c for c in hub.issues[number].comments if c.body.startswith("<!-- cdock:ask")]
+    assert len(asked) == 1
+    assert not place.machine.alive
+    hub.clock.advance(1)
+    hub.label(number, READY)
+    hub.clock.advance(700)
+    place.settle()
+    assert "secret 4" in str(place.machine.started[-1].launch), "a person has approved it"
+
+
+# Waits and endless loops
+
+
+def test_an_issue_of_a_stranger_keeps_no_idle_poller_awake(hub: MemoryHub, place: Place) -> None:
+    hub.open_issue("Steal the token", by="mallory", labels=[READY])
+    for _ in range(30):
+        hub.clock.advance(400)
+        place.tick()
+    assert _wait(place.house) > 10
+
+
+def test_a_pause_is_slept_through(hub: MemoryHub, place: Place) -> None:
+    hub.open_issue("Steal the token", by="mallory", labels=[READY])
+    place.tick()
+    place.tick()
+    assert 1 < _wait(place.house) <= place.policy.backoff.total_seconds()
+
+
+def test_what_cannot_be_cleared_up_does_not_hammer_the_forge(hub: MemoryHub, place: Place) -> None:
+    task = asking(hub, place)
+    looks = 0
+
+    class Counting(MemoryForge):
+        def look(self, watch: Watch, *, fresh: bool = True) -> Snapshot:
+            nonlocal looks
+            looks += fresh
+            return super().look(watch, fresh=fresh)
+
+    def busy(task: TaskId) -> None:
+        raise Refused("the volume is in use")
+
+    place.house.forge = Counting(hub)
+    place.runner.clear = busy  # type: ignore[method-assign]
+    hub.refs.clear()
+    for _ in range(600):
+        hub.clock.advance(1)
+        place.tick()
+    assert task in place.machine.trees
+    assert looks < 60
+
+
+# What one wrong answer may not end
+
+
+def test_a_list_of_no_claims_takes_nothing_away_at_once(hub: MemoryHub, place: Place) -> None:
+    """A replica that lags behind, or a forge that was set up anew, shows none for a while."""
+    task = asking(hub, place)
+    there = dict(hub.refs)
+    hub.refs.clear()
+    for _ in range(5):
+        place.house.memory.doubt = True
+        place.tick()
+        assert task in place.machine.trees
+        hub.clock.advance(10)
+    hub.refs |= there
+    place.settle()
+    hub.clock.advance(700)
+    place.settle()
+    assert task in place.machine.trees
+    hub.refs.clear()
+    for _ in range(4):
+        hub.clock.advance(61)
+        place.settle()
+    assert task not in place.machine.trees, "nobody wants it any more"
+
+
+def test_commits_of_a_lost_task_are_fetched_again_before_its_volume_goes(
+    hub: MemoryHub, place: Place
+) -> None:
+    number = hub.open_issue("Add login", labels=[READY])
+    place.settle()
+    task = hub.refs[number].task.id
+    made = place.machine.commit(task)
+    place.machine.exit(place.run, said="done")
+    hub.refs.clear()
+    place.machine.unreadable = True
+    for _ in range(3):
+        hub.clock.advance(61)
+        place.settle()
+    assert place.machine.runs
+    place.machine.unreadable = False
+    hub.clock.advance(400)
+    place.settle()
+    assert not place.machine.runs
+    assert place.machine.trees[task].head == made
+
+
+def test_claims_that_could_not_be_listed_are_listed_when_the_forge_is_back(
+    hub: MemoryHub, place: Place
+) -> None:
+    """A lost claim would else be taken for ours for another minute."""
+    asking(hub, place)
+    (number,) = hub.refs
+    stolen = replace(hub.refs[number], holder="there", process="there-1", oid="claim-stolen")
+    hub.refs[number] = stolen
+    place.house.memory.doubt = True
+    place.faults.down |= {"forge", "claims"}
+    place.tick()
+    place.faults.down.clear()
+    hub.clock.advance(20)
+    place.tick()
+    assert place.house.memory.claims[number].holder == "there"
+
+
+def test_commits_that_were_refused_are_tried_again_before_their_worktree_is_kept_for_ever(
+    hub: MemoryHub, place: Place
+) -> None:
+    number = hub.open_issue("Add login", labels=[READY])
+    place.settle()
+    task = hub.refs[number].task.id
+    place.machine.commit(task)
+    hub.branches[task.branch()] = theirs = hub.commit(hub.branches["main"])
+    place.machine.exit(place.run, 1, said="Error: no")
+    hub.close(number)
+    for _ in range(4):
+        hub.clock.advance(700)
+        place.settle()
+    assert hub.branches[task.branch()] == theirs
+    assert task in place.machine.trees
+    del hub.branches[task.branch()]
+    for _ in range(4):
+        hub.clock.advance(700)
+        place.settle()
+    assert task not in place.machine.trees
+    assert not hub.refs

@@ -421,6 +421,8 @@ def test_what_others_finished_while_we_were_dead_is_cleared_up(hub: MemoryHub, p
     assert not hub.refs
     place.restart()
     place.settle()
+    hub.clock.advance(700)
+    place.settle()
     assert not place.machine.alive
     assert not place.machine.runs
     assert not place.machine.trees
