@@ -303,7 +303,8 @@ def _next(
         return OpenPullRequest(case)
     said = answer(case, task)
     pause = not_before(task, policy)
-    if said is None and pause is not None and world.now < pause:
+    # A clock that was set back since, or another machine's, must not make a pause of seconds one of hours.
+    if said is None and pause is not None and task.last and _lies_in(world.now, task.last.ended_at, pause):
         return None
     if changed(case, task):
         return CheckApproval(case)
@@ -395,6 +396,10 @@ def _wind_up(case: Case, task: Task, status: Status, world: World, policy: Polic
     if case.workspace:
         return RemoveWorkspace(case)
     return ReleaseClaim(case)
+
+
+def _lies_in(now: datetime, since: datetime | None, until: datetime) -> bool:
+    return since is not None and since <= now < until
 
 
 def _due(since: float | None, world: World, every: timedelta) -> bool:

@@ -127,11 +127,23 @@ def _went_wrong(step: Action, error: CdockError, house: House) -> None:
     """Say what failed, and when it is tried again."""
     if isinstance(error, ClaimLost):
         lose(house, step.issue)
+        if isinstance(step, TakeClaim):
+            _yield(house, step)
         log.info("claim lost", extra={"issue": step.issue, "step": str(step), "error": error.message})
     elif isinstance(error, Limited) and isinstance(step, ShowStatus):
         _save_quota(house, error)
     else:
         _pause(house, step, error)
+
+
+def _yield(house: House, step: TakeClaim) -> None:
+    """Whoever was quicker shows at the next look. A claim that nobody can read shows never, and stays in the way."""
+    before = house.memory.pauses.get(step.issue)
+    failures = (before.failures if before else 0) + 1
+    pause = _backoff(house, failures - 1) if failures > 1 else 0.0
+    house.memory.pauses[step.issue] = Pause(
+        until=house.clock.elapsed() + pause, failures=failures, step=type(step).__name__
+    )
 
 
 def _save_quota(house: House, error: Limited) -> None:
@@ -155,10 +167,7 @@ def _went_well(step: Action, house: House) -> None:
 def _pause(house: House, step: Action, error: CdockError) -> None:
     before = house.memory.pauses.get(step.issue)
     failures = (before.failures if before else 0) + 1
-    policy = house.policy
-    # A heartbeat that failed pauses too, so a pause must end well before the lease does.
-    limit = min(policy.backoff_limit, policy.lease / 3)
-    pause = min(policy.backoff * (1 << min(failures - 1, 16)), limit).total_seconds()
+    pause = _backoff(house, failures)
     quota = error.until if isinstance(error, Limited) else None
     if quota:
         # The heartbeat needs no quota and goes on, so this may take as long as it takes.
@@ -179,6 +188,14 @@ def _pause(house: House, step: Action, error: CdockError) -> None:
             "pause": round(pause, 1),
         },
     )
+
+
+def _backoff(house: House, failures: int) -> float:
+    """Seconds to wait after so many failures in a row."""
+    policy = house.policy
+    # A heartbeat that failed pauses too, so a pause must end well before the lease does.
+    limit = min(policy.backoff_limit, policy.lease / 3)
+    return min(policy.backoff * (1 << min(failures - 1, 16)), limit).total_seconds()
 
 
 GIVE_UP = 3

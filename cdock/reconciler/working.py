@@ -226,7 +226,8 @@ def record(house: House, step: RecordOutcome) -> None:
             cost=verdict.cost,
             summary=messages.summary_of(verdict.kind, house.fit(verdict.text)),
         )
-    cancelled = step.outcome is Outcome.CANCELLED and (step.case.stop_wished or task.stopped)
+    # Of a closed issue too: whoever may only close and open it again must not start an attempt by that.
+    cancelled = step.outcome is Outcome.CANCELLED
     settle(house, step.case, replace(task.with_attempt(ended), stopped=cancelled))
     if step.case.stop_wished:
         house.wishes.granted(task.id)

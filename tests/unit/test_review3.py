@@ -1,17 +1,18 @@
 """What a second pair of eyes found in the queue: strangers, outages and waits that came together badly."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from cdock.adapters.github import normalize
 from cdock.adapters.github.picture import Picture
-from cdock.core.errors import Refused
+from cdock.core.errors import ClaimLost, Refused
 from cdock.core.ids import TaskId
-from cdock.core.model import Snapshot, Watch
-from cdock.reconciler.loop import _wait
-from cdock.testing import MemoryForge, MemoryHub
+from cdock.core.model import Claim, Snapshot, Watch
+from cdock.reconciler.loop import _wait, run
+from cdock.testing import MemoryClaims, MemoryForge, MemoryHub
 from tests.unit.houses import Place
 
 READY = "agent-ready"
@@ -207,3 +208,74 @@ def test_commits_that_were_refused_are_tried_again_before_their_worktree_is_kept
         place.settle()
     assert task not in place.machine.trees
     assert not hub.refs
+
+
+def test_a_claim_that_nobody_can_read_is_not_fought_for(hub: MemoryHub, place: Place) -> None:
+    """Each try is a question, a push and a list of claims; a newer cdock's claim may be there for days."""
+    number = hub.open_issue("Add login", labels=[READY])
+    Place(hub, name="there", seed=2).settle()
+    hub.label(number, READY)
+    tries = 0
+
+    class Unreadable(MemoryClaims):
+        def list(self) -> tuple[Claim, ...]:
+            return ()
+
+        def swap(self, issue: int, *, expected: str, claim: Claim | None) -> str:
+            nonlocal tries
+            tries += 1
+            return super().swap(issue, expected=expected, claim=claim)
+
+    place.house.claims = Unreadable(hub)
+    for _ in range(600):
+        place.tick()
+        hub.clock.advance(1)
+    assert 2 < tries < 10
+    assert run(place.house, once=True) == 1
+
+
+def test_a_lost_race_costs_no_pause(hub: MemoryHub, place: Place) -> None:
+    number = hub.open_issue("Add login", labels=[READY])
+    place.house.memory.doubt = True
+
+    class Quicker(MemoryClaims):
+        def swap(self, issue: int, *, expected: str, claim: Claim | None) -> str:
+            raise ClaimLost("another one was quicker")
+
+    good, place.house.claims = place.house.claims, Quicker(hub)
+    assert place.tick() == "TakeClaim"
+    place.house.claims = good
+    assert place.tick() == "TakeClaim"
+    assert number in hub.refs
+    place.settle()
+    assert not place.house.memory.pauses
+
+
+def test_an_author_who_closes_and_opens_an_issue_starts_no_attempts(hub: MemoryHub, place: Place) -> None:
+    number = hub.open_issue("Add login", by="mallory")
+    hub.label(number, READY)
+    place.settle()
+    hub.close(number, by="mallory")
+    place.house.memory.doubt = True
+    while "RecordOutcome" not in place.tick():
+        assert place.machine.runs
+    hub.reopen(number)
+    hub.clock.advance(700)
+    place.settle()
+    assert len(hub.refs[number].task.attempts) == 1
+    assert "waiting" in hub.issues[number].labels
+    hub.comment(number, "/cdock resume", by="maria")
+    hub.clock.advance(700)
+    place.settle()
+    assert len(place.machine.alive) == 1
+
+
+def test_a_clock_that_is_set_back_makes_no_pause_longer(hub: MemoryHub, place: Place) -> None:
+    number = hub.open_issue("Add login", labels=[READY])
+    place.settle()
+    place.machine.exit(place.run, 1, said="Error: no")
+    place.settle()
+    hub.clock.time -= timedelta(days=1)
+    hub.clock.advance(700)
+    place.settle()
+    assert len(hub.refs[number].task.attempts) == 2
