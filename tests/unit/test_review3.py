@@ -1,5 +1,6 @@
 """What a second pair of eyes found in the queue: strangers, outages and waits that came together badly."""
 
+import time
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 
 from cdock.adapters.github import normalize
 from cdock.adapters.github.picture import Picture
+from cdock.core import messages
 from cdock.core.errors import ClaimLost, Refused
 from cdock.core.ids import TaskId
 from cdock.core.model import Claim, Snapshot, Watch
@@ -279,3 +281,28 @@ def test_a_clock_that_is_set_back_makes_no_pause_longer(hub: MemoryHub, place: P
     hub.clock.advance(700)
     place.settle()
     assert len(hub.refs[number].task.attempts) == 2
+
+
+# Texts that are made to be slow
+
+
+@pytest.mark.parametrize(
+    "text", ["<!--" * 16_384, "\n<!--" * 13_000, "<!-- -->" * 8_000], ids=["open", "lines", "closed"]
+)
+def test_no_text_takes_long_to_be_read(text: str) -> None:
+    began = time.process_time()
+    assert "-->" not in messages.visible(f"{text}end")
+    assert time.process_time() - began < 1
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a<!-- b -->c<!---->d", "acd"),
+        ("a<!-->b-->c", "ac"),
+        ("a -->b<!-- c", "a -->b<!-- c"),
+        ("a\n<!-- b", "a"),
+    ],
+)
+def test_hidden_text_is_left_out(text: str, shown: str) -> None:
+    assert messages.visible(text) == shown
