@@ -101,7 +101,7 @@ def obey(command: Command, case: Case, task: Task, *, status: Status, policy: Po
     """The task as the command leaves it, and one line to reply; empty when there is nothing to say."""
     heard = replace(task, heard=command.comment)
     if command.verb is None:
-        return heard, f"cdock knows no {messages.inline(command.argument, limit=40)}. {usage()}"
+        return heard, f"There is no command {messages.inline(command.argument, limit=40)}. {usage()}"
     if command.verb is not Verb.HELP and status in (Status.DONE, Status.CANCELLED):
         return heard, f"The work on this has ended: add the label `{policy.labels.ready}` to start anew."
     return _OBEY[command.verb](command, heard, status, policy)
