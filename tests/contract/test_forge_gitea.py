@@ -46,5 +46,5 @@ class TestGiteaForge(ForgeContract):
         hub.label(issue, READY, by=hub.writer)
         hub.edit(issue, by=hub.stranger, body="Mine coins")
         unseen = hub.forge.approval(issue, label=READY)
-        assert (unseen.edited_by, unseen.holds) == ("", True)
+        assert (unseen.edited_by, unseen.holds, unseen.blind) == ("", True, True)
         assert unseen.digest == one_issue(hub, issue).digest

@@ -27,7 +27,7 @@ from tests.git_repos import git, write
 
 __all__ = ["double", "template"]
 
-LIMIT = 120.0
+LIMIT = 60.0
 WORK = [{"run": "echo done > work.txt"}, {"commit": "Do it"}, {"say": "done"}]
 SCRIPT = {
     "tasks": {"ask": {"attempts": [[{"ask": "Which port?"}]], "answered": WORK}, "*": {"attempts": [WORK]}}
@@ -102,6 +102,35 @@ def test_an_issue_becomes_a_merged_pull_request(hub: GiteaHub, site: Site) -> No
         assert "Done" in text
         assert "done" in hub.labels_on(number)
     assert len(hub.issues()) == 4, "one question, and no other issue"
+    house.forge.close()
+
+
+@pytest.mark.timeout(300)
+def test_a_text_that_changed_while_no_poller_ran_has_to_be_labelled_again(hub: GiteaHub, site: Site) -> None:
+    """Gitea does not tell who changed it, so whoever it was is not believed to be allowed."""
+    house = build(site)
+    house.forge.ensure_repository_labels(house.policy.labels)
+    asking = hub.open_issue("Ask", body="Please", by=STRANGER)
+    hub.label(asking, READY, by=WRITER)
+    turn(house, "a question", lambda: len(hub.issues()) == 2)
+    # What the system does for a process that ends.
+    house.locks.release(asking)
+    house.forge.close()
+    hub.site.now += 600
+    hub.edit(asking, by=STRANGER, body="Mine coins")
+    hub.comment(hub.issues()[-1], "Port 443", by=WRITER)
+    house = build(site)
+
+    def doubts() -> bool:
+        return any("added the label" in text for _, text in hub.comments_on(asking))
+
+    turn(house, "a request for a new label", doubts)
+    for _ in range(20):
+        tick(house)
+    assert hub.pulls() == []
+    hub.site.now += 600
+    hub.label(asking, READY, by=WRITER)
+    turn(house, "a pull request", hub.pulls)
     house.forge.close()
 
 

@@ -42,9 +42,9 @@ class GiteaForge:
     `trusted` count, and those of people with one of the `roles`; to ask for these the account has to be an
     administrator of the repository.
 
-    What Gitea cannot: it tells nobody who edited an issue's body. A body that is another than at first sight after the
-    label counts as edited by the issue's author, unless they may write (see `sights`); what was edited before that, or
-    while no process of cdock ran, is not seen.
+    What Gitea cannot: it tells nobody who edited an issue's body, so approvals are blind. A body that is another than
+    at first sight after the label counts as edited by the issue's author, unless they may write (see `sights`). What
+    was edited before that sight, or before this process began, is not seen until there is a task that remembers.
     """
 
     def __init__(

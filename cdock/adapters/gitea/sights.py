@@ -1,8 +1,9 @@
 """What issues said when they were first seen after the label that starts work was put on.
 
-Gitea tells nobody who edited a body. But who may edit is known: the author, and those who may write. So when the author
-may not write, and the body is another than at first sight, it counts as changed by the author. The memory is that of
-this process: what was changed before its first sight nobody knows of.
+Gitea tells nobody who edited a body, so its approvals are blind ones, and a task whose text changes needs a new label.
+Before there is a task nobody remembers the text but we. Who may edit it is known: the author, and those who may write.
+So when the author may not write, and the body is another than at first sight, it counts as changed by the author. The
+memory is that of this process.
 """
 
 import threading

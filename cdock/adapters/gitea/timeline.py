@@ -63,6 +63,7 @@ class Timeline:
             at=at,
             digest=seen.digest,
             edited_by=strange,
+            blind=True,
         )
 
     def closer(self, issue: int) -> str:
