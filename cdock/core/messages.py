@@ -197,11 +197,15 @@ def ask_again(approval: Approval, policy: Policy) -> str:
     """The comment that asks for a new approval."""
     ready = policy.labels.ready
     who = inline(approval.edited_by, limit=40)
+    changed = (
+        f"by {who}, who has no write access here, after `{ready}` was added."
+        if who
+        else f"after `{ready}` was added, and this forge does not tell by whom."
+    )
     return (
         f"{ask_marker(approval.digest)}\n"
-        f"The title or the text was changed by {who or 'somebody'} after `{ready}` was added, "
-        "and they have no write access here. Nothing starts on the new text until a person with write access "
-        f"has looked at it and added the label `{ready}` again.\n"
+        f"The title or the text was changed {changed} Nothing starts on the new text until a person with write "
+        f"access has looked at it and added the label `{ready}` again.\n"
     )
 
 
