@@ -82,6 +82,7 @@ one that is set. Containers never see it, plain processes get it. |
 | `HTTPS_PROXY`, `NO_PROXY` | The way out of a company network. |
 | `REQUESTS_CA_BUNDLE`, `GIT_SSL_CAINFO`, `SSL_CERT_FILE` | Certificate authorities to trust (PEM): for the \
 forge's API, for git, for the model's provider. |
+| `CDOCK_WEBHOOK_SECRET` | The secret that verifies webhooks ([how](../how-to/webhook.md)). |
 | `CDOCK_HOME` | Where cdock keeps what belongs to you rather than to a clone (the embedded forge and its tokens). \
 By default the user data directory of your system. |
 | `XDG_RUNTIME_DIR` | Where the socket to the model's provider is made; without it, in the temporary directory. |
