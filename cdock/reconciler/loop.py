@@ -33,7 +33,7 @@ def tick(house: House) -> tuple[Action, ...]:
     if house.neighbours:
         claiming = sum(isinstance(step, TakeClaim) for step in steps)
         house.memory.busy = busy(world, house.policy) + claiming
-    lost = _move_claims([step for step in steps if isinstance(step, RenewClaim | PublishWork)], house)
+    lost = _move_claims([step for step in steps if isinstance(step, RenewClaim | PublishWork)], house, world)
     by_issue: dict[int, list[Action]] = defaultdict(list)
     for step in steps:
         if step.issue not in lost and not isinstance(step, RenewClaim | PublishWork):
@@ -52,7 +52,7 @@ def tick(house: House) -> tuple[Action, ...]:
     return steps
 
 
-def _move_claims(steps: list[RenewClaim | PublishWork], house: House) -> frozenset[int]:
+def _move_claims(steps: list[RenewClaim | PublishWork], house: House, world: World) -> frozenset[int]:
     """Heartbeats and new commits of all tasks, together; the issues of which nothing more is done in this tick."""
     if not steps:
         return frozenset()
@@ -63,7 +63,19 @@ def _move_claims(steps: list[RenewClaim | PublishWork], house: House) -> frozens
             _went_well(step, house)
         else:
             _went_wrong(step, error, house)
-    return frozenset(issue for issue, error in failed.items() if isinstance(error, ClaimLost))
+    return frozenset(
+        step.issue
+        for step in steps
+        if (error := failed.get(step.issue))
+        if isinstance(error, ClaimLost) or _lapsed(step, house, world)
+    )
+
+
+def _lapsed(step: Action, house: House, world: World) -> bool:
+    """Whether our claim did not move for so long that another poller may have it by now."""
+    claim = step.case.claim
+    margin = house.policy.lease_margin.total_seconds()
+    return claim is not None and world.elapsed - claim.seen_at >= claim.ttl - margin
 
 
 def _ready(steps: tuple[Action, ...], house: House, world: World) -> tuple[Action, ...]:

@@ -1,6 +1,7 @@
 """What a second pair of eyes found in the queue: strangers, outages and waits that came together badly."""
 
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -10,9 +11,9 @@ import pytest
 from cdock.adapters.github import normalize
 from cdock.adapters.github.picture import Picture
 from cdock.core import messages
-from cdock.core.errors import ClaimLost, Refused
+from cdock.core.errors import CdockError, ClaimLost, Refused, Unavailable
 from cdock.core.ids import TaskId
-from cdock.core.model import Claim, Snapshot, Watch
+from cdock.core.model import Claim, Move, Snapshot, Watch
 from cdock.reconciler.loop import _wait, run
 from cdock.testing import MemoryClaims, MemoryForge, MemoryHub
 from tests.unit.houses import Place
@@ -306,3 +307,30 @@ def test_no_text_takes_long_to_be_read(text: str) -> None:
 )
 def test_hidden_text_is_left_out(text: str, shown: str) -> None:
     assert messages.visible(text) == shown
+
+
+# A lease that ran out
+
+
+def test_who_could_not_renew_a_claim_shows_nothing_on_its_issue(hub: MemoryHub, place: Place) -> None:
+    """Its heartbeat may fail for longer than the lease, while the forge's API answers; another poller holds it then."""
+    number = hub.open_issue("Add login", labels=[READY])
+    place.settle()
+
+    class Stuck(MemoryClaims):
+        def publish(self, moves: Sequence[Move]) -> Mapping[int, str | CdockError]:
+            raise Unavailable("the forge takes no pushes now")
+
+    good, place.house.claims = place.house.claims, Stuck(hub)
+    for _ in range(30):
+        hub.clock.advance(35)
+        place.tick()
+    hub.unlabel(number, "in-progress")
+    for _ in range(30):
+        hub.clock.advance(35)
+        place.tick()
+    assert "in-progress" not in hub.issues[number].labels
+    place.house.claims = good
+    hub.clock.advance(700)
+    place.settle()
+    assert "in-progress" in hub.issues[number].labels
