@@ -83,6 +83,8 @@ class Memory:
     """Whether the forge and its claims have to be read again at the next look: something was not as expected."""
     knocks: int = 0
     """Knocks that were heard."""
+    knocked_at: float = float("-inf")
+    """When the forge was last read because of one."""
     busy: int = 0
     """Attempts under way or about to start, for those who share this machine with us."""
     quiet: int = 0

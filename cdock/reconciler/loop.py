@@ -292,7 +292,7 @@ def _take(turn: _Turn, *, once: bool) -> None:
 def _wait(house: House) -> float:
     """Seconds after which there may be something to do."""
     memory, now = house.memory, house.clock.elapsed()
-    if memory.claims or memory.doubt:
+    if memory.claims or memory.doubt or memory.knocks != house.clock.knocks():
         return house.look_every
     # A pause that is over and brought no step is of an issue of which nothing is wanted any more.
     pauses = (pause.until - now for pause in memory.pauses.values() if pause.until > now - house.look_every)

@@ -27,6 +27,8 @@ log = logging.getLogger("cdock")
 
 CLAIMS_EVERY = 60.0
 """Seconds after which the claims are listed again although nothing changed, to see whose leases do not move."""
+KNOCK_EVERY = 3.0
+"""Least seconds between two reads of the forge that are only made for knocks: anybody who may comment causes them."""
 QUIET = 10
 """Reads of the forge without news after which the interval begins to grow, and doubles each time."""
 TAIL = 16_384
@@ -94,10 +96,11 @@ def _shown(house: House) -> Snapshot:
     """The forge's side: read again at the poll interval, else as last seen, with our own writes since."""
     memory, now = house.memory, house.clock.elapsed()
     knocks = house.clock.knocks()
-    knocked = knocks != memory.knocks
+    knocked = knocks != memory.knocks and now - memory.knocked_at >= KNOCK_EVERY
     due = memory.doubt or knocked or now - memory.read_at >= interval(house)
     if memory.snapshot and not due and not memory.stale:
         return memory.snapshot
+    memory.knocked_at = now if knocked else memory.knocked_at
     try:
         doubted = memory.snapshot is None or memory.doubt or memory.unlisted
         if doubted or now - memory.listed_at >= _claims_every(house):
@@ -119,7 +122,7 @@ def _shown(house: House) -> Snapshot:
             )
         memory.away_why = error.message
         memory.unlisted |= memory.doubt
-        memory.read_at, memory.stale, memory.doubt = now, False, False
+        memory.read_at, memory.stale, memory.doubt, memory.knocks = now, False, False, knocks
         return memory.snapshot
     if memory.away_since is not None:
         log.info("forge is back", extra={"text": f"it was away since {memory.away_since:%H:%M:%S} UTC"})

@@ -334,3 +334,50 @@ def test_who_could_not_renew_a_claim_shows_nothing_on_its_issue(hub: MemoryHub, 
     hub.clock.advance(700)
     place.settle()
     assert "in-progress" in hub.issues[number].labels
+
+
+# Knocks
+
+
+class Looking(MemoryForge):
+    """Counts how often the forge is read."""
+
+    looks = 0
+
+    def look(self, watch: Watch, *, fresh: bool = True) -> Snapshot:
+        self.looks += fresh
+        return super().look(watch, fresh=fresh)
+
+
+def test_many_knocks_are_few_reads_and_none_is_forgotten(hub: MemoryHub, place: Place) -> None:
+    place.house.forge = forge = Looking(hub)
+    place.settle()
+    forge.looks = 0
+    for _ in range(60):
+        hub.clock.knocked += 1
+        hub.clock.advance(0.5)
+        place.tick()
+    assert 5 < forge.looks <= 11
+    hub.clock.advance(place.house.poll_every)
+    place.tick()
+    hub.clock.advance(1)
+    number = hub.open_issue("Add login", labels=[READY])
+    hub.clock.knocked += 1
+    for _ in range(5):
+        assert _wait(place.house) <= 1
+        place.tick()
+        hub.clock.advance(1)
+    assert number in hub.refs
+
+
+def test_a_knock_during_an_outage_is_no_reason_to_try_all_the_time(hub: MemoryHub, place: Place) -> None:
+    place.house.forge = forge = Looking(hub, place.faults)
+    place.settle()
+    place.faults.down.add("forge")
+    forge.looks = 0
+    hub.clock.advance(5)
+    hub.clock.knocked += 1
+    for _ in range(60):
+        place.tick()
+        hub.clock.advance(1)
+    assert forge.looks <= 6
