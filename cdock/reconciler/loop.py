@@ -244,6 +244,8 @@ class _Turn:
 
     house: House
     before: tuple[str, ...] = ()
+    not_before: float = 0.0
+    """When a forge that was never reached is tried again."""
     acted: bool = False
     done: bool = False
 
@@ -270,12 +272,15 @@ def run(*houses: House, once: bool = False) -> int:
             continue
         if once and all(turn.done for turn in turns):
             return _given_up(houses)
-        if clock.sleep(min(_wait(house) for house in houses)):
+        if clock.sleep(min(max(_wait(turn.house), turn.not_before - clock.elapsed()) for turn in turns)):
             return _given_up(houses)
 
 
 def _take(turn: _Turn, *, once: bool) -> None:
     house = turn.house
+    if house.clock.elapsed() < turn.not_before:
+        turn.acted = False
+        return
     try:
         steps = tick(house)
     except Unavailable as error:
@@ -283,6 +288,8 @@ def _take(turn: _Turn, *, once: bool) -> None:
             raise
         log.warning("cannot look now", extra={"error": error.message, "fix": error.fix})
         steps = ()
+        if house.memory.snapshot is None:
+            turn.not_before = house.clock.elapsed() + interval(house)
     # The same again means that what was done does not show yet; a forge that lags behind must not be hammered.
     again, turn.before = turn.before, tuple(str(step) for step in steps)
     turn.acted = bool(steps) and turn.before != again

@@ -381,3 +381,23 @@ def test_a_knock_during_an_outage_is_no_reason_to_try_all_the_time(hub: MemoryHu
         place.tick()
         hub.clock.advance(1)
     assert forge.looks <= 6
+
+
+def test_a_forge_that_is_away_from_the_start_is_not_hammered(hub: MemoryHub, place: Place) -> None:
+    tries = 0
+
+    class Away(MemoryClaims):
+        def list(self) -> tuple[Claim, ...]:
+            nonlocal tries
+            tries += 1
+            if hub.clock.seconds < 1300:
+                raise Unavailable("503")
+            hub.clock.ended = True
+            return super().list()
+
+    place.house.claims = Away(hub)
+    there = Place(hub, name="there", seed=2)
+    number = hub.open_issue("Add login", labels=[READY])
+    run(place.house, there.house)
+    assert 15 < tries < 30
+    assert number in hub.refs, "the other repository of this process goes on"
