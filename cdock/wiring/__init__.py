@@ -1,0 +1,155 @@
+"""The one place where adapters are chosen and put together."""
+
+import socket
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from cdock.core.errors import Misconfigured
+from cdock.core.secrets import secrets_in
+from cdock.wiring.forges import account, credential, forge, lock_directory, repository, token_file
+from cdock.wiring.runners import agent_image, engine_of, require_credential, runner
+from cdock.wiring.site import Site, site
+
+if TYPE_CHECKING:
+    from cdock.adapters.github.tokens import Credential
+    from cdock.core.policy import Policy
+    from cdock.ports import Clock, Forge, Outbox
+    from cdock.reconciler.house import House
+
+__all__ = (
+    "PostOffice",
+    "Site",
+    "account",
+    "agent_image",
+    "build",
+    "credential",
+    "engine_of",
+    "forge",
+    "lock_directory",
+    "post",
+    "repository",
+    "require_credential",
+    "runner",
+    "site",
+    "token_file",
+)
+
+
+@dataclass(frozen=True)
+class PostOffice:
+    """What delivers the words of people without a poller; see `cdock.reconciler.delivering.Post`."""
+
+    forge: "Forge"
+    outbox: "Outbox"
+    clock: "Clock"
+    policy: "Policy"
+
+
+def post(of: Site) -> PostOffice:
+    """The part of a house that delivers what people said.
+
+    Raises:
+        Refused: something a person has to mend first, such as a token that is not there.
+    """
+    from cdock.adapters.system import SystemClock
+
+    return PostOffice(forge=forge(of), outbox=of.outbox, clock=SystemClock(), policy=of.settings.policy())
+
+
+def build(
+    of: Site,
+    *,
+    clock: "Clock | None" = None,
+    only: frozenset[int] = frozenset(),
+    max_parallel: int | None = None,
+) -> "House":
+    """Everything the loop works with, for the clone. Clones that one process works on share a `clock`.
+
+    Raises:
+        Refused: something a person has to mend first, such as a token that is not there.
+    """
+    from cdock.adapters.agents import KINDS, agent
+    from cdock.adapters.files.locks import FileLocks
+    from cdock.adapters.files.mirror import FileMirror
+    from cdock.adapters.git.claims import GitClaims
+    from cdock.adapters.git.place import Place
+    from cdock.adapters.git.worktrees import GitWorkspaces
+    from cdock.adapters.prompts import TemplatePrompts
+    from cdock.adapters.system import RandomIds, SystemClock
+    from cdock.reconciler.house import House
+
+    settings = of.settings
+    if max_parallel is not None:
+        poll = settings.poll.model_copy(update={"max_parallel": max_parallel})
+        settings = settings.model_copy(update={"poll": poll})
+    policy = settings.policy()
+    require_credential(of)
+    tables = _agent_settings(of)
+    remote, by = repository(of), credential(of)
+    place = Place(of.clone.state)
+    return House(
+        forge=forge(of, by=by),
+        claims=GitClaims(
+            place,
+            url=remote.clone_url,
+            token=by.token,
+            policy=policy,
+            namespace=settings.claims.namespace,
+        ),
+        workspaces=GitWorkspaces(place, url=remote.clone_url, token=by.token),
+        runner=runner(of),
+        agents={
+            name: agent(name, settings=tables.get(name, {}))
+            for name in {*KINDS, policy.agent}
+            if name == policy.agent or name != "command" or tables["command"]
+        },
+        logs=of.logs,
+        mirror=FileMirror(of.clone.state / "state.json"),
+        outbox=of.outbox,
+        locks=FileLocks(lock_directory(of.env, remote)),
+        wishes=of.wishes,
+        prompts=TemplatePrompts(of.clone.root),
+        clock=clock or SystemClock(),
+        ids=RandomIds(),
+        policy=policy,
+        me=of.poller,
+        process=str(uuid4()),
+        machine=socket.gethostname(),
+        poll_every=settings.poll.interval.total_seconds(),
+        poll_idle=settings.poll.idle.total_seconds(),
+        only=only,
+        agent_settings=tables,
+        secrets=secrets_in(of.env) | _lasting(by),
+    )
+
+
+def _lasting(by: "Credential") -> frozenset[str]:
+    """The token to be kept out of texts. An App's change every hour, and are known by their shape alone."""
+    from cdock.adapters.github.tokens import Token
+
+    return frozenset({by.value}) if isinstance(by, Token) else frozenset()
+
+
+def _agent_settings(of: Site) -> dict[str, dict[str, str]]:
+    """The agents' tables as strings; a script is read here, because agents' adapters do no I/O."""
+    import json
+
+    tables: dict[str, dict[str, str]] = {}
+    for name in ("claude", "command", "scripted"):
+        table = getattr(of.settings.agent, name).model_dump(mode="json", exclude_unset=True)
+        tables[name] = {
+            key: value if isinstance(value, str) else json.dumps(value) for key, value in table.items()
+        }
+    if path := tables["scripted"].get("script"):
+        file = of.clone.root / path
+        try:
+            tables["scripted"]["script"] = file.read_text(encoding="utf-8")
+        except OSError as error:
+            raise Misconfigured(
+                f"cannot read the script of the scripted agent: {error.strerror}",
+                code="CD417",
+                tried=f"reading {file}",
+                fix="name a file that exists in cdock.toml ([agent.scripted] script = …)",
+            ) from error
+    return tables

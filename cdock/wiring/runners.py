@@ -1,0 +1,114 @@
+"""Where the agents of a clone run, and what they need there."""
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from cdock.core.errors import Missing, NotPermitted
+from cdock.wiring.site import Site
+
+if TYPE_CHECKING:
+    from cdock.adapters.docker.engine import Engine
+    from cdock.adapters.docker.modelproxy import ModelProxy
+    from cdock.ports import Runner
+
+PROVIDER = "https://api.anthropic.com"
+"""Claude Code's model provider, where the environment names no other."""
+
+
+def runner(of: Site) -> "Runner":
+    """Where this clone's agents run.
+
+    Raises:
+        Missing: the engine does not answer.
+    """
+    table = of.settings.runner
+    state = of.clone.state
+    if table.kind == "local":
+        from cdock.adapters.docker.modelproxy import KEYS
+        from cdock.adapters.local.runner import LocalRunner
+
+        # What an agent's own provider needs: a plain process has nobody else to give it to it.
+        allow = (*KEYS, "ANTHROPIC_BASE_URL", "IS_SANDBOX", *table.pass_env)
+        return LocalRunner(state, environment=of.env, allow=allow)
+    from cdock.adapters.docker.runner import DockerRunner
+    from cdock.adapters.docker.walls import Limits
+
+    engine = engine_of(of.env)
+    limits = Limits(memory=table.memory_bytes, cpus=table.cpus, processes=table.pids)
+    return DockerRunner(
+        engine=engine,
+        instance=of.poller,
+        image=agent_image(engine, wanted=table.image),
+        limits=limits,
+        model=_model(of),
+    )
+
+
+def engine_of(env: Mapping[str, str]) -> "Engine":
+    """The Docker Engine of this environment."""
+    from cdock.adapters.docker.engine import Engine
+
+    return Engine(env)
+
+
+def agent_image(engine: "Engine", *, wanted: str = "") -> str:
+    """The image agents run in: the one that is wanted, else the newest one that was built here.
+
+    Raises:
+        Missing: the engine does not answer, or has no such image.
+    """
+    from cdock.adapters.docker.image import find, images
+
+    there = find(wanted, engine=engine) if wanted else next(iter(images(engine=engine)), None)
+    if there is None:
+        raise Missing(
+            f"the engine has no image {wanted}" if wanted else "the agent image is not built yet",
+            code="CD432",
+            tried=f"looking for it on {engine.address}",
+            fix="cdock image build",
+        )
+    return there.tag
+
+
+def _model(of: Site) -> "ModelProxy | None":
+    """The way from containers to the agent's provider; the key stays with us."""
+    from cdock.adapters.docker.modelproxy import ModelProxy
+    from cdock.adapters.docker.sockets import socket_directory
+
+    if of.settings.agent.default != "claude":
+        return None
+    folder = socket_directory(of.env, instance=of.poller)
+    return ModelProxy(
+        socket=folder / "model" / "llm.sock",
+        upstream=of.env.get("ANTHROPIC_BASE_URL", PROVIDER),
+        environment=of.env,
+    )
+
+
+def require_credential(of: Site) -> str:
+    """The variable with the agent's credential; empty for agents that need none.
+
+    Raises:
+        NotPermitted: there is none, or the agent would refuse to run as this user.
+    """
+    from cdock.adapters.docker.modelproxy import KEYS
+
+    if of.settings.agent.default != "claude":
+        return ""
+    found = next((name for name in KEYS if of.env.get(name)), "")
+    if not found:
+        raise NotPermitted(
+            "claude has no credential",
+            code="CD421",
+            tried=f"looking at {', '.join(KEYS)}",
+            fix="set one of them, for instance CLAUDE_CODE_OAUTH_TOKEN from `claude setup-token`",
+        )
+    if of.settings.runner.kind == "local" and os.geteuid() == 0 and not of.env.get("IS_SANDBOX"):
+        raise NotPermitted(
+            "claude refuses to work without asking as root",
+            code="CD422",
+            tried="looking at the user who would run it",
+            fix="run cdock as another user, or in containers; in a throw-away machine set IS_SANDBOX=1",
+        )
+    return found

@@ -1,0 +1,66 @@
+"""A clone with its settings: what every command begins with."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cdock.adapters.git.clone import Clone, find_clone, recalled_poller, remember_poller
+from cdock.settings import Settings, environment, load_settings
+
+if TYPE_CHECKING:
+    from cdock.adapters.files.logs import FileLogs
+    from cdock.adapters.files.outbox import FileOutbox
+    from cdock.adapters.files.wishes import FileWishes
+
+
+@dataclass(frozen=True)
+class Site:
+    """A clone with its settings: all a command needs that does not talk to the forge."""
+
+    clone: Clone
+    settings: Settings
+    env: Mapping[str, str]
+
+    @property
+    def logs(self) -> "FileLogs":
+        """What runs of this clone printed."""
+        from cdock.adapters.files.logs import FileLogs
+
+        return FileLogs(self.clone.state / "tasks")
+
+    @property
+    def wishes(self) -> "FileWishes":
+        """What commands ask of this clone's poller."""
+        from cdock.adapters.files.wishes import FileWishes
+
+        return FileWishes(self.clone.state / "wishes")
+
+    @property
+    def outbox(self) -> "FileOutbox":
+        """What people said and the forge has not heard yet."""
+        from cdock.adapters.files.outbox import FileOutbox
+
+        return FileOutbox(self.clone.state / "outbox")
+
+    @cached_property
+    def poller(self) -> str:
+        """The lasting id of this clone's poller, kept in two places."""
+        from cdock.adapters.files.poller import identity
+
+        remembered = recalled_poller(self.clone)
+        known = identity(self.clone.state, spare=remembered)
+        if known != remembered:
+            remember_poller(self.clone, known)
+        return known
+
+
+def site(start: Path) -> Site:
+    """The clone that `start` is in, with its settings.
+
+    Raises:
+        Misconfigured: there is no clone, or its `cdock.toml` is wrong.
+    """
+    clone = find_clone(start)
+    return Site(clone=clone, settings=load_settings(clone.root), env=environment())
