@@ -42,7 +42,7 @@ def test_every_field_is_stored() -> None:
 def test_another_process_sees_it(tmp_path: Path) -> None:
     FileOutbox(tmp_path).put(entry_of())
     assert FileOutbox(tmp_path).list() == (entry_of(),)
-    assert (tmp_path / f"{FIRST}.json").stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / f"{FIRST}.json").stat().st_mode & 0o777 == 0o400
 
 
 def test_file_and_names_are_on_disk_before_it_returns(
@@ -99,7 +99,9 @@ def test_a_damaged_entry_is_named_and_left_alone(
 
 def test_what_a_newer_cdock_added_is_no_damage(tmp_path: Path) -> None:
     record = json.loads(dump_entry(entry_of()))
-    (tmp_path / f"{FIRST}.json").write_text(json.dumps(record | {"mood": "good"}))
+    path = tmp_path / f"{FIRST}.json"
+    path.write_text(json.dumps(record | {"mood": "good"}))
+    path.chmod(0o400)
     assert FileOutbox(tmp_path).list() == (entry_of(),)
 
 
@@ -141,3 +143,16 @@ def test_one_that_vanishes_while_all_are_read(tmp_path: Path, monkeypatch: pytes
     gone = tmp_path / f"{UUID(int=9)}.json"
     monkeypatch.setattr(FileOutbox, "_files", lambda _: (gone, tmp_path / f"{FIRST}.json"))
     assert outbox.read() == ((entry_of(),), {})
+
+
+def test_an_entry_that_a_branch_brought_is_not_delivered(tmp_path: Path) -> None:
+    """git overwrites ignored files: who checks out a stranger's branch has its files here, too, but none read-only."""
+    outbox = FileOutbox(tmp_path)
+    for mode in (0o600, 0o644, 0o755):
+        path = outbox.path(FIRST)
+        path.unlink(missing_ok=True)
+        path.write_text(dump_entry(entry_of()))
+        path.chmod(mode)
+        assert outbox.list() == ()
+        ((name, why),) = outbox.read()[1].items()
+        assert (name, "cdock did not write it" in why) == (path.name, True)

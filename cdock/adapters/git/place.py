@@ -11,29 +11,13 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from cdock.adapters.git.command import CONFIG
 from cdock.core.errors import Misconfigured, Unavailable
 from cdock.core.ids import TaskId
 
 LOCK_TIMEOUT = 300.0
 """Seconds to wait for another thread or process. Only the first fetch of a large repository may take longer."""
 
-# The settings that make plain git commands of a person safe inside a worktree, whatever a commit brings along.
-_CONFIG = """\
-[core]
-\trepositoryFormatVersion = 0
-\tbare = true
-\thooksPath = /dev/null
-\tfsmonitor = false
-\tattributesFile = /dev/null
-[gc]
-\tauto = 0
-[maintenance]
-\tauto = false
-[submodule]
-\trecurse = false
-[transfer]
-\tfsckObjects = true
-"""
 _BRANCH = re.compile(r"(?!.*(?:\.\.|//|/\.|\.lock(?:/|$)|@\{))[A-Za-z0-9][A-Za-z0-9._/@+-]*(?<![./])")
 
 
@@ -113,7 +97,7 @@ def ensure_bare(path: Path, *, borrow: Path | None = None, exclude: str = "") ->
     for folder in ("objects/info", "objects/pack", "refs/heads", "info"):
         (new / folder).mkdir(parents=True)
     (new / "HEAD").write_text("ref: refs/heads/none\n")
-    (new / "config").write_text(_CONFIG)
+    (new / "config").write_text(CONFIG)
     (new / "info/exclude").write_text(exclude)
     if borrow:
         # Relative to our objects, so that the whole clone may be moved.
