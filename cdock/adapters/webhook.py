@@ -8,6 +8,7 @@ import hmac
 import logging
 import re
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,12 +18,15 @@ from cdock.core.errors import Misconfigured
 
 log = logging.getLogger(__name__)
 
-LARGEST = 25 * 1024 * 1024
-"""Bytes of a delivery; GitHub sends no larger ones (docs: webhooks/webhook-events-and-payloads)."""
+LARGEST = 1024 * 1024
+"""Bytes of a delivery. GitHub may send more; the poll sees what such a one would have told."""
+AT_ONCE = 8
+"""Deliveries that are read at the same time."""
 REMEMBERED = 1_000
 """Deliveries that are known again."""
 TIMEOUT = 10.0
 """Seconds for a request to arrive; GitHub itself gives up after as many."""
+_SIGNATURE = re.compile(r"sha256=[0-9a-f]{64}")
 
 
 def parse_address(text: str) -> tuple[str, int]:
@@ -81,6 +85,8 @@ class _Server(ThreadingHTTPServer):
         self._secret = secret.encode()
         self._knock = knock
         self._known: OrderedDict[str, None] = OrderedDict()
+        self._warned = False
+        self.room = threading.BoundedSemaphore(AT_ONCE)
         self._lock = threading.Lock()
 
     def signed(self, body: bytes, signature: str) -> bool:
@@ -88,16 +94,21 @@ class _Server(ThreadingHTTPServer):
         wanted = "sha256=" + hmac.new(self._secret, body, hashlib.sha256).hexdigest()
         return hmac.compare_digest(wanted.encode(), signature.encode(errors="replace"))
 
-    def deliver(self, delivery: str) -> bool:
-        """Knock, unless this delivery was here before."""
+    def deliver(self, signature: str) -> None:
+        """Knock, unless what has this signature was here before; the id of a delivery is not signed."""
         with self._lock:
-            if delivery in self._known:
-                return False
-            self._known[delivery] = None
+            if signature in self._known:
+                return
+            self._known[signature] = None
             while len(self._known) > REMEMBERED:
                 self._known.popitem(last=False)
         self._knock()
-        return True
+
+    def warn(self) -> None:
+        """Say once that somebody knocks who does not know the secret: it may be set wrongly on GitHub."""
+        if not self._warned:
+            self._warned = True
+            log.warning("a webhook with a wrong signature was refused; further ones are not named")
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -108,17 +119,50 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """A delivery."""
+        signature = self.headers.get("X-Hub-Signature-256", "")
         length = self.headers.get("Content-Length", "")
-        if not re.fullmatch(r"[0-9]{1,9}", length) or int(length) > LARGEST:
-            self._answer(413 if length.isdigit() else 411)
-            return
-        body = self.rfile.read(int(length))
-        if not self.server.signed(body, self.headers.get("X-Hub-Signature-256", "")):
-            log.warning("a webhook with a wrong signature was refused")
+        if not _SIGNATURE.fullmatch(signature):
+            self.server.warn()
             self._answer(401)
-            return
-        self.server.deliver(self.headers.get("X-GitHub-Delivery", "")[:100])
-        self._answer(204)
+        elif not re.fullmatch(r"[0-9]{1,9}", length):
+            self._answer(411)
+        elif int(length) > LARGEST:
+            self._answer(413)
+        elif not self.server.room.acquire(blocking=False):
+            self._answer(503)
+        else:
+            try:
+                self._take(int(length), signature)
+            finally:
+                self.server.room.release()
+
+    def _take(self, length: int, signature: str) -> None:
+        body = self._body(length)
+        if body is None:
+            self._answer(408)
+        elif self.server.signed(body, signature):
+            self.server.deliver(signature)
+            self._answer(204)
+        else:
+            self.server.warn()
+            self._answer(401)
+
+    def _body(self, length: int) -> bytes | None:
+        """The body, or None when it did not arrive in time."""
+        end, body = time.monotonic() + TIMEOUT, b""
+        while len(body) < length:
+            left = end - time.monotonic()
+            if left <= 0:
+                return None
+            self.connection.settimeout(left)
+            try:
+                part = self.rfile.read1(min(65_536, length - len(body)))
+            except TimeoutError:
+                return None
+            if not part:
+                return None
+            body += part
+        return body
 
     def _answer(self, status: int) -> None:
         self.send_response(status)

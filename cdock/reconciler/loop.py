@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from cdock.core.actions import Action, PublishWork, ReleaseClaim, RenewClaim, ShowStatus, StopRun, TakeClaim
 from cdock.core.cases import cases_of
-from cdock.core.errors import CdockError, ClaimLost, Limited, Unavailable
+from cdock.core.errors import CdockError, ClaimLost, Limited, Refused, Unavailable
 from cdock.core.model import Status, World
 from cdock.core.plan import busy, plan, status_of
 from cdock.reconciler.claiming import lose, publish
@@ -187,7 +187,8 @@ def _pause(house: House, step: Action, error: CdockError) -> None:
     house.memory.pauses[step.issue] = Pause(
         until=house.clock.elapsed() + pause, failures=failures, step=type(step).__name__, quota_until=quota
     )
-    house.memory.doubt = True
+    # Who may not start work changes nothing, however many issues they label.
+    house.memory.doubt |= step.issue not in house.memory.unapproved
     level = logging.INFO if isinstance(error, Unavailable) else logging.WARNING
     log.log(
         level,
@@ -283,8 +284,10 @@ def _take(turn: _Turn, *, once: bool) -> None:
         return
     try:
         steps = tick(house)
-    except Unavailable as error:
-        if once and house.memory.snapshot is None:
+    except (Unavailable, Refused) as error:
+        # What is wrong with one of several repositories is no reason to leave the others alone.
+        alone = isinstance(error, Refused) and not house.neighbours
+        if alone or (once and house.memory.snapshot is None):
             raise
         log.warning("cannot look now", extra={"error": error.message, "fix": error.fix})
         steps = ()

@@ -4,16 +4,18 @@ import hashlib
 import hmac
 import http.client
 import json
+import select
 import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 import pytest
 
 from cdock.adapters.system import SystemClock
-from cdock.adapters.webhook import LARGEST, listening, parse_address
+from cdock.adapters.webhook import AT_ONCE, LARGEST, listening, parse_address
 from cdock.core.errors import Misconfigured
 
 SECRET = "it is a secret to everybody"
@@ -60,7 +62,9 @@ BODY = json.dumps({"action": "labeled", "issue": {"number": 7}}).encode()
 def test_a_signed_delivery_knocks_once(door: Door) -> None:
     assert [door.deliver(BODY) for _ in range(3)] == [204, 204, 204]
     assert len(door.knocks) == 1
-    assert door.deliver(BODY, delivery="d-2") == 204
+    assert door.deliver(BODY, delivery="d-2") == 204, "its id is not signed, so it tells nothing"
+    assert len(door.knocks) == 1
+    assert door.deliver(BODY + b" ") == 204
     assert len(door.knocks) == 2
 
 
@@ -80,8 +84,30 @@ def test_a_changed_body_does_not_knock(door: Door) -> None:
 
 def test_nothing_large_is_read(door: Door) -> None:
     with socket.create_connection(("127.0.0.1", door.port), timeout=LIMIT) as peer:
-        peer.sendall(f"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {LARGEST + 1}\r\n\r\n".encode())
+        signature = f"X-Hub-Signature-256: sha256={'0' * 64}\r\n"
+        peer.sendall(
+            f"POST / HTTP/1.1\r\nHost: x\r\n{signature}Content-Length: {LARGEST + 1}\r\n\r\n".encode()
+        )
         assert b" 413 " in peer.recv(100)
+
+
+def test_nothing_is_read_of_what_is_not_signed(door: Door) -> None:
+    with socket.create_connection(("127.0.0.1", door.port), timeout=LIMIT) as peer:
+        peer.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n")
+        assert b" 401 " in peer.recv(100)
+
+
+def test_many_slow_callers_take_no_more_than_their_room(door: Door) -> None:
+    head = f"POST / HTTP/1.1\r\nX-Hub-Signature-256: sha256={'0' * 64}\r\nContent-Length: 10\r\n\r\n".encode()
+    with ExitStack() as stack:
+        slow = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", door.port), timeout=LIMIT))
+            for _ in range(AT_ONCE + 4)
+        ]
+        for peer in slow:
+            peer.sendall(head)
+        refused, _, _ = select.select(slow, [], [], LIMIT)
+        assert b" 503 " in refused[0].recv(100)
 
 
 def test_a_caller_that_says_nothing_keeps_nobody_else_out(door: Door) -> None:
