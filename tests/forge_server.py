@@ -35,7 +35,6 @@ class ForgeServer:
     def __init__(self, data_dir: Path) -> None:
         self.data_dir = data_dir
         self.port = 0
-        self._switches: tuple[str, ...] = ()
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -56,13 +55,12 @@ class ForgeServer:
         return path.read_text(errors="replace") if path.exists() else ""
 
     def start(self, *args: str) -> ForgeServer:
-        """Start it and return when it listens; port and switches of the last time are used again after a restart."""
-        self._switches = args or self._switches
+        """Start it and return when it listens; a port used before is used again after a restart."""
         self.data_dir.mkdir(parents=True, exist_ok=True)
         info = self.data_dir / "forge.json"
         with (self.data_dir / "server.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [*self._command("serve"), "--port", str(self.port), *self._switches],
+                [*self._command("serve"), "--port", str(self.port), *args],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -73,7 +73,7 @@ def code(clone: Path, *words: str) -> int:
 
 
 def test_without_a_poller_status_says_how_old_it_is(clone: Path) -> None:
-    seen = NOW - timedelta(minutes=3)
+    seen = datetime.now(UTC) - timedelta(minutes=3)
     mirror(clone, TASK, seen_at=seen.isoformat())
     said = cli(clone, "status").stderr
     assert f"as of {seen.astimezone():%H:%M}" in said
