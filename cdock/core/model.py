@@ -418,5 +418,7 @@ class World:
     """Tasks that nobody holds as far as was seen, but not for long: what is here of them may still be wanted."""
     unapproved: frozenset[int] = frozenset()
     """Issues whose label was found to be put on by somebody who may not, and that have not changed since."""
+    stuck: frozenset[int] = frozenset()
+    """Issues whose steps failed again and again."""
     paused: frozenset[int] = frozenset()
     """Issues whose last step failed lately: but for the heartbeat they wait, and take no room from the others."""

@@ -141,7 +141,11 @@ def plan(world: World, policy: Policy) -> tuple[Action, ...]:
     """What to do now, at most one step and one update of what is shown per issue."""
     cases = [(case, status_of(case, world, policy)) for case in cases_of(world)]
     room = policy.max_parallel - world.elsewhere
-    claims = room - sum(status in _BUSY for _, status in cases)
+    busy_ = [case for case, status in cases if status in _BUSY]
+    # What fails again and again without ever running must not keep all others out; but where everything fails, as when
+    # the engine is away, it is no reason to claim everything.
+    aside = sum(case.issue.number in world.stuck and case.run is None for case in busy_)
+    claims = room - len(busy_) + min(aside, policy.max_parallel)
     if world.new_claims is not None:
         claims = min(claims, world.new_claims)
     slots = Slots(claims=claims, runs=room - sum(run.alive for run in world.runs))

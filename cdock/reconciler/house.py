@@ -26,6 +26,8 @@ from cdock.ports import (
     Workspaces,
 )
 
+GIVE_UP = 3
+"""Failures in a row after which an issue is stuck: `--once` does not wait for it, and others may go before it."""
 PLACE: ContextVar[str] = ContextVar("PLACE", default="")
 """The `House.name` that the present step is about, for whoever prints the log."""
 

@@ -14,7 +14,7 @@ from cdock.core.model import Status, World
 from cdock.core.plan import busy, plan, status_of
 from cdock.reconciler.claiming import lose, publish
 from cdock.reconciler.delivering import deliver
-from cdock.reconciler.house import PLACE, House, Pause
+from cdock.reconciler.house import GIVE_UP, PLACE, House, Pause
 from cdock.reconciler.mirror import write_mirror
 from cdock.reconciler.observe import interval, observe
 from cdock.reconciler.perform import perform
@@ -209,10 +209,6 @@ def _backoff(house: House, failures: int) -> float:
     # A heartbeat that failed pauses too, so a pause must end well before the lease does.
     limit = min(policy.backoff_limit, policy.lease / 3)
     return min(policy.backoff * (1 << min(failures - 1, 16)), limit).total_seconds()
-
-
-GIVE_UP = 3
-"""Failures in a row after which `--once` no longer waits for an issue."""
 
 
 def given_up(house: House) -> frozenset[int]:

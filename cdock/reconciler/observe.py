@@ -21,7 +21,7 @@ from cdock.core.model import (
     World,
 )
 from cdock.ports import Agent
-from cdock.reconciler.house import House
+from cdock.reconciler.house import GIVE_UP, House
 
 log = logging.getLogger("cdock")
 
@@ -88,6 +88,7 @@ def observe(house: House, *, keep_logs: bool = True) -> World:
         left=frozenset(house.memory.left),
         lately=_lately_held(house, {run.task for run in runs} | {workspace.task for workspace in workspaces}),
         unapproved=_unapproved(house, shown),
+        stuck=frozenset(n for n, pause in house.memory.pauses.items() if pause.failures >= GIVE_UP),
         paused=frozenset(n for n, pause in house.memory.pauses.items() if pause.until > now),
     )
 

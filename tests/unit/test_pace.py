@@ -1,16 +1,16 @@
 """How often the forge is asked and pushed to, and what happens when its quota is used up."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import pytest
 
-from cdock.core.errors import CdockError, Limited, Unavailable
-from cdock.core.model import Move, Snapshot, Watch
+from cdock.core.errors import CdockError, Limited, Refused, Unavailable
+from cdock.core.model import Move, Snapshot, Task, Watch, Workspace
 from cdock.reconciler.loop import run
 from cdock.reconciler.observe import CLAIMS_EVERY, QUIET, interval
-from cdock.testing import MemoryClaims, MemoryForge, MemoryHub, MemoryLocks
+from cdock.testing import MemoryClaims, MemoryForge, MemoryHub, MemoryLocks, MemoryWorkspaces
 from tests.unit.houses import POLICY, Place
 
 READY = "agent-ready"
@@ -313,3 +313,37 @@ def test_repositories_of_one_process_share_its_room_and_take_turns(hub: MemoryHu
     run(*(place.house for place in places))
     assert [len(place.machine.alive) for place in places] == [2, 2]
     assert len(hub.refs) == 2
+
+
+@dataclass
+class ChoosyWorkspaces(MemoryWorkspaces):
+    """Makes no worktree for tasks of a kind, so that they are never begun."""
+
+    kind: str = "bad"
+
+    def ensure(self, task: Task, *, branch: str) -> Workspace:
+        if task.id.worktree.startswith(self.kind):
+            raise Refused("it cannot be made", fix="look at it")
+        return super().ensure(task, branch=branch)
+
+
+def test_issues_that_never_get_to_run_do_not_keep_the_others_out(hub: MemoryHub) -> None:
+    place = Place(hub, policy=replace(POLICY, max_parallel=2))
+    place.house.workspaces = ChoosyWorkspaces(place.machine)
+    for title in ("Bad one", "Bad two", "Good"):
+        hub.open_issue(title, labels=[READY])
+    for _ in range(60):
+        hub.clock.advance(30)
+        place.tick()
+    assert [name.startswith("cdock.good.") for name in place.machine.alive] == [True]
+
+
+def test_where_nothing_can_run_not_everything_is_claimed(hub: MemoryHub) -> None:
+    place = Place(hub, policy=replace(POLICY, max_parallel=2))
+    place.house.workspaces = ChoosyWorkspaces(place.machine, kind="task")
+    for n in range(10):
+        hub.open_issue(f"Task {n}", labels=[READY])
+    for _ in range(120):
+        hub.clock.advance(30)
+        place.tick()
+    assert 2 <= len(hub.refs) <= 4
