@@ -245,9 +245,9 @@ def test_a_push(ground: Ground, ear: Ear, tmp_path: Path) -> None:
     assert (commit["added"], commit["modified"]) == (["added.txt"], ["src/app.py"])
     assert push["head_commit"]["id"] == oid
     assert push["pusher"]["name"] == push["sender"]["login"] == "wendy"
-    clone.git("push", "-q", "origin", "main:refs/heads/work/a")
-    assert ear.wait_for("create").payload["ref"] == "work/a"
-    clone.git("push", "-q", "origin", ":refs/heads/work/a")
+    clone.git("push", "-q", "origin", "main:refs/heads/topic/a")
+    assert ear.wait_for("create").payload["ref"] == "topic/a"
+    clone.git("push", "-q", "origin", ":refs/heads/topic/a")
     assert ear.wait_for("delete").payload["ref_type"] == "branch"
     clone.git("push", "-q", "origin", "main:refs/cdock/claims/1")
     clone.git("push", "-q", "-f", "origin", f"{before}:refs/heads/main")
