@@ -418,6 +418,8 @@ class World:
     """Tasks that nobody holds as far as was seen, but not for long: what is here of them may still be wanted."""
     unapproved: frozenset[int] = frozenset()
     """Issues whose label was found to be put on by somebody who may not, and that have not changed since."""
+    unsettled: frozenset[int] = frozenset()
+    """Issues seen closed just now, whose pull request is still seen open: one of the two may be old news."""
     stuck: frozenset[int] = frozenset()
     """Issues whose steps failed again and again."""
     paused: frozenset[int] = frozenset()

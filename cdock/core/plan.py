@@ -74,6 +74,8 @@ def status_of(case: Case, world: World, policy: Policy) -> Status:
         return Status.FOREIGN
     if pull and pull.merged:
         return Status.DONE
+    if case.issue.number in world.unsettled and claim and not foreign(claim, world):
+        return Status.IN_REVIEW
     if not case.issue.open or (pull and not pull.open):
         return Status.CANCELLED
     if claim is None or foreign(claim, world):

@@ -94,6 +94,8 @@ class Memory:
     claims: dict[int, Claim] = field(default_factory=dict)
     listed_at: float = 0.0
     """When the claims were last listed."""
+    closed: dict[int, float] = field(default_factory=dict)
+    """Issues that are seen closed while their pull request is seen open, and since when."""
     unlisted: bool = False
     """Whether they were in doubt when they could not be listed."""
     unheld: dict[TaskId, float] = field(default_factory=dict)

@@ -29,6 +29,8 @@ CLAIMS_EVERY = 60.0
 """Seconds after which the claims are listed again although nothing changed, to see whose leases do not move."""
 KNOCK_EVERY = 3.0
 """Least seconds between two reads of the forge that are only made for knocks: anybody who may comment causes them."""
+REPLICAS = 15.0
+"""Seconds for which two lists of a forge may tell of different times."""
 QUIET = 10
 """Reads of the forge without news after which the interval begins to grow, and doubles each time."""
 TAIL = 16_384
@@ -88,6 +90,7 @@ def observe(house: House, *, keep_logs: bool = True) -> World:
         left=frozenset(house.memory.left),
         lately=_lately_held(house, {run.task for run in runs} | {workspace.task for workspace in workspaces}),
         unapproved=_unapproved(house, shown),
+        unsettled=_unsettled(house, shown),
         stuck=frozenset(n for n, pause in house.memory.pauses.items() if pause.failures >= GIVE_UP),
         paused=frozenset(n for n, pause in house.memory.pauses.items() if pause.until > now),
     )
@@ -177,6 +180,21 @@ def _lately_held(house: House, there: Collection[TaskId]) -> frozenset[TaskId]:
     held = {claim.task.id for claim in memory.claims.values()}
     memory.unheld = {task: memory.unheld.get(task, memory.listed_at) for task in there if task not in held}
     return frozenset(t for t, since in memory.unheld.items() if memory.listed_at - since < GONE_AFTER)
+
+
+def _unsettled(house: House, shown: Snapshot) -> frozenset[int]:
+    """Issues that were closed, as far as is seen only a moment ago, while their pull request seems open.
+
+    A merge closes both, and lists of a forge come from replicas that lag behind one another: what was merged would be
+    taken for given up.
+    """
+    memory, now = house.memory, house.memory.read_at
+    closed = {issue.number for issue in shown.issues if not issue.open}
+    heads = {pull.head for pull in shown.pulls if pull.open}
+    prefix = house.policy.branch_prefix
+    both = {n for n, claim in memory.claims.items() if n in closed and claim.task.id.branch(prefix) in heads}
+    memory.closed = {n: memory.closed.get(n, now) for n in both}
+    return frozenset(n for n, since in memory.closed.items() if now - since < REPLICAS)
 
 
 def _unapproved(house: House, shown: Snapshot) -> frozenset[int]:

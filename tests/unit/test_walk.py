@@ -9,12 +9,12 @@ from cdock.core.attempts import charged
 from cdock.core.cases import cases_of
 from cdock.core.errors import ClaimLost
 from cdock.core.messages import parse_marker
-from cdock.core.model import Outcome, Signals, Status
+from cdock.core.model import Outcome, Signals, Snapshot, Status, Watch
 from cdock.core.plan import plan, status_of
 from cdock.core.policy import Policy
 from cdock.reconciler.observe import observe
 from cdock.reconciler.perform import perform
-from cdock.testing import MemoryHub
+from cdock.testing import MemoryForge, MemoryHub
 from tests.unit.houses import POLICY, Place
 
 
@@ -427,6 +427,37 @@ def test_what_others_finished_while_we_were_dead_is_cleared_up(hub: MemoryHub, p
     assert not place.machine.runs
     assert not place.machine.trees
     assert not there.machine.trees
+
+
+class LaggingPulls(MemoryForge):
+    """A forge whose list of pull requests lags behind its list of issues for a while."""
+
+    until = 0.0
+
+    def look(self, watch: Watch, *, fresh: bool = True) -> Snapshot:
+        shown = super().look(watch, fresh=fresh)
+        if self.hub.clock.seconds >= self.until:
+            return shown
+        return replace(shown, pulls=tuple(replace(p, open=True, merged=False) for p in shown.pulls))
+
+
+def test_a_merge_of_which_only_half_is_seen_is_not_taken_for_an_end(hub: MemoryHub, place: Place) -> None:
+    number = ready(hub)
+    place.settle()
+    place.machine.commit(hub.refs[number].task.id)
+    place.machine.exit(place.run, said="done")
+    place.settle()
+    forge = place.house.forge = LaggingPulls(hub)
+    forge.until = hub.clock.seconds + 10
+    (pull,) = hub.pulls
+    hub.merge(pull)
+    for _ in range(6):
+        place.house.memory.doubt = True
+        place.tick()
+        hub.clock.advance(4)
+    place.settle()
+    assert "done" in hub.issues[number].labels
+    assert "Done" in comments(hub, number)[0]
 
 
 def test_a_task_that_comes_back_goes_on_from_what_the_other_machine_did(hub: MemoryHub, place: Place) -> None:
