@@ -171,8 +171,11 @@ class Workspaces(Protocol):
         """Write the record into the worktree's `.cdock/state.json`."""
         ...
 
-    def remove(self, task: TaskId, *, branch: str, force: bool = False) -> None:
-        """Remove the worktree. Raises `Refused` while it holds unpushed commits or a person's edits, unless forced."""
+    def remove(self, task: TaskId, *, branch: str, keep: bool = False) -> None:
+        """Remove the worktree. Raises `Refused` while it holds a person's edits, or commits that the forge lacks.
+
+        With `keep` such commits are no reason to leave it: they are kept on this machine, for a person to look at.
+        """
         ...
 
 

@@ -529,6 +529,8 @@ class MemoryMachine:
     signals: dict[TaskId, Signals] = field(default_factory=dict)
     notes: dict[TaskId, Mapping[str, object]] = field(default_factory=dict)
     started: list[RunSpec] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+    """Commits of tasks that are gone, which nobody else has."""
     unreadable: bool = False
     """Whether agents left repositories that cannot be fetched from."""
     deaf: set[str] = field(default_factory=set)
@@ -622,13 +624,15 @@ class MemoryWorkspaces:
         """See `Workspaces`."""
         self.machine.notes[task] = record
 
-    def remove(self, task: TaskId, *, branch: str, force: bool = False) -> None:
+    def remove(self, task: TaskId, *, branch: str, keep: bool = False) -> None:
         """See `Workspaces`."""
         self.faults.before("workspaces")
         tree = self.machine.trees.get(task)
         pushed = self.machine.hub.branches.get(branch, "")
-        if tree and tree.has_work and not force and not self._is_published(tree.head, pushed):
-            raise Refused(f"{tree.path} has unpushed commits", fix="push them, or use force")
+        if tree and tree.has_work and not self._is_published(tree.head, pushed):
+            if not keep:
+                raise Refused(f"{tree.path} has unpushed commits", fix="push them")
+            self.machine.kept.append(tree.head)
         self.machine.trees.pop(task, None)
         self.machine.notes.pop(task, None)
         self.faults.after()

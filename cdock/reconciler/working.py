@@ -238,7 +238,7 @@ def record(house: House, step: RecordOutcome) -> None:
 
 
 def forget(house: House, task: TaskId, *, issue: int, runs: Collection[Run]) -> None:
-    """Clear up what is left of a task that is not ours any more. Commits that only we have stay in the worktree.
+    """Clear up what is left of a task that is not ours any more. Commits that only we have are kept.
 
     `issue` is its number; 0 when that is not known.
     """
@@ -260,7 +260,7 @@ def forget(house: House, task: TaskId, *, issue: int, runs: Collection[Run]) -> 
     house.memory.harvests.pop(task, None)
     house.memory.left.add(task)
     try:
-        house.workspaces.remove(task, branch=branch)
+        house.workspaces.remove(task, branch=branch, keep=True)
     except Refused as error:
         log.warning(
             "work of a task that is not ours any more is kept here",

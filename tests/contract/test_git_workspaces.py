@@ -90,6 +90,10 @@ class GitSetting(WorkspacesSetting):
         record: Mapping[str, object] = json.loads(path.read_text())
         return record
 
+    def kept(self, task: Task) -> set[str]:
+        wanted = f"refs/cdock/kept/{task.id.name}"
+        return set(git_repos.git(self.place.store, "for-each-ref", "--format=%(objectname)", wanted).split())
+
 
 class TestGitWorkspaces(WorkspacesContract):
     @pytest.fixture

@@ -82,6 +82,9 @@ class MemoryWorkspacesSetting(WorkspacesSetting):
     def noted(self, task: Task) -> Mapping[str, object] | None:
         return self.machine.notes.get(task.id)
 
+    def kept(self, task: Task) -> set[str]:
+        return set(self.machine.kept)
+
 
 class TestMemoryWorkspaces(WorkspacesContract):
     @pytest.fixture

@@ -74,6 +74,10 @@ class WorkspacesSetting(ABC):
     def noted(self, task: Task) -> Mapping[str, object] | None:
         """The record in the workspace; None when there is none."""
 
+    @abstractmethod
+    def kept(self, task: Task) -> set[str]:
+        """The commits that are kept of a task whose workspace is gone."""
+
 
 class WorkspacesContract:
     """Subclasses provide the fixture `setting`."""
@@ -223,8 +227,10 @@ class WorkspacesContract:
         with pytest.raises(Refused):
             setting.workspaces.remove(task.id, branch=branch_of(task))
         assert setting.workspaces.list() == (seen,)
-        setting.workspaces.remove(task.id, branch=branch_of(task), force=True)
+        assert setting.kept(task) == set()
+        setting.workspaces.remove(task.id, branch=branch_of(task), keep=True)
         assert setting.workspaces.list() == ()
+        assert setting.kept(task) == {seen.head}, "for a person to look at"
 
     def test_pushed_commits_are_removed(self, setting: WorkspacesSetting) -> None:
         task = task_of()

@@ -172,8 +172,9 @@ def test_edits_are_not_removed(setting: GitSetting, tree: Path, change: str) -> 
     with pytest.raises(Refused, match="changes by a person"):
         setting.workspaces.remove(TASK.id, branch=BRANCH)
     assert tree.exists()
-    setting.workspaces.remove(TASK.id, branch=BRANCH, force=True)
-    assert not tree.exists()
+    with pytest.raises(Refused, match="changes by a person"):
+        setting.workspaces.remove(TASK.id, branch=BRANCH, keep=True)
+    assert tree.exists()
 
 
 def test_removal_leaves_nothing(setting: GitSetting, tree: Path) -> None:

@@ -336,7 +336,7 @@ def test_what_a_person_left_in_the_worktree_does_not_hide_that_the_work_is_merge
     place.settle()
 
     class Edited(MemoryWorkspaces):
-        def remove(self, task: TaskId, *, branch: str, force: bool = False) -> None:
+        def remove(self, task: TaskId, *, branch: str, keep: bool = False) -> None:
             raise Refused("the worktree has changes by a person", fix="look into it")
 
     place.house.workspaces = Edited(place.machine, place.faults)
@@ -356,7 +356,8 @@ def test_a_run_whose_claim_was_deleted_is_ended_when_its_time_is_up(hub: MemoryH
     assert place.machine.alive, "one answer without the claim ends nothing"
     ticks(place, seconds=place.policy.time_box.total_seconds())
     assert not place.machine.alive
-    assert kept in [tree.head for tree in place.machine.trees.values()], "what it made is left to look at"
+    assert place.machine.kept == [kept], "what it made is left to look at"
+    assert not place.machine.trees
 
 
 def test_many_runs_without_a_claim_are_all_ended(hub: MemoryHub) -> None:

@@ -205,14 +205,15 @@ class GitWorkspaces:
         """Write `.cdock/state.json`; git ignores it in our worktrees."""
         write_note(self._place.worktree(task), record)
 
-    def remove(self, task: TaskId, *, branch: str, force: bool = False) -> None:
-        """Remove the worktree and what we remember of the task. One that is gone already is no error."""
+    def remove(self, task: TaskId, *, branch: str, keep: bool = False) -> None:
+        """Remove the worktree and what we remember of the task. One that is gone already is no error.
+
+        With `keep`, commits that the forge lacks stay as refs below `refs/cdock/kept/` of the store.
+        """
         head = branch_ref(branch)
         with self._place.lock(task.name) as lock:
             if self._place.store.is_dir():
-                standing = self._standing(task)
-                if not force:
-                    self._refuse_to_lose(task, standing, head=head)
+                self._refuse_to_lose(task, self._standing(task), head=head, keep=keep)
                 with self._place.lock("store"):
                     clear(self._place, task)
                 kinds = ("base", "head", "pushed", "shown", "aside")
@@ -225,15 +226,23 @@ class GitWorkspaces:
             # Under the lock; whoever waits for it sees that the file is gone and makes a new one.
             lock.unlink(missing_ok=True)
 
-    def _refuse_to_lose(self, task: TaskId, standing: Standing, *, head: str) -> None:
+    def _refuse_to_lose(self, task: TaskId, standing: Standing, *, head: str, keep: bool) -> None:
         path = self._place.worktree(task)
         tried = f"removing the worktree of {task}"
-        fix = f"look into {path}; push or drop what is there, or force the removal"
+        fix = f"look into {path}; push or drop what is there"
         default = refs_of(self._mirror, DEFAULT).get(DEFAULT, "")
         published = [oid for oid in (standing.pushed, standing.base, default) if oid]
         # The branch too, because a person may have committed on it.
         tips = {tip for tip in (standing.head, refs_of(self._store, head).get(head, "")) if tip}
-        if not all(any(is_ancestor(self._store, tip, of=oid) for oid in published) for tip in tips):
+        lacked = {tip for tip in tips if not any(is_ancestor(self._store, tip, of=oid) for oid in published)}
+        if lacked and not keep:
             raise Refused(f"{path} has commits that are not on the forge", tried=tried, fix=fix)
         if self._seen(task, standing) and (changed := edits(self._place, task)):
             raise Refused(f"{path} has changes by a person: {changed}", tried=tried, fix=fix)
+        for tip in lacked:
+            ref = f"{standing_ref('kept', task)}/{tip[:12]}"
+            set_refs(self._store, {ref: tip})
+            log.warning(
+                "commits that the forge lacks are kept here",
+                extra={"task": str(task), "commit": tip, "ref": ref, "path": str(self._place.store)},
+            )
