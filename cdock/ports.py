@@ -10,7 +10,7 @@ from typing import Protocol
 from uuid import UUID
 
 from cdock.core.errors import CdockError
-from cdock.core.events import Event, Job, Launch, Reading, Remote, RunSpec
+from cdock.core.events import Capabilities, Event, Job, Launch, Reading, Remote, RunSpec
 from cdock.core.ids import TaskId
 from cdock.core.model import (
     Approval,
@@ -18,7 +18,6 @@ from cdock.core.model import (
     HelpIssue,
     Issue,
     Move,
-    PullRequest,
     Run,
     Snapshot,
     Task,
@@ -28,6 +27,8 @@ from cdock.core.model import (
 )
 from cdock.core.outbox import Entry
 from cdock.core.policy import Labels
+from cdock.core.pulls import Check, PullRequest
+from cdock.core.wishes import Wish
 
 
 class Forge(Protocol):
@@ -74,11 +75,32 @@ class Forge(Protocol):
         ...
 
     def ensure_help(self, *, issue: int, marker: str, title: str, body: str, label: str) -> HelpIssue:
-        """Our one help issue with `marker` exists, open or closed as people left it."""
+        """Our one help issue with `marker` exists, open or closed as people left it.
+
+        Where the forge knows sub-issues it is one of `issue`.
+        """
         ...
 
-    def ensure_pull(self, *, head: str, title: str, body: str) -> PullRequest:
-        """A pull request from `head` to the default branch exists; an open one is adopted as it is."""
+    def ensure_pull(self, *, head: str, title: str, body: str, draft: bool = False) -> PullRequest:
+        """A pull request from `head` to the default branch exists; an open one is adopted as it is.
+
+        A new one is a `draft` where the forge has drafts.
+        """
+        ...
+
+    def ensure_pull_shown(self, pull: PullRequest, *, body: str, draft: bool) -> None:
+        """The open `pull` has this text and is a draft or not, by as few writes as the forge needs for both."""
+        ...
+
+    def ensure_reply(self, pull: PullRequest, *, thread: str, marker: str, body: str) -> None:
+        """Our one reply with `marker` stands in the thread with this ref."""
+        ...
+
+    def explain_check(self, check: Check) -> str:
+        """What a failed check says: its text, its annotations and the end of its log, as far as the forge gives them.
+
+        Empty when it gives nothing more than `check` holds.
+        """
         ...
 
     def ensure_closed(self, issue: int) -> None:
@@ -159,12 +181,24 @@ class Workspaces(Protocol):
         """The worktree of `task`, made from its pushed branch or else from `task.base` or the default branch."""
         ...
 
-    def harvest(self, task: TaskId, *, closes: int, branch: str, remote: Remote) -> Workspace:
+    def harvest(
+        self, task: TaskId, *, closes: int, branch: str, remote: Remote, rewritten: bool = False
+    ) -> Workspace:
         """Fetch `branch` from the run's repository into quarantine, check it, accept it, show it in the worktree.
 
-        `closes` is the only issue that messages of its commits may close.
+        `closes` is the only issue that messages of its commits may close. What the run left uncommitted comes along,
+        as `Workspace.unfinished`, and its lines are counted. With `rewritten` the branch need not contain what was
+        pushed: it was rebased.
         Raises `Refused` with the reason when the commits are not acceptable; then nothing has changed.
         """
+        ...
+
+    def target(self) -> str:
+        """The newest commit of the default branch that was fetched, for work that has to be merged with it."""
+        ...
+
+    def diff(self, task: TaskId) -> str:
+        """What the work changes, as a patch against the commit it started from, uncommitted work included."""
         ...
 
     def note(self, record: Mapping[str, object], *, task: TaskId) -> None:
@@ -207,6 +241,29 @@ class Runner(Protocol):
         """All the run printed from byte `offset` on."""
         ...
 
+    def send(self, name: str, *, uid: str, line: str) -> None:
+        """Append a line to the standard input of a run whose launch keeps it open; the same `uid` is sent once.
+
+        A run that has ended, or listens no more, is no error: whether a message was read is only known from the
+        agent's own output.
+        """
+        ...
+
+    def snapshot(self, name: str) -> None:
+        """Set down what a run has not committed, where `Workspaces.harvest` finds it; alive, or killed in mid-work.
+
+        A missing run is no error.
+        """
+        ...
+
+    def terminal(self, name: str) -> tuple[str, ...]:
+        """The command that brings a person to the terminal of a living run whose launch has one."""
+        ...
+
+    def shell(self, task: TaskId) -> tuple[str, ...]:
+        """The command that gives a person a shell in the workspace of a task, walls included, alive or not."""
+        ...
+
     def remote(self, task: TaskId) -> Remote:
         """How to fetch from the workspace of this task, whether a run of it is alive or not."""
         ...
@@ -228,12 +285,28 @@ class Agent(Protocol):
         """The name it is configured by."""
         ...
 
+    @property
+    def can(self) -> Capabilities:
+        """What its program can do."""
+        ...
+
     def start(self, job: Job) -> Launch:
         """How to start a new conversation."""
         ...
 
     def resume(self, job: Job) -> Launch:
         """How to go on with `job.session`, `job.prompt` being what is said next."""
+        ...
+
+    def attach(self, job: Job) -> Launch:
+        """How a person goes on with `job.session` at a terminal; without one, how they begin. Only where it can."""
+        ...
+
+    def say(self, text: str, *, uid: str) -> str:
+        """The line on standard input that tells a working agent `text`; its output names `uid` when it was read.
+
+        Only where it can be spoken to.
+        """
         ...
 
     def read(self, reading: Reading, line: str) -> tuple[Reading, Sequence[Event]]:
@@ -272,12 +345,24 @@ class Mirror(Protocol):
 class Wishes(Protocol):
     """What other commands ask of the running poller."""
 
-    def stops(self) -> frozenset[TaskId]:
-        """Tasks somebody asked to stop."""
+    def list(self) -> tuple[Wish, ...]:
+        """All that were not granted yet, oldest first."""
         ...
 
-    def granted(self, task: TaskId) -> None:
-        """The wish was carried out; forget it."""
+    def granted(self, wish: str) -> None:
+        """The wish with this id was carried out, or never can be; forget it. None of that id is no error."""
+        ...
+
+
+class Ledger(Protocol):
+    """What the agents of this machine cost, kept for as long as a day's limit needs it."""
+
+    def note(self, run: str, *, cost: float, at: datetime) -> None:
+        """Write down what an ended run cost in US dollars; the same run counts once."""
+        ...
+
+    def spent(self, since: datetime) -> float:
+        """US dollars of runs that ended at `since` or later."""
         ...
 
 

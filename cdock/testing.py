@@ -23,7 +23,6 @@ from cdock.core.model import (
     HelpIssue,
     Issue,
     Move,
-    PullRequest,
     Role,
     Run,
     RunState,
@@ -36,6 +35,7 @@ from cdock.core.model import (
 )
 from cdock.core.outbox import Entry
 from cdock.core.policy import Labels
+from cdock.core.pulls import PullRequest
 
 START = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 ROOT = "c0"

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from cdock.core.commands import Command
 from cdock.core.ids import TaskId
-from cdock.core.model import Answer, Case, Outcome, Role, Status
+from cdock.core.model import Answer, Outcome, Role, Status
+from cdock.core.world import Case
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 from cdock.core import messages
 from cdock.core.commands import DECIDE, go_on, parse_command
-from cdock.core.model import Answer, Case, HelpIssue, Task
+from cdock.core.model import Answer, HelpIssue, Task
+from cdock.core.world import Case
 
 
 def answer(case: Case, task: Task) -> Answer | None:

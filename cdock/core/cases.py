@@ -8,7 +8,8 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import TypeVar
 
 from cdock.core.ids import SHORT_LENGTH
-from cdock.core.model import Case, Claim, Issue, Role, World
+from cdock.core.model import Claim, Issue, Role
+from cdock.core.world import Case, World
 
 T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)

@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from cdock.core import messages
-from cdock.core.model import Answer, Case, Comment, Status, Task
+from cdock.core.model import Answer, Comment, Status, Task
 from cdock.core.policy import Policy
+from cdock.core.world import Case
 
 BUDGET_LIMIT = 100
 """Attempts that one `/cdock budget` may allow."""

@@ -5,6 +5,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -17,6 +18,8 @@ class Ending(StrEnum):
     LIMITED = "limited"  # the provider's usage limit
     UNAVAILABLE = "unavailable"  # the provider did not answer
     AUTH = "auth"  # the provider refused the credential
+    CAPPED = "capped"  # the program kept to a limit of ours; `Verdict.cap` says which
+    FULL = "full"  # the conversation no longer fits into the model
     STOPPED = "stopped"  # ended by a signal
 
 
@@ -48,6 +51,10 @@ class Reading:
     ok: bool = False
     reason: str = ""
     """The agent's own word for why it ended."""
+    heard: frozenset[str] = frozenset()
+    """The uids of messages it says it has read."""
+    until: datetime | None = None
+    """When the provider's limit ends, if it said so."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +66,8 @@ class Job:
     model: str = ""
     max_turns: int = 0
     """0 means no limit of our own."""
+    max_cost: float = 0.0
+    """In US dollars; 0 means no limit of our own."""
     settings: Mapping[str, str] = field(default_factory=dict)
     """The agent's table in the configuration, as strings."""
 
@@ -77,6 +86,31 @@ class Launch:
     env: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     """Text files to lay down before the start, by path."""
+    until: str = ""
+    """When not empty, standard input stays open for messages until a line of the output holds this text, or the
+    program ends; `Runner.send` reaches it."""
+    terminal: bool = False
+    """Whether it is for a person at a terminal: it is started inside tmux, and gets no standard input."""
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What an agent's program can do. What it cannot is refused early, or kept to by cdock itself."""
+
+    resume: bool = False
+    """Whether a conversation can go on after its program has ended."""
+    live: bool = False
+    """Whether it can be spoken to while it works."""
+    turns: bool = False
+    """Whether it counts turns."""
+    cost: bool = False
+    """Whether it tells what it cost."""
+    context: bool = False
+    """Whether it tells how full the model's window is."""
+    limits: bool = False
+    """Whether it tells when a provider's usage limit ends."""
+    attach: bool = False
+    """Whether a person can take over a conversation at a terminal."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +131,12 @@ class RunSpec:
     """Host path of the read-only object store that holds `base`."""
     launch: Launch | None = None
     commands: tuple[str, ...] = ()
+    target: str = ""
+    """A published commit to be merged into the work; the workspace knows it as `refs/cdock/target`."""
+    unfinished: str = ""
+    """A commit with uncommitted work of a machine before us, to be laid out in a workspace that is made anew."""
+    apart: bool = False
+    """Whether the run only looks: it gets a throw-away copy of the repository."""
 
 
 @dataclass(frozen=True)

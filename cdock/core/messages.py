@@ -14,7 +14,6 @@ from cdock.core.model import (
     Answer,
     Approval,
     Attempt,
-    Case,
     Comment,
     Issue,
     Outcome,
@@ -23,6 +22,7 @@ from cdock.core.model import (
     Workspace,
 )
 from cdock.core.policy import Policy
+from cdock.core.world import Case
 
 ZERO_WIDTH_SPACE = "\u200b"
 TITLE_LIMIT = 250

@@ -1,8 +1,4 @@
-"""What cdock sees and remembers, as frozen values.
-
-`World` is everything seen in one tick, `Case` is all of it about one issue. Times are aware and in UTC; `elapsed`
-is a monotonic reading in seconds that means something only inside one process.
-"""
+"""What cdock sees and remembers, as frozen values. Times are aware and in UTC."""
 
 import hashlib
 from dataclasses import dataclass, field, replace
@@ -11,6 +7,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from cdock.core.ids import TaskId
+from cdock.core.pulls import PullRequest
 
 
 class Outcome(StrEnum):
@@ -20,10 +17,44 @@ class Outcome(StrEnum):
     FAILED = "failed"
     TIMED_OUT = "timed-out"
     STALLED = "stalled"
+    CAPPED = "capped"  # a budget ended it: a person is asked, nothing is charged
     NEEDS_HELP = "needs-help"
     HANDOFF = "handoff"
+    FULL = "full"  # ended for its context, without the notes of a handoff
+    LIMITED = "limited"  # the provider's usage limit: waits for its end, never charged
+    YIELDED = "yielded"  # ended so that a person can take over, or gave control back: never charged
     CANCELLED = "cancelled"
     LOST = "lost"  # ended by something outside the agent: never charged to it
+
+
+class Cap(StrEnum):
+    """A limit that ended an attempt from outside the agent."""
+
+    TIME = "time"
+    STALL = "stall"
+    TURNS = "turns"
+    COST = "cost"
+    DAY = "day"  # the money of one day on this machine
+    LINES = "lines"
+    CONTEXT = "context"
+
+
+class Cause(StrEnum):
+    """Why an attempt was started."""
+
+    TASK = "task"
+    RETRY = "retry"
+    ANSWER = "answer"
+    MESSAGE = "message"  # words of a person that no running agent took
+    HANDOFF = "handoff"  # from the notes of the one before
+    NOTES = "notes"  # only to write those notes
+    GO_ON = "go-on"  # what something outside interrupted goes on
+    REVIEW = "review"
+    CHECKS = "checks"
+    CONFLICT = "conflict"
+    OPINION = "opinion"  # a second agent looks at the work
+    FINDINGS = "findings"  # what that one found
+    PERSON = "person"  # a person has the terminal
 
 
 class Status(StrEnum):
@@ -37,7 +68,7 @@ class Status(StrEnum):
     IN_REVIEW = "in-review"
     DONE = "done"
     CANCELLED = "cancelled"
-    WAITING = "waiting"  # a person stopped it
+    WAITING = "waiting"  # for what `waiting.Waiting` says
     FOREIGN = "foreign"
 
 
@@ -86,6 +117,8 @@ class Issue:
     """It was deleted, or moved to another repository: nothing more can be read of it or written on it."""
     updated_at: datetime | None = None
     """When it last changed, by the forge's clock."""
+    blocked_by: int = 0
+    """How many open issues it depends on, by the forge's own list of dependencies."""
 
     @property
     def digest(self) -> str:
@@ -127,6 +160,8 @@ class Answer:
     text: str
     author: str
     ref: str
+    choices: tuple[str, ...] = ()
+    """The keys of the boxes they ticked; see `cdock.core.choices`."""
 
 
 @dataclass(frozen=True)
@@ -142,17 +177,11 @@ class HelpIssue:
     closed_by: str = ""
     closed_by_writer: bool = False
     created_at: datetime | None = None
-
-
-@dataclass(frozen=True)
-class PullRequest:
-    """The pull request of a task's branch."""
-
-    number: int
-    url: str
-    head: str
-    open: bool = True
-    merged: bool = False
+    ticked: tuple[str, ...] = ()
+    """Keys of the boxes that are ticked in its text."""
+    ticked_by: str = ""
+    """Who changed its text last; empty when nobody did, or the forge does not tell."""
+    ticked_by_writer: bool = False
 
 
 @dataclass(frozen=True)
@@ -175,6 +204,31 @@ class Attempt:
     cost: float = 0.0
     answer: str = ""
     """The `ref` of the answer that opened this attempt's round."""
+    cause: Cause = Cause.TASK
+    refs: tuple[str, ...] = ()
+    """What it was started to see to: the refs of reviews, checks and messages."""
+    cap: Cap | None = None
+    """The limit that ended it, or is about to."""
+    until: datetime | None = None
+    """When the provider's limit ends that ended it."""
+    kind: str = ""
+    """The coarse class of its error."""
+    model: str = ""
+    evidence: str = ""
+    """The end of what the acceptance commands printed."""
+    head: str = ""
+    """The commit it left."""
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """What a person allowed a task beyond the policy: 0 leaves a limit as it is. `cost` is in US dollars."""
+
+    attempts: int = 0
+    """Attempts of one round."""
+    turns: int = 0
+    cost: float = 0.0
+    lines: int = 0
 
 
 @dataclass(frozen=True)
@@ -203,10 +257,15 @@ class Task:
     """The id of the last command that was obeyed or refused: comments up to it are settled."""
     approved_at: datetime | None = None
     """When the approval was given, by the forge's clock; commands before it are not for this task."""
-    budget: int = 0
-    """Attempts of one round that a person allowed; 0 leaves it to the policy."""
+    allowed: Allowance = Allowance()
     agent: str = ""
     """The agent that a person asked for; empty means the configured one."""
+    model: str = ""
+    """The model that a person asked for; empty means the agent's configured one."""
+    told: int = 0
+    """The id of the last comment on the issue that an agent was told."""
+    question: str = ""
+    """What a person wants to be asked about the task, until the help issue of it is answered."""
 
     @property
     def last(self) -> Attempt | None:
@@ -247,11 +306,17 @@ class Claim:
 
 @dataclass(frozen=True)
 class Move:
-    """A claim to be moved from the commit `claim.oid`; where it names a `branch`, that goes to `commit` with it."""
+    """A claim to be moved from the commit `claim.oid`; where it names a `branch`, that goes to `commit` with it.
+
+    `unfinished` is a commit with uncommitted work that is kept on the forge beside it, for whoever takes over.
+    `rewritten` says that the commit need not follow what the branch has: it was rebased by us.
+    """
 
     claim: Claim
     branch: str = ""
     commit: str = ""
+    unfinished: str = ""
+    rewritten: bool = False
 
 
 @dataclass(frozen=True)
@@ -265,7 +330,7 @@ class Watch:
     asking: frozenset[int] = frozenset()
     """Those of them whose help issues are wanted."""
     branches: frozenset[str] = frozenset()
-    """Branches whose pull requests are wanted."""
+    """Branches whose pull requests are wanted, the open ones with all that is said about them."""
 
 
 @dataclass(frozen=True)
@@ -287,6 +352,12 @@ class Workspace:
     head: str
     pushed: str = ""
     """The commit the branch has on the forge, as last seen; empty when there is none."""
+    unfinished: str = ""
+    """A commit with what the agent had not committed when it was last looked at; empty when there is nothing."""
+    kept: str = ""
+    """The one of these that the forge has, as last seen."""
+    lines: int = 0
+    """Lines that the work added or removed since `base`; 0 where they were not counted."""
 
     @property
     def has_work(self) -> bool:
@@ -305,6 +376,8 @@ class Signals:
 
     help: str = ""
     handoff: str = ""
+    replies: str = ""
+    """What it says to each thread of a review."""
 
 
 @dataclass(frozen=True)
@@ -338,11 +411,16 @@ class Harvest:
     final: bool
     refused: str = ""
     """Why the fetched commits were not accepted; empty when they were."""
+    lines: int = 0
+    """See `Workspace.lines`."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the agent's own output says about its end; `kind` is a word of `cdock.core.events.Ending`."""
+    """What the agent's own output says about its end; `kind` is a word of `cdock.core.events.Ending`.
+
+    `cap` is the limit that the program itself kept to, `until` when the provider's limit ends, as far as it said so.
+    """
 
     kind: str
     text: str = ""
@@ -350,6 +428,31 @@ class Verdict:
     turns: int = 0
     tokens: int = 0
     cost: float = 0.0
+    cap: Cap | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a run has done so far, by its own output; `moved_at` is our monotonic reading when it last did anything."""
+
+    moved_at: float
+    turns: int = 0
+    tokens: int = 0
+    cost: float = 0.0
+    context: int = 0
+    """Tokens of the conversation now held by the model."""
+    window: int = 0
+    """Tokens the model can hold; 0 when unknown."""
+    heard: frozenset[str] = frozenset()
+    """The uids of messages that the agent says it has read."""
+    live: bool = False
+    """Whether the agent can be spoken to while it works."""
+
+    @property
+    def full(self) -> float:
+        """The share of the model's window that is used up, 0 when unknown."""
+        return self.context / self.window if self.window else 0.0
 
 
 @dataclass(frozen=True)
@@ -358,69 +461,3 @@ class CheckResult:
 
     exit_code: int
     tail: str
-
-
-@dataclass(frozen=True)
-class Case:
-    """All that was seen about one issue in this tick."""
-
-    issue: Issue
-    claim: Claim | None = None
-    workspace: Workspace | None = None
-    run: Run | None = None
-    check: Run | None = None
-    strays: tuple[Run, ...] = ()
-    """Runs of attempts that already have an outcome."""
-    harvest: Harvest | None = None
-    verdict: Verdict | None = None
-    checked: CheckResult | None = None
-    pull: PullRequest | None = None
-    help: HelpIssue | None = None
-    stop_wished: bool = False
-    unpushable: str = ""
-    """Why the forge will not have the commits of the present attempt; empty as far as we know it will."""
-
-
-@dataclass(frozen=True)
-class World:
-    """All that was seen in this tick. `me` is this poller, `process` its present life."""
-
-    now: datetime
-    elapsed: float
-    me: str
-    process: str
-    issues: tuple[Issue, ...] = ()
-    claims: tuple[Claim, ...] = ()
-    workspaces: tuple[Workspace, ...] = ()
-    runs: tuple[Run, ...] = ()
-    pulls: tuple[PullRequest, ...] = ()
-    helps: tuple[HelpIssue, ...] = ()
-    harvests: tuple[tuple[TaskId, Harvest], ...] = ()
-    verdicts: tuple[tuple[str, Verdict], ...] = ()
-    """What the logs of ended agent runs say, by run name."""
-    checks: tuple[tuple[str, CheckResult], ...] = ()
-    pushed_at: float | None = None
-    """Our monotonic reading at the last coalesced push of this process."""
-    stops: frozenset[TaskId] = frozenset()
-    only: frozenset[int] = frozenset()
-    """When not empty, no other issue is newly claimed."""
-    elsewhere: int = 0
-    """Attempts of other repositories that use up room on this machine."""
-    new_claims: int | None = None
-    """How many issues may be newly claimed in one plan; None for as many as there is room for."""
-    gone: frozenset[int] = frozenset()
-    """Claimed issues that the forge has not had for a while: deleted, or moved to another repository."""
-    unpushable: tuple[tuple[int, str], ...] = ()
-    """Issues whose commits the forge refused for good, with the reason."""
-    left: frozenset[TaskId] = frozenset()
-    """Tasks that are not ours any more, and of which all is cleared up here that may be."""
-    lately: frozenset[TaskId] = frozenset()
-    """Tasks that nobody holds as far as was seen, but not for long: what is here of them may still be wanted."""
-    unapproved: frozenset[int] = frozenset()
-    """Issues whose label was found to be put on by somebody who may not, and that have not changed since."""
-    unsettled: frozenset[int] = frozenset()
-    """Issues seen closed just now, whose pull request is still seen open: one of the two may be old news."""
-    stuck: frozenset[int] = frozenset()
-    """Issues whose steps failed again and again."""
-    paused: frozenset[int] = frozenset()
-    """Issues whose last step failed lately: but for the heartbeat they wait, and take no room from the others."""

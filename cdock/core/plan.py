@@ -40,21 +40,10 @@ from cdock.core.cases import cases_of
 from cdock.core.commands import pending
 from cdock.core.events import Ending
 from cdock.core.fingerprint import fingerprint
-from cdock.core.model import (
-    Attempt,
-    Case,
-    Claim,
-    Issue,
-    Outcome,
-    Role,
-    Run,
-    RunState,
-    Status,
-    Task,
-    World,
-)
+from cdock.core.model import Attempt, Claim, Issue, Outcome, Role, Run, RunState, Status, Task
 from cdock.core.policy import Policy
 from cdock.core.showing import passing, show_status
+from cdock.core.world import Case, World
 
 
 def foreign(claim: Claim, world: World) -> bool:

@@ -8,8 +8,9 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from cdock.core.ids import TaskId
-from cdock.core.model import Attempt, Claim, Outcome, PullRequest, Status, Task
+from cdock.core.model import Attempt, Claim, Outcome, Status, Task
 from cdock.core.policy import Policy
+from cdock.core.pulls import PullRequest
 
 VERSION: Literal[1] = 1
 

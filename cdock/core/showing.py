@@ -2,8 +2,9 @@
 
 from cdock.core import messages
 from cdock.core.actions import ShowStatus
-from cdock.core.model import Case, Outcome, Status, Task
+from cdock.core.model import Outcome, Status, Task
 from cdock.core.policy import Labels, Policy
+from cdock.core.world import Case
 
 
 def passing(task: Task, status: Status) -> bool:

@@ -10,7 +10,8 @@ from cdock.core.actions import HearCommand
 from cdock.core.commands import obey
 from cdock.core.errors import CdockError, NotPermitted, Refused, Unavailable
 from cdock.core.ids import TaskId, collides, slug_of, task_id
-from cdock.core.model import Approval, Case, Claim, Move, Task
+from cdock.core.model import Approval, Claim, Move, Task
+from cdock.core.world import Case
 from cdock.reconciler.house import House
 
 log = logging.getLogger("cdock")

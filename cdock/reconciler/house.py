@@ -7,7 +7,8 @@ from datetime import datetime
 
 from cdock.core.events import Reading
 from cdock.core.ids import TaskId
-from cdock.core.model import Claim, Harvest, PullRequest, Snapshot, Status, Task
+from cdock.core.model import Claim, Harvest, Snapshot, Status, Task
+from cdock.core.pulls import PullRequest
 from cdock.core.policy import Policy
 from cdock.core.secrets import redacted
 from cdock.ports import (

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from cdock.core.cases import cases_of
 from cdock.core.errors import CdockError
 from cdock.core.ids import TaskId
-from cdock.core.model import Case, World
+from cdock.core.world import Case, World
 from cdock.core.plan import status_of
 from cdock.core.record import dump_record, record_of
 from cdock.reconciler.house import About, House, Told

@@ -8,18 +8,8 @@ from dataclasses import replace
 from cdock.core.errors import Refused, Unavailable
 from cdock.core.events import Reading
 from cdock.core.ids import TaskId
-from cdock.core.model import (
-    CheckResult,
-    Claim,
-    Role,
-    Run,
-    RunState,
-    Snapshot,
-    Task,
-    Verdict,
-    Watch,
-    World,
-)
+from cdock.core.model import CheckResult, Claim, Role, Run, RunState, Snapshot, Task, Verdict, Watch
+from cdock.core.world import World
 from cdock.ports import Agent
 from cdock.reconciler.house import GIVE_UP, House
 

@@ -30,7 +30,7 @@ from cdock.core.actions import (
     TakeClaim,
 )
 from cdock.core.errors import Unavailable
-from cdock.core.model import Case
+from cdock.core.world import Case
 from cdock.reconciler.claiming import (
     about,
     branch_of,

@@ -13,7 +13,8 @@ from cdock.core.answers import earlier_answer
 from cdock.core.errors import CdockError, NotPermitted, Refused, Unavailable
 from cdock.core.events import Job, RunSpec
 from cdock.core.ids import TaskId
-from cdock.core.model import Attempt, Case, Harvest, Outcome, Role, Run, RunState, Workspace
+from cdock.core.model import Attempt, Harvest, Outcome, Role, Run, RunState, Workspace
+from cdock.core.world import Case
 from cdock.ports import Agent
 from cdock.reconciler.claiming import (
     about,

@@ -9,7 +9,8 @@ import pytest
 from cdock.core.errors import Misconfigured, NotPermitted, Refused, Unavailable
 from cdock.core.events import Job, Launch, RunSpec
 from cdock.core.ids import TaskId
-from cdock.core.model import Outcome, PullRequest, Run, RunState, Snapshot, Watch, Workspace
+from cdock.core.model import Outcome, Run, RunState, Snapshot, Watch, Workspace
+from cdock.core.pulls import PullRequest
 from cdock.reconciler.loop import run
 from cdock.testing import MemoryAgent, MemoryForge, MemoryHub, MemoryRunner, MemoryWorkspaces
 from tests.unit.houses import POLICY, Place

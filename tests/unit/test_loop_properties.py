@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from cdock.core.cases import cases_of
 from cdock.core.errors import Unavailable
-from cdock.core.model import Outcome, Status, World
+from cdock.core.model import Outcome, Status
 from cdock.core.plan import plan, status_of
 from cdock.core.policy import Policy
+from cdock.core.world import World
 from cdock.reconciler.observe import observe
 from cdock.testing import Crash, MemoryHub
 from tests.unit.houses import Place

@@ -20,17 +20,17 @@ from cdock.core.messages import Marker, fenced, inline, parse_marker, title_of, 
 from cdock.core.model import (
     Answer,
     Attempt,
-    Case,
     Comment,
     HelpIssue,
     Issue,
     Outcome,
-    PullRequest,
     Status,
     Task,
     Workspace,
 )
 from cdock.core.policy import Policy
+from cdock.core.pulls import PullRequest
+from cdock.core.world import Case
 
 NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 ID = UUID("a7b2c8d0-0000-4000-8000-000000000001")

@@ -10,7 +10,8 @@ from cdock.adapters.github import normalize
 from cdock.adapters.github.normalize import User
 from cdock.core.errors import Unavailable
 from cdock.core.messages import Marker, parse_marker
-from cdock.core.model import Comment, HelpIssue, Issue, PullRequest
+from cdock.core.model import Comment, HelpIssue, Issue
+from cdock.core.pulls import PullRequest
 
 TASK = "0b9b54d4-9f0d-4dd6-8f0a-6a3c3e9d4f11"
 NOON = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)

@@ -1,0 +1,29 @@
+"""What a person at a terminal asks of the running poller."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from cdock.core.ids import TaskId
+
+
+class WishKind(StrEnum):
+    """What can be asked for."""
+
+    STOP = "stop"
+    PROMPT = "prompt"  # tell the agent `text`
+    HELP = "help"  # open a help issue with the question `text`
+    ATTACH = "attach"  # let a person have the agent's terminal
+    RETRY = "retry"  # a new round, with what was learnt
+
+
+@dataclass(frozen=True)
+class Wish:
+    """One of them. `id` tells two wishes apart; who made it is `author`, a name of this machine."""
+
+    id: str
+    kind: WishKind
+    task: TaskId
+    made_at: datetime
+    text: str = ""
+    author: str = ""

@@ -1,0 +1,103 @@
+"""Everything seen in one tick, and all of it about one issue.
+
+`elapsed` is a monotonic reading in seconds that means something only inside one process.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from cdock.core.ids import TaskId
+from cdock.core.model import (
+    CheckResult,
+    Claim,
+    Harvest,
+    HelpIssue,
+    Issue,
+    Progress,
+    Run,
+    Verdict,
+    Workspace,
+)
+from cdock.core.pulls import PullRequest
+from cdock.core.wishes import Wish, WishKind
+
+
+@dataclass(frozen=True)
+class Case:
+    """All that was seen about one issue in this tick."""
+
+    issue: Issue
+    claim: Claim | None = None
+    workspace: Workspace | None = None
+    run: Run | None = None
+    check: Run | None = None
+    strays: tuple[Run, ...] = ()
+    """Runs of attempts that already have an outcome."""
+    harvest: Harvest | None = None
+    verdict: Verdict | None = None
+    checked: CheckResult | None = None
+    pull: PullRequest | None = None
+    help: HelpIssue | None = None
+    progress: Progress | None = None
+    """Of `run`."""
+    wishes: tuple[Wish, ...] = ()
+    unpushable: str = ""
+    """Why the forge will not have the commits of the present attempt; empty as far as we know it will."""
+
+    def wished(self, kind: WishKind) -> Wish | None:
+        """The oldest wish of this kind."""
+        return next((wish for wish in self.wishes if wish.kind is kind), None)
+
+    @property
+    def stop_wished(self) -> bool:
+        """Whether somebody on this machine asked for its end."""
+        return self.wished(WishKind.STOP) is not None
+
+
+@dataclass(frozen=True)
+class World:
+    """All that was seen in this tick. `me` is this poller, `process` its present life."""
+
+    now: datetime
+    elapsed: float
+    me: str
+    process: str
+    issues: tuple[Issue, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    workspaces: tuple[Workspace, ...] = ()
+    runs: tuple[Run, ...] = ()
+    pulls: tuple[PullRequest, ...] = ()
+    helps: tuple[HelpIssue, ...] = ()
+    harvests: tuple[tuple[TaskId, Harvest], ...] = ()
+    verdicts: tuple[tuple[str, Verdict], ...] = ()
+    """What the logs of ended agent runs say, by run name."""
+    checks: tuple[tuple[str, CheckResult], ...] = ()
+    pushed_at: float | None = None
+    """Our monotonic reading at the last coalesced push of this process."""
+    progress: tuple[tuple[str, Progress], ...] = ()
+    """Of living agent runs, by run name."""
+    wishes: tuple[Wish, ...] = ()
+    spent_today: float = 0.0
+    """US dollars that ended attempts of this machine cost since midnight in UTC."""
+    only: frozenset[int] = frozenset()
+    """When not empty, no other issue is newly claimed."""
+    elsewhere: int = 0
+    """Attempts of other repositories that use up room on this machine."""
+    new_claims: int | None = None
+    """How many issues may be newly claimed in one plan; None for as many as there is room for."""
+    gone: frozenset[int] = frozenset()
+    """Claimed issues that the forge has not had for a while: deleted, or moved to another repository."""
+    unpushable: tuple[tuple[int, str], ...] = ()
+    """Issues whose commits the forge refused for good, with the reason."""
+    left: frozenset[TaskId] = frozenset()
+    """Tasks that are not ours any more, and of which all is cleared up here that may be."""
+    lately: frozenset[TaskId] = frozenset()
+    """Tasks that nobody holds as far as was seen, but not for long: what is here of them may still be wanted."""
+    unapproved: frozenset[int] = frozenset()
+    """Issues whose label was found to be put on by somebody who may not, and that have not changed since."""
+    unsettled: frozenset[int] = frozenset()
+    """Issues seen closed just now, whose pull request is still seen open: one of the two may be old news."""
+    stuck: frozenset[int] = frozenset()
+    """Issues whose steps failed again and again."""
+    paused: frozenset[int] = frozenset()
+    """Issues whose last step failed lately: but for the heartbeat they wait, and take no room from the others."""
