@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import requests
 
+from cdock.adapters import payload
 from cdock.adapters.gitea import normalize
 from cdock.adapters.gitea.forge import GiteaForge
 from cdock.adapters.gitea.session import open_session
@@ -739,7 +740,7 @@ def test_a_default_branch_that_got_another_name_is_found(hub: GiteaHub) -> None:
 
 def test_times_of_any_zone_are_the_same_moment() -> None:
     moments = [
-        normalize.moment_of({"at": text}, "at")
+        payload.moment_of({"at": text}, "at")
         for text in ("2026-03-01T12:00:00Z", "2026-03-01T14:00:00+02:00", "2026-03-01T12:00:00")
     ]
     assert len(set(moments)) == 1

@@ -15,10 +15,11 @@ from typing import Any
 import pytest
 
 from cdock.adapters.github.client import Client
-from cdock.adapters.github.faults import Absent, OutcomeUnknown, Unsupported
+from cdock.adapters.github.faults import Unsupported
 from cdock.adapters.github.gate import FREE, Budget, Gate, gate_for
 from cdock.adapters.github.hosts import Host, parse_repository
 from cdock.adapters.github.tokens import Token
+from cdock.adapters.refusals import Absent, OutcomeUnknown
 from cdock.core.errors import CdockError, Limited, NotPermitted, Refused, Unavailable
 from tests.scripted_http import LIMIT, Asked, Reply, Server, serving
 

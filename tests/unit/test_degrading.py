@@ -7,7 +7,8 @@ import logging
 import pytest
 
 from cdock.adapters.github.degrading import AGAIN, OptionalFeatures
-from cdock.adapters.github.faults import Absent, Unsupported
+from cdock.adapters.github.faults import Unsupported
+from cdock.adapters.refusals import Absent
 from cdock.core.errors import CdockError, NotPermitted, Refused, Unavailable
 
 FEATURE = "see check runs"

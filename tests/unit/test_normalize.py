@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 
+from cdock.adapters import payload
 from cdock.adapters.github import normalize
 from cdock.adapters.github.normalize import User
 from cdock.core.errors import Unavailable
@@ -212,4 +213,4 @@ def test_a_comment_says_what_it_stands_on() -> None:
     ("row", "pull"), [({"pull_request": {}}, True), ({"pull_request": None}, False), ({}, False)]
 )
 def test_pull_requests_among_issues(row: dict[str, Any], pull: bool) -> None:
-    assert normalize.is_pull(row) is pull
+    assert payload.is_pull(row) is pull

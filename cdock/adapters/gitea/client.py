@@ -4,17 +4,16 @@ Nothing here retries. A write is done, or not applied (`Refused`, `Limited`, `Un
 (`OutcomeUnknown`): then look before sending it again.
 """
 
-import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from cdock.adapters.gate import EVERYTHING, Gate, Turn
-from cdock.adapters.gitea.faults import Absent, OutcomeUnknown, error_of, never_sent, pause_of
+from cdock.adapters.gitea.faults import error_of, pause_of
+from cdock.adapters.payload import Answer, server_time
+from cdock.adapters.refusals import Absent, content_of, made_by, object_in, rows_in, silence
 from cdock.core.errors import NotPermitted, Unavailable
 
 if TYPE_CHECKING:
@@ -26,17 +25,6 @@ Row = dict[str, Any]
 LIMIT = 50
 """Rows of a page: the most that a server gives unless it is set up otherwise."""
 MOST_PAGES = 1_000
-
-_NOT_GITEA = "A proxy or a login page may be in between; check the host in the settings."
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What came back; the names of headers are in lower case."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: str
 
 
 class Client:
@@ -86,12 +74,9 @@ class Client:
             Unavailable: no usable answer, or a limit.
             Refused: the server said no; `Absent` when there is no such thing.
         """
-        content = self._content(self._send("GET", path), tried=f"GET {path}", writing=False)
-        if not isinstance(content, dict):
-            raise Unavailable(
-                f"{self.host} sent no object for GET {path}", tried=f"GET {path}", fix=_NOT_GITEA
-            )
-        return content
+        tried = f"GET {path}"
+        content = content_of(self._send("GET", path).body, tried=tried, host=self.host, writing=False)
+        return object_in(content, tried=tried, host=self.host)
 
     def find(self, path: str) -> Row | None:
         """As `read`, with None when there is no such thing."""
@@ -137,34 +122,18 @@ class Client:
         tried = f"{method} {path}"
         with self._gate.turn(EVERYTHING, may_wait=may_wait, tried=tried) as turn:
             answer = self._send(method, path, body=body, turn=turn)
-        return self._content(answer, tried=tried, writing=True) if answer.body else None
+        return content_of(answer.body, tried=tried, host=self.host, writing=True) if answer.body else None
 
     def write_row(self, method: str, path: str, body: Any, *, may_wait: bool = False) -> Row:
         """As `write`, for a change that is answered with what it made."""
         row = self.write(method, path, body, may_wait=may_wait)
-        if not isinstance(row, dict):
-            raise OutcomeUnknown(
-                f"{self.host} did not show what {method} {path} made",
-                tried=f"{method} {path}",
-                fix="cdock looks again.",
-            )
-        return row
+        return made_by(row, tried=f"{method} {path}", host=self.host)
 
     def _rows(self, answer: Answer, path: str) -> list[Row]:
-        content = self._content(answer, tried=f"GET {path}", writing=False)
+        tried = f"GET {path}"
+        content = content_of(answer.body, tried=tried, host=self.host, writing=False)
         # Gitea writes an empty list as null in places, such as the timeline.
-        if content is not None and not isinstance(content, list):
-            raise Unavailable(f"{self.host} sent no list for GET {path}", tried=f"GET {path}", fix=_NOT_GITEA)
-        return [row for row in content or () if isinstance(row, dict)]
-
-    def _content(self, answer: Answer, *, tried: str, writing: bool) -> Any:
-        try:
-            return json.loads(answer.body)
-        except ValueError as error:
-            kind = OutcomeUnknown if writing else Unavailable
-            raise kind(
-                f"{self.host} answered {tried} with something that is not JSON", tried=tried, fix=_NOT_GITEA
-            ) from error
+        return rows_in([] if content is None else content, tried=tried, host=self.host)
 
     def _send(
         self,
@@ -217,20 +186,6 @@ class Client:
             )
             answer = Answer(reply.status_code, {k.lower(): v for k, v in reply.headers.items()}, reply.text)
         except (OSError, ValueError) as error:
-            # The error's own words may hold the address of a proxy with its password.
-            kind = OutcomeUnknown if writing and not never_sent(error) else Unavailable
-            raise kind(
-                f"{self.host} did not answer {tried} ({type(error).__name__})",
-                tried=tried,
-                fix="Check the network; cdock looks again.",
-            ) from None
-        self.told_at = _time_of(answer.headers) or self.told_at
+            raise silence(error, tried=tried, host=self.host, writing=writing) from None
+        self.told_at = server_time(answer.headers) or self.told_at
         return answer
-
-
-def _time_of(headers: Mapping[str, str]) -> datetime | None:
-    try:
-        moment = parsedate_to_datetime(headers.get("date", ""))
-    except ValueError:
-        return None
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

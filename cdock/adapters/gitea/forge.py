@@ -7,10 +7,10 @@ first line is our marker: a person may use the same account, and anybody may cop
 from collections.abc import Callable, Collection, Iterator
 from datetime import datetime, timedelta
 
+from cdock.adapters import payload
 from cdock.adapters.gate import FREE, Budget, shared_gate
 from cdock.adapters.gitea import normalize
 from cdock.adapters.gitea.client import Client, Row
-from cdock.adapters.gitea.faults import Absent, OutcomeUnknown
 from cdock.adapters.gitea.home import Home
 from cdock.adapters.gitea.labels import RepositoryLabels
 from cdock.adapters.gitea.pulls import Pulls
@@ -18,12 +18,14 @@ from cdock.adapters.gitea.sights import Sights
 from cdock.adapters.gitea.timeline import Timeline
 from cdock.adapters.gitea.watch import Watcher
 from cdock.adapters.gitea.writers import WRITING, Writers
-from cdock.adapters.marked import carries, help_of, lines_of
+from cdock.adapters.marked import carries, help_of
 from cdock.adapters.recent import RecentCreations
+from cdock.adapters.refusals import Absent, OutcomeUnknown
 from cdock.core.errors import NotPermitted, Refused, Unavailable
 from cdock.core.messages import Marker, parse_marker, speaks_for_cdock
-from cdock.core.model import Approval, HelpIssue, Issue, PullRequest, Snapshot, Watch
+from cdock.core.model import Approval, HelpIssue, Issue, Snapshot, Watch
 from cdock.core.policy import Labels
+from cdock.core.pulls import PullRequest
 
 OVERLAP = timedelta(minutes=10)
 """How far the clocks of this machine and of the forge may be apart when something of ours is looked for."""
@@ -141,13 +143,13 @@ class GiteaForge:
         key = ("comment", issue, str(wanted))
         listed = self._own_comments(issue, wanted)
         if not listed and (made := self._recent.row(key)):
-            listed = {normalize.id_of(made): normalize.body_of(made)}
+            listed = {payload.id_of(made): payload.body_of(made)}
         if not listed:
             row = self._create(key, self._home.path(f"issues/{issue}/comments"), {"body": body})
         else:
             # Of twins the oldest is kept up to date.
             number = min(listed)
-            if _same_text(listed[number], body):
+            if payload.same_text(listed[number], body):
                 return
             row = self._edit_comment(issue, number, body, key=key)
         self._watcher.note_comment(issue, row)
@@ -172,7 +174,7 @@ class GiteaForge:
         found = help_of(self._whole(row, labels=[label]))
         if found is None:
             raise Refused(
-                f"the help issue #{normalize.number_of(row)} does not begin with its marker",
+                f"the help issue #{payload.number_of(row)} does not begin with its marker",
                 tried=f"ask about #{issue}",
             )
         return found
@@ -185,12 +187,12 @@ class GiteaForge:
         """See `Forge.ensure_closed`. Gitea knows one way of being closed."""
         path = self._home.path(f"issues/{issue}")
         row = self._client.find(path)
-        if row is None or normalize.is_pull(row):
+        if row is None or payload.is_pull(row):
             raise self._home.gone(issue)
-        if row.get("state") != "open":
+        if not payload.is_open(row):
             return
         row = self._client.write_row("PATCH", path, {"state": "closed"})
-        if row.get("state") == "open":
+        if payload.is_open(row):
             raise NotPermitted(
                 f"issue #{issue} stayed open although {self._client.host} accepted its closing",
                 fix="Give the token's account write access to the repository.",
@@ -209,17 +211,17 @@ class GiteaForge:
                 raise self._home.gone(issue) from None
             raise
         return {
-            normalize.id_of(row): normalize.body_of(row)
+            payload.id_of(row): payload.body_of(row)
             for row in rows
-            if carries(normalize.body_of(row), wanted) and self._writers.wrote(row)
+            if carries(payload.body_of(row), wanted) and self._writers.wrote(row)
         }
 
     def _find_issue(self, wanted: Marker, *, since: datetime) -> Row | None:
         """Our issue with this marker, among those made since a little before `since`."""
         for row in self._own_issues():
-            if normalize.moment_of(row, "created_at") < since - OVERLAP:
+            if payload.moment_of(row, "created_at") < since - OVERLAP:
                 return None
-            if carries(normalize.body_of(row), wanted):
+            if carries(payload.body_of(row), wanted):
                 return row
         return None
 
@@ -227,10 +229,10 @@ class GiteaForge:
         """Our help issue, found without its label, which a person may have removed. Of twins the oldest."""
         found = None
         for row in self._own_issues():
-            if normalize.number_of(row) <= issue:
+            if payload.number_of(row) <= issue:
                 # Help issues are younger than what they are about, so all that follow are too old.
                 break
-            text = normalize.body_of(row)
+            text = payload.body_of(row)
             if speaks_for_cdock(text) and carries(text, wanted):
                 found = row
         return found
@@ -239,7 +241,7 @@ class GiteaForge:
         """All issues our account opened, newest first: Gitea's only order for this list."""
         query = {"state": "all", "type": "issues", "created_by": self._client.login()}
         rows = self._client.rows(self._home.path("issues"), query)
-        return (row for row in rows if self._writers.wrote(row) and not normalize.is_pull(row))
+        return (row for row in rows if self._writers.wrote(row) and not payload.is_pull(row))
 
     # Writing.
 
@@ -305,8 +307,3 @@ def _marker(text: str) -> Marker:
     if marker is None:
         raise ValueError(f"not a marker of ours: {text!r}")
     return marker
-
-
-def _same_text(shown: str, wanted: str) -> bool:
-    """Whether an edit would change what is there; line endings and space at the end do not count."""
-    return lines_of(shown).rstrip() == lines_of(wanted).rstrip()

@@ -3,6 +3,7 @@
 import threading
 
 from cdock.adapters.gitea.client import Client, Row
+from cdock.adapters.refusals import issue_gone, taken_over
 from cdock.core.errors import Refused, Unavailable
 
 
@@ -59,18 +60,10 @@ class Home:
             )
         with self._lock:
             if self._id and number != self._id:
-                raise Refused(
-                    f"{self.full_name} is another repository now: its id is {number}, and it was {self._id} before",
-                    tried=f"GET {path}",
-                    fix="Somebody took over the name after the repository was moved, deleted or made anew. Set the "
-                    "clone's remote to the right one and start cdock again.",
-                )
+                raise taken_over(self.full_name, tried=f"GET {path}", number=number, before=self._id)
             self._id, self._row = number, row
         return row
 
     def gone(self, issue: int) -> Refused:
         """The error for an issue that is not there."""
-        return Refused(
-            f"issue #{issue} is not in {self.full_name} any more",
-            fix="It was deleted or moved; `cdock` forgets it once its work is removed.",
-        )
+        return issue_gone(issue, repository=self.full_name)

@@ -5,12 +5,14 @@ from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
+from cdock.adapters import payload
 from cdock.adapters.gitea import normalize
 from cdock.adapters.gitea.client import Client, Row
-from cdock.adapters.gitea.faults import Absent, Conflict
+from cdock.adapters.gitea.faults import Conflict
 from cdock.adapters.gitea.home import Home
+from cdock.adapters.refusals import Absent
 from cdock.core.errors import Unavailable
-from cdock.core.model import PullRequest
+from cdock.core.pulls import PullRequest
 
 OVERLAP = timedelta(seconds=120)
 
@@ -41,7 +43,7 @@ class Pulls:
             self._forget(set(self._known))
         newest = self._watermark
         for row in self._client.rows(self._home.path("pulls"), {"state": "all", "sort": "recentupdate"}):
-            changed = normalize.moment_of(row, "updated_at")
+            changed = payload.moment_of(row, "updated_at")
             newest = max(newest, changed) if newest else changed
             if self._watermark is None or changed < self._watermark - OVERLAP:
                 break
@@ -93,9 +95,9 @@ class Pulls:
         base, head = quote(self._home.default_branch, safe=""), quote(branch, safe="/")
         row = self._client.find(self._home.path(f"pulls/{base}/{head}"))
         rows = [row] if row else []
-        if row and row.get("state") != "open":
+        if row and not payload.is_open(row):
             for later in self._client.rows(self._home.path("pulls"), {"state": "all"}):
-                if normalize.number_of(later) <= normalize.number_of(row):
+                if payload.number_of(later) <= payload.number_of(row):
                     break
                 rows.append(later)
         pulls = [pull for pull in map(normalize.pull_from_rest, rows) if pull.head == branch]

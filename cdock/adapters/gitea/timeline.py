@@ -4,12 +4,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from cdock.adapters import payload
 from cdock.adapters.gitea import normalize
 from cdock.adapters.gitea.client import Client
 from cdock.adapters.gitea.home import Home
-from cdock.adapters.gitea.normalize import Row
 from cdock.adapters.gitea.sights import Sights
 from cdock.adapters.gitea.writers import Writers
+from cdock.adapters.payload import Row
 from cdock.core.model import Approval
 
 GHOST = "ghost"
@@ -42,7 +43,7 @@ class Timeline:
             Refused: there is no such issue.
         """
         row = self._client.find(self._home.path(f"issues/{issue}"))
-        if row is None or normalize.is_pull(row):
+        if row is None or payload.is_pull(row):
             raise self._home.gone(issue)
         events = self._read(issue)
         labelled = [n for n, event in enumerate(events) if event.label.casefold() == label.casefold()]
@@ -87,12 +88,12 @@ def _events(rows: Iterable[Row]) -> Iterable[Event]:
         by, label = normalize.login_of(row), row.get("label")
         if kind == "label" and isinstance(label, dict):
             # The body says which: 1 for on, nothing for off.
-            put_on = normalize.text_of(row, "body") == "1"
+            put_on = payload.text_of(row, "body") == "1"
             yield Event(
                 "labeled" if put_on else "unlabeled",
                 by,
-                normalize.moment_of(row, "created_at"),
-                label=normalize.text_of(label, "name"),
+                payload.moment_of(row, "created_at"),
+                label=payload.text_of(label, "name"),
             )
         elif kind in kinds:
-            yield Event(kinds[kind], by, normalize.moment_of(row, "created_at"))
+            yield Event(kinds[kind], by, payload.moment_of(row, "created_at"))

@@ -10,15 +10,16 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
+from cdock.adapters import payload
 from cdock.adapters.gitea import normalize
 from cdock.adapters.gitea.client import Client, Row
-from cdock.adapters.gitea.faults import Absent
 from cdock.adapters.gitea.home import Home
 from cdock.adapters.gitea.pulls import Pulls
 from cdock.adapters.gitea.sights import Sights
 from cdock.adapters.gitea.timeline import Timeline
 from cdock.adapters.gitea.writers import Writers
 from cdock.adapters.marked import help_of, helped_issue, same_login
+from cdock.adapters.refusals import Absent
 from cdock.core.errors import Unavailable
 from cdock.core.messages import speaks_for_cdock
 from cdock.core.model import Comment, Issue, Snapshot, Watch
@@ -134,11 +135,11 @@ class Watcher:
         since = f"{newest - OVERLAP:%Y-%m-%dT%H:%M:%SZ}"
         for row in self._client.rows(self._home.path(rest), {**query, "since": since}):
             take(row)
-            newest = max(newest, normalize.moment_of(row, "updated_at"))
+            newest = max(newest, payload.moment_of(row, "updated_at"))
         self._since[rest] = newest
 
     def _take_change(self, row: Row) -> None:
-        if normalize.is_pull(row):
+        if payload.is_pull(row):
             return
         issue = normalize.issue_from_rest(row)
         if issue.number in self._threads or self._is_listed(issue):
@@ -150,7 +151,7 @@ class Watcher:
             self.note_comment(number, row)
 
     def _take(self, row: Row) -> None:
-        issue, count = normalize.issue_from_rest(row), normalize.spoken(row)
+        issue, count = normalize.issue_from_rest(row), payload.spoken(row)
         self._sights.see(issue, worn=any(issue.wears(label) for label in self._ready))
         known = self._threads.get(issue.number)
         if known is None or known.issue.id != issue.id:
@@ -169,13 +170,11 @@ class Watcher:
 
     def _hear(self, thread: Thread, said: dict[int, tuple[datetime, Comment]], row: Row) -> None:
         """Take over a comment's row, finding out once whether its author may write."""
-        number, changed = normalize.id_of(row), normalize.moment_of(row, "updated_at")
+        number, changed = payload.id_of(row), payload.moment_of(row, "updated_at")
         known = said.get(number)
-        if known and (
-            known[0] > changed or (known[0] == changed and known[1].body == normalize.body_of(row))
-        ):
+        if known and (known[0] > changed or (known[0] == changed and known[1].body == payload.body_of(row))):
             return
-        mine = speaks_for_cdock(normalize.body_of(row)) and self._writers.wrote(row)
+        mine = speaks_for_cdock(payload.body_of(row)) and self._writers.wrote(row)
         by_writer = not mine and self._writers.include(normalize.login_of(row))
         comment = normalize.comment_from_rest(row, mine=mine, by_writer=by_writer)
         said[number] = (changed, comment)
@@ -255,7 +254,7 @@ class Watcher:
     def _fetch(self, number: int) -> bool:
         """Read one issue; whether it is there. A pull request is none."""
         row = self._client.find(self._home.path(f"issues/{number}"))
-        if row is None or normalize.is_pull(row):
+        if row is None or payload.is_pull(row):
             self._threads.pop(number, None)
             return False
         self._take(row)

@@ -7,8 +7,9 @@ from urllib.parse import quote
 
 from cdock.adapters.gitea.client import Client
 from cdock.adapters.gitea.home import Home
-from cdock.adapters.gitea.normalize import Row, login_of, text_of
+from cdock.adapters.gitea.normalize import login_of
 from cdock.adapters.marked import same_login
+from cdock.adapters.payload import Row, text_of
 
 FRESH = 300.0
 """Seconds an answer is believed."""

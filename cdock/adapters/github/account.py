@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import parse_qsl, quote
 
 from cdock.adapters.github.client import Client
-from cdock.adapters.github.faults import Absent, Unsupported
+from cdock.adapters.github.faults import Unsupported
 from cdock.adapters.github.gate import gate_for
 from cdock.adapters.github.headers import Quota
 from cdock.adapters.github.hosts import Repository
@@ -21,6 +21,7 @@ from cdock.adapters.github.permissions import (
     where_to_give,
 )
 from cdock.adapters.github.tokens import Credential
+from cdock.adapters.refusals import Absent
 from cdock.core.errors import CdockError, NotPermitted
 
 BOARDS = """

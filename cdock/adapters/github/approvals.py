@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from cdock.adapters import payload
 from cdock.adapters.github import normalize
 from cdock.adapters.github.client import Client
-from cdock.adapters.github.faults import Absent, Unsupported
+from cdock.adapters.github.faults import Unsupported
 from cdock.adapters.github.home import Home, Row
 from cdock.adapters.github.normalize import User
 from cdock.adapters.github.writers import Writers
+from cdock.adapters.refusals import Absent
 from cdock.core.errors import NotPermitted
 from cdock.core.model import Approval
 
@@ -110,13 +112,13 @@ class Approvals:
         changes = [_node(node) for node in nodes if isinstance(node, dict)]
         if row.get("lastEditedAt"):
             changes.append(
-                Change("edited", _actor(row.get("editor")), normalize.moment_of(row, "lastEditedAt"))
+                Change("edited", _actor(row.get("editor")), payload.moment_of(row, "lastEditedAt"))
             )
         return normalize.digest_of(row), changes
 
     def _by_rest(self, issue: int) -> tuple[str, list[Change]]:
         row = self._client.find(self._home.path(f"issues/{issue}"))
-        if row is None or normalize.is_pull(row) or not self._home.owns(row):
+        if row is None or payload.is_pull(row) or not self._home.owns(row):
             raise self._home.gone(issue)
         events = self._client.rows(self._home.path(f"issues/{issue}/events"))
         return normalize.digest_of(row), [_event(event) for event in events if event.get("event") in _KINDS]
@@ -131,7 +133,7 @@ def _event(row: Row) -> Change:
     label = row.get("label")
     name = label.get("name") if isinstance(label, dict) else ""
     by = normalize.user_of(row, "actor")
-    return Change(str(row["event"]), by, normalize.moment_of(row, "created_at"), label=str(name or ""))
+    return Change(str(row["event"]), by, payload.moment_of(row, "created_at"), label=str(name or ""))
 
 
 def _node(node: Mapping[str, Any]) -> Change:
@@ -139,7 +141,7 @@ def _node(node: Mapping[str, Any]) -> Change:
     label = node.get("label")
     name = label.get("name") if isinstance(label, dict) else ""
     return Change(
-        kind, _actor(node.get("actor")), normalize.moment_of(node, "createdAt"), label=str(name or "")
+        kind, _actor(node.get("actor")), payload.moment_of(node, "createdAt"), label=str(name or "")
     )
 
 

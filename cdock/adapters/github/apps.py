@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from cdock.adapters.github.faults import Absent
 from cdock.adapters.github.gate import FREE, Gate
 from cdock.adapters.github.hosts import Repository
+from cdock.adapters.refusals import Absent
 from cdock.core.errors import Misconfigured, NotPermitted, Refused, Unavailable
 
 if TYPE_CHECKING:

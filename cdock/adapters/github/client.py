@@ -4,7 +4,6 @@ A write is done, or not applied (`Refused`, `Limited`, `Unavailable`), or of unk
 look before sending it again.
 """
 
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
@@ -14,20 +13,20 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from cdock.adapters.github.etags import ETagCache, Page
-from cdock.adapters.github.faults import Absent, OutcomeUnknown, Unsupported, error_of
+from cdock.adapters.github.faults import Unsupported, error_of
 from cdock.adapters.github.gate import Gate, Turn
 from cdock.adapters.github.headers import Quota
 from cdock.adapters.github.hosts import Host
 from cdock.adapters.github.tokens import Credential
-from cdock.adapters.github.wire import CORE, GRAPHQL, Answer, Wire
+from cdock.adapters.github.wire import CORE, GRAPHQL, Wire
 from cdock.adapters.github.wire import Query as Query
+from cdock.adapters.payload import Answer
+from cdock.adapters.refusals import BETWEEN, Absent, OutcomeUnknown, content_of, made_by, object_in, rows_in
 from cdock.core.errors import NotPermitted, Unavailable
 
 ACCEPT = "application/vnd.github+json"
 PER_PAGE = 100
 MOST_PAGES = 1_000
-
-_NOT_GITHUB = "A proxy or a login page may be in between; check the host in the settings."
 
 
 class Poll:
@@ -128,12 +127,7 @@ class Client:
             Unavailable: no usable answer, or a rate limit.
             Refused: the host said no; `Absent` when there is no such thing.
         """
-        content = self._page(path, {}).content
-        if not isinstance(content, dict):
-            raise Unavailable(
-                f"{self.host} sent no object for GET {path}", tried=f"GET {path}", fix=_NOT_GITHUB
-            )
-        return content
+        return object_in(self._page(path, {}).content, tried=f"GET {path}", host=self.host)
 
     def find(self, path: str) -> dict[str, Any] | None:
         """As `read`, with None when there is no such thing."""
@@ -146,11 +140,7 @@ class Client:
         """The rows of a list, page after page as they are asked for, following GitHub's own links."""
         page = self._page(path, {**(query or {}), "per_page": PER_PAGE})
         for _ in range(MOST_PAGES):
-            if not isinstance(page.content, list):
-                raise Unavailable(
-                    f"{self.host} sent no list for GET {path}", tried=f"GET {path}", fix=_NOT_GITHUB
-                )
-            yield from (row for row in page.content if isinstance(row, dict))
+            yield from rows_in(page.content, tried=f"GET {path}", host=self.host)
             if not page.next:
                 return
             page = self._page(page.next, {})
@@ -173,18 +163,12 @@ class Client:
         tried = f"{method} {path}"
         with self._wire.gate.turn(CORE, may_wait=may_wait, tried=tried) as turn:
             answer = self._send(method, path, {}, {"Accept": ACCEPT}, body, tried=tried, turn=turn)
-        return self._content(answer, tried=tried, writing=True) if answer.body else None
+        return content_of(answer.body, tried=tried, host=self.host, writing=True) if answer.body else None
 
     def write_row(self, method: str, path: str, body: Any, *, may_wait: bool = False) -> dict[str, Any]:
         """As `write`, for a change that is answered with what it made."""
         row = self.write(method, path, body, may_wait=may_wait)
-        if not isinstance(row, dict):
-            raise OutcomeUnknown(
-                f"{self.host} did not show what {method} {path} made",
-                tried=f"{method} {path}",
-                fix="cdock looks again.",
-            )
-        return row
+        return made_by(row, tried=f"{method} {path}", host=self.host)
 
     def poll(self, url: str, query: Query | None = None, *, anew: bool = False) -> Poll:
         """A page of which only changes matter, and which is asked for again and again in the same words.
@@ -208,7 +192,7 @@ class Client:
             page = Page(known.content, answer.headers.get("etag", known.etag), known.next)
             self._etags.store(key, page)
             return Poll(page, changed=False, store=lambda _: None)
-        content = self._content(answer, tried=tried, writing=False)
+        content = content_of(answer.body, tried=tried, host=self.host, writing=False)
         page = Page(content, answer.headers.get("etag", ""), _next_link(answer.headers))
         return Poll(page, changed=True, store=partial(self._etags.store, key))
 
@@ -249,7 +233,7 @@ class Client:
             raise (OutcomeUnknown if writing else Unavailable)(
                 f"{self.host} answered {tried} with something that is no GraphQL result",
                 tried=tried,
-                fix=_NOT_GITHUB,
+                fix=BETWEEN,
             )
         return reply.data
 
@@ -266,22 +250,11 @@ class Client:
         if answer.status == 304 and known:
             page = Page(known.content, answer.headers.get("etag", known.etag), known.next)
         else:
-            content = self._content(answer, tried=tried, writing=False)
+            content = content_of(answer.body, tried=tried, host=self.host, writing=False)
             page = Page(content, answer.headers.get("etag", ""), _next_link(answer.headers))
         if page.etag:
             self._etags.store(key, page)
         return page
-
-    def _content(self, answer: Answer, *, tried: str, writing: bool) -> Any:
-        try:
-            return json.loads(answer.body)
-        except ValueError as error:
-            kind = OutcomeUnknown if writing else Unavailable
-            raise kind(
-                f"{self.host} answered {tried} with something that is not JSON",
-                tried=tried,
-                fix=_NOT_GITHUB,
-            ) from error
 
     def _send(
         self,

@@ -1,29 +1,21 @@
 """GitHub's refusals as cdock's errors: what a status, its headers and its body mean for the caller.
 
-Pure. Whatever the server wrote is cut to one short printable line; nothing of the request but its path is repeated, so
-that no message holds a token.
+Pure. What all forges mean alike is in `refusals`.
 """
 
-import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
 
-from cdock.adapters.github.headers import seconds, server_time
-from cdock.core.errors import CdockError, NotPermitted, Refused, Unavailable
+from cdock.adapters import refusals
+from cdock.adapters.github.headers import seconds
+from cdock.adapters.payload import server_time, text_of
+from cdock.adapters.refusals import Absent, Remedies, fields_of, line_of, quoted
+from cdock.core.errors import CdockError, Refused
 
 LEAST_PAUSE = timedelta(minutes=1)
 """GitHub's advice for a secondary limit that names no time (docs: rest/using-the-rest-api/rate-limits)."""
 LONGEST_PAUSE = timedelta(hours=1)
 """A window of the primary limit; a server that asks for more is wrong about the time."""
-
-
-class OutcomeUnknown(Unavailable):
-    """A write got no usable answer: it may or may not have been applied, so look before sending it again."""
-
-
-class Absent(NotPermitted):
-    """There is nothing at this address, or the token may not see what is there."""
 
 
 class Unsupported(Refused):
@@ -60,75 +52,33 @@ def error_of(
 ) -> CdockError:
     """The error for an answer that is neither a success nor about a rate limit."""
     said = message_of(body)
-    quoted = f": {said}" if said else ""
-    if status >= 500 or status == 408:
-        kind = OutcomeUnknown if writing else Unavailable
-        return kind(
-            f"{host} answered {status} to {tried}{quoted}",
-            tried=tried,
-            fix="Nothing to do: cdock looks again.",
-        )
-    if status == 401:
-        return NotPermitted(
-            f"{host} did not accept the token for {tried}{quoted}",
-            tried=tried,
-            fix=f"Give cdock a valid token: `gh auth login --hostname {host}`, or set CDOCK_TOKEN.",
-        )
-    if status == 403:
-        return NotPermitted(
-            f"{host} does not allow {tried}{quoted}", tried=tried, fix=_permission_fix(headers)
-        )
-    if status == 404:
-        return Absent(
-            f"{host} finds nothing for {tried}, or the token may not see it",
-            tried=tried,
-            fix="Check the name, and that the token was given access to this repository: for what a token may not "
-            "see, GitHub also answers 404.",
-        )
     if status == 410:
         return Absent(
-            f"{host} says that what {tried} asks for is gone{quoted}",
+            f"{host} says that what {tried} asks for is gone{quoted(said)}",
             tried=tried,
             fix="Issues may be turned off in the repository's settings, or this one was deleted.",
         )
-    if status == 422:
-        return Refused(
-            f"{host} refused {tried} as invalid{quoted}", tried=tried, fix="Change what the message names."
-        )
-    return Refused(
-        f"{host} answered {status} to {tried}{quoted}",
+    return refusals.error_of(
+        status,
+        said=said,
         tried=tried,
-        fix="Check the host and the repository in the settings.",
+        host=host,
+        writing=writing,
+        remedies=Remedies(
+            token=f"Give cdock a valid token: `gh auth login --hostname {host}`, or set CDOCK_TOKEN.",
+            permission=_permission_fix(headers),
+            sight="Check the name, and that the token was given access to this repository: for what a token may not "
+            "see, GitHub also answers 404.",
+        ),
     )
-
-
-def never_sent(error: BaseException) -> bool:
-    """Whether a request failed before any of it had left: then it was not applied."""
-    # By name, because the libraries are heavy and this module is loaded early.
-    causes = [error, *error.args, getattr(next(iter(error.args), None), "reason", None)]
-    names = {kind.__name__ for cause in causes for kind in type(cause).__mro__}
-    return bool(names & {"ConnectTimeout", "NewConnectionError", "ConnectTimeoutError", "InvalidURL"})
 
 
 def message_of(body: str) -> str:
     """What an error's body says, with the details of a 422, as one line; empty when it is not GitHub's JSON."""
-    try:
-        content: Any = json.loads(body)
-    except ValueError:
-        return ""
-    if not isinstance(content, dict):
-        return ""
+    content = fields_of(body)
     details = content.get("errors")
     parts = [_detail(entry) for entry in details] if isinstance(details, list) else []
-    message = content.get("message")
-    text = f"{message if isinstance(message, str) else ''} {'; '.join(parts)}"
-    return line_of(text)
-
-
-def line_of(text: str) -> str:
-    """A stranger's text as one short printable line."""
-    clean = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return clean if len(clean) <= 300 else clean[:299] + "…"
+    return line_of(f"{text_of(content, 'message')} {'; '.join(parts)}")
 
 
 def _detail(entry: object) -> str:
@@ -140,13 +90,9 @@ def _detail(entry: object) -> str:
 
 def _permission_fix(headers: Mapping[str, str]) -> str:
     if wanted := headers.get("x-accepted-github-permissions"):
-        return f"Give the token this permission: {_line(wanted)}."
+        return f"Give the token this permission: {line_of(wanted)[:200]}."
     if scopes := headers.get("x-accepted-oauth-scopes"):
-        return f"Give the token one of these scopes: {_line(scopes)}."
+        return f"Give the token one of these scopes: {line_of(scopes)[:200]}."
     return (
         "Give the token's account write access, and check that the repository is not archived and not locked."
     )
-
-
-def _line(text: str) -> str:
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:200]

@@ -17,7 +17,8 @@ from gql.transport.requests import RequestsHTTPTransport
 from requests.auth import AuthBase
 
 from cdock.adapters.github.connection import prepare_session
-from cdock.adapters.github.faults import Absent, OutcomeUnknown, Unsupported, line_of
+from cdock.adapters.github.faults import Unsupported
+from cdock.adapters.refusals import Absent, OutcomeUnknown, line_of
 from cdock.core.errors import CdockError, NotPermitted, Refused, Unavailable
 
 _AWAY = {"SERVICE_UNAVAILABLE", "INTERNAL"}

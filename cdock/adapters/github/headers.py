@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
 
 @dataclass(frozen=True)
@@ -42,15 +41,6 @@ def expiry_of(headers: Mapping[str, str]) -> datetime | None:
         return datetime.strptime(text, "%Y-%m-%d %H:%M:%S %z").astimezone(UTC)
     except ValueError:
         return None
-
-
-def server_time(headers: Mapping[str, str]) -> datetime | None:
-    """The host's clock when it answered."""
-    try:
-        moment = parsedate_to_datetime(headers.get("date", ""))
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def seconds(text: str | None) -> float | None:

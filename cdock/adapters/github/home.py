@@ -4,6 +4,7 @@ import threading
 from typing import Any
 
 from cdock.adapters.github.client import Client
+from cdock.adapters.refusals import issue_gone, taken_over
 from cdock.core.errors import Refused, Unavailable
 
 Row = dict[str, Any]
@@ -41,10 +42,7 @@ class Home:
 
     def gone(self, issue: int) -> Refused:
         """The error for an issue that is not here."""
-        return Refused(
-            f"issue #{issue} is not in {self.full_name} any more",
-            fix="It was deleted or moved; `cdock` forgets it once its work is removed.",
-        )
+        return issue_gone(issue, repository=self.full_name)
 
     def description(self) -> Row:
         """What the host says of the repository, as last asked; `verify` asks anew."""
@@ -73,11 +71,6 @@ class Home:
             if self._id and number != self._id:
                 # Asked again by everything that follows, so that nothing is read or written there meanwhile.
                 self._redirects = -1
-                raise Refused(
-                    f"{name} is another repository now: its id is {number}, and it was {self._id} before",
-                    tried=f"GET /repos/{name}",
-                    fix="Somebody took over the name after the repository was moved, deleted or made anew. Set the "
-                    "clone's remote to the right one and start cdock again.",
-                )
+                raise taken_over(name, tried=f"GET /repos/{name}", number=number, before=self._id)
             self._id, self._row, self._redirects = number, row, self._client.redirects
             return row

@@ -9,10 +9,11 @@ from urllib.parse import quote
 
 from cdock.adapters.github import normalize
 from cdock.adapters.github.client import Client
-from cdock.adapters.github.faults import Absent, OutcomeUnknown, Unsupported
+from cdock.adapters.github.faults import Unsupported
 from cdock.adapters.github.home import Home
 from cdock.adapters.github.watch import Watcher
 from cdock.adapters.labels import LabelLook, label_looks
+from cdock.adapters.refusals import Absent, OutcomeUnknown
 from cdock.core.errors import NotPermitted, Refused
 from cdock.core.policy import Labels
 

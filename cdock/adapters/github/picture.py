@@ -10,9 +10,12 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from cdock.adapters import payload
 from cdock.adapters.github import normalize
-from cdock.adapters.github.normalize import Row, User
-from cdock.core.model import Comment, Issue, PullRequest
+from cdock.adapters.github.normalize import User
+from cdock.adapters.payload import Row
+from cdock.core.model import Comment, Issue
+from cdock.core.pulls import PullRequest
 
 LAG = 60.0
 """Seconds for which a replica may not know of a write of ours."""
@@ -138,7 +141,7 @@ class Picture:
             self.note_label_ids(row.get("labels") or ())
             known.labelled.clear()
             known.unsure = False
-            known.count = normalize.spoken(row)
+            known.count = payload.spoken(row)
             self._changed.add(issue.number)
             self._note_closing(known, row)
             return known
@@ -228,13 +231,13 @@ class Picture:
         """Whether nothing about a comment's row is new."""
         with self._lock:
             thread = self._threads.get(number)
-            said = thread.said.get(normalize.id_of(row)) if thread else None
+            said = thread.said.get(payload.id_of(row)) if thread else None
             if said is None:
                 return False
             updated = _moment_of(row)
             if _older(updated, said.updated):
                 return True
-            return updated == said.updated and said.comment.body == normalize.body_of(row)
+            return updated == said.updated and said.comment.body == payload.body_of(row)
 
     def note_comment(self, number: int, comment: Comment, row: Row, *, written: bool = False) -> None:
         """A comment was read, or `written` by us."""
@@ -329,7 +332,7 @@ class Picture:
 
     def is_news(self, row: Row) -> bool:
         """Whether an issue's row is of a pull request that may be one of ours and is not known to be as it says."""
-        number, is_open = normalize.number_of(row), normalize.is_open(row)
+        number, is_open = payload.number_of(row), payload.is_open(row)
         with self._lock:
             for own in self._pulls.values():
                 if number in own:

@@ -2,11 +2,11 @@
 
 from cdock.adapters.github import normalize
 from cdock.adapters.github.client import Client
-from cdock.adapters.github.faults import OutcomeUnknown
 from cdock.adapters.github.home import Home, Row
 from cdock.adapters.github.watch import Watcher
+from cdock.adapters.refusals import OutcomeUnknown
 from cdock.core.errors import Refused, Unavailable
-from cdock.core.model import PullRequest
+from cdock.core.pulls import PullRequest
 
 
 class Pulls:

@@ -7,14 +7,15 @@ that could not be read) loses no change.
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
+from cdock.adapters import payload
 from cdock.adapters.github import client, normalize
 from cdock.adapters.github.client import PER_PAGE, Client, Poll, Query
-from cdock.adapters.github.faults import Absent, OutcomeUnknown
 from cdock.adapters.github.home import Home, Row
 from cdock.adapters.github.normalize import User
 from cdock.adapters.github.picture import Picture
 from cdock.adapters.github.polling import rows_of
 from cdock.adapters.github.writers import Writers
+from cdock.adapters.refusals import Absent, OutcomeUnknown
 from cdock.core.errors import Unavailable
 from cdock.core.messages import speaks_for_cdock
 
@@ -40,7 +41,7 @@ class Reader:
             return True
         if not isinstance(page.content, dict):
             raise Unavailable(f"the forge sent no object for GET {path}", tried=f"GET {path}")
-        if normalize.is_pull(page.content) or not self._home.owns(page.content):
+        if payload.is_pull(page.content) or not self._home.owns(page.content):
             self._picture.forget([number])
             return False
         self.note(page.content)
@@ -49,8 +50,8 @@ class Reader:
 
     def note(self, row: Row) -> None:
         """Take over an issue's row."""
-        known = self._picture.thread(normalize.number_of(row))
-        if known and known.issue.id != normalize.id_of(row):
+        known = self._picture.thread(payload.number_of(row))
+        if known and known.issue.id != payload.id_of(row):
             # A number is given once, so this may be another repository under the old name.
             self._home.verify()
         self._picture.note_issue(row)
@@ -76,11 +77,11 @@ class Reader:
     def note_comment(self, number: int, row: Row, *, written: bool = False) -> int:
         """Take over a comment's row, finding out once whether its author may write; its id."""
         if not self._picture.known(number, row):
-            mine = speaks_for_cdock(normalize.body_of(row)) and self._writers.wrote(row)
+            mine = speaks_for_cdock(payload.body_of(row)) and self._writers.wrote(row)
             by_writer = not mine and self._writers.include(normalize.user_of(row))
             comment = normalize.comment_from_rest(row, mine=mine, by_writer=by_writer)
             self._picture.note_comment(number, comment, row, written=written)
-        return normalize.id_of(row)
+        return payload.id_of(row)
 
     def labelled(self, label: str, *, anew: bool = False) -> frozenset[int] | None:
         """Read the open issues with a label; their numbers, or None when that list is as it was."""
@@ -154,11 +155,11 @@ class Reader:
     def _note_all(self, pages: list[Poll] | None) -> frozenset[int] | None:
         if pages is None:
             return None
-        issues = [row for row in _rows(pages) if not normalize.is_pull(row)]
+        issues = [row for row in _rows(pages) if not payload.is_pull(row)]
         for row in issues:
             self.note(row)
         _commit(pages)
-        return frozenset(map(normalize.number_of, issues))
+        return frozenset(map(payload.number_of, issues))
 
     def _pages(self, rest: str, query: Query, *, anew: bool) -> list[Poll] | None:
         """All pages of a list, or None when none of them has changed."""

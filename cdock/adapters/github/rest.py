@@ -9,10 +9,10 @@ from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
+from cdock.adapters import payload
 from cdock.adapters.github import normalize
 from cdock.adapters.github.approvals import Approvals
 from cdock.adapters.github.client import Client, Query
-from cdock.adapters.github.faults import Absent, OutcomeUnknown
 from cdock.adapters.github.gate import Budget, gate_for
 from cdock.adapters.github.home import Home
 from cdock.adapters.github.hosts import Repository
@@ -22,10 +22,12 @@ from cdock.adapters.github.tokens import Credential, Token
 from cdock.adapters.github.watch import Watcher
 from cdock.adapters.github.writers import WRITING, Writers
 from cdock.adapters.recent import RecentCreations
+from cdock.adapters.refusals import Absent, OutcomeUnknown
 from cdock.core.errors import NotPermitted, Refused, Unavailable
 from cdock.core.messages import Marker, parse_marker, speaks_for_cdock
-from cdock.core.model import Approval, HelpIssue, Issue, PullRequest, Snapshot, Watch
+from cdock.core.model import Approval, HelpIssue, Issue, Snapshot, Watch
 from cdock.core.policy import Labels
+from cdock.core.pulls import PullRequest
 
 Row = dict[str, Any]
 
@@ -142,7 +144,7 @@ class GitHubForge:
         thread = self._watcher.thread(issue)
         listed = self._own_comments(issue, _marker(marker)) if thread and thread.complete else {}
         oldest = min(listed, default=0)
-        if oldest and not _same_text(listed[oldest], body):
+        if oldest and not payload.same_text(listed[oldest], body):
             at_once = self._labelling.change_and_edit
             if at_once(issue, add=missing, remove=wrong, comment=oldest, body=body):
                 return
@@ -156,14 +158,14 @@ class GitHubForge:
         listed = self._own_comments(issue, wanted)
         made = None if listed else self._recent.row(key)
         if made is not None:
-            listed = {normalize.id_of(made): normalize.body_of(made)}
+            listed = {payload.id_of(made): payload.body_of(made)}
         if not listed:
             with self._watcher.reader.changing(issue):
                 row = self._create(key, self._home.path(f"issues/{issue}/comments"), {"body": body})
         else:
             # Of twins the oldest is kept up to date.
             number = min(listed)
-            if _same_text(listed[number], body):
+            if payload.same_text(listed[number], body):
                 return
             row = self._edit_comment(issue, number, body, key=key)
             if made is not None:
@@ -201,7 +203,7 @@ class GitHubForge:
         body = {"state": "closed", "state_reason": "completed"}
         with self._watcher.reader.changing(issue):
             row = self._client.write_row("PATCH", self._home.path(f"issues/{issue}"), body)
-        if normalize.is_open(row):
+        if payload.is_open(row):
             raise NotPermitted(
                 f"issue #{issue} stayed open although {self._client.host} accepted its closing",
                 fix="Give the token's account write access to the repository.",
@@ -215,7 +217,7 @@ class GitHubForge:
         if thread := self._watcher.thread(number):
             return thread.issue
         row = self._client.find(self._home.path(f"issues/{number}"))
-        if row is None or normalize.is_pull(row) or not self._home.owns(row):
+        if row is None or payload.is_pull(row) or not self._home.owns(row):
             raise self._home.gone(number)
         self._watcher.note(row)
         return normalize.issue_from_rest(row)
@@ -230,9 +232,9 @@ class GitHubForge:
                 if normalize.carries(c.body, wanted) and normalize.same_login(c.author, self._client.login())
             }
         return {
-            normalize.id_of(row): normalize.body_of(row)
+            payload.id_of(row): payload.body_of(row)
             for row in self._rows(f"issues/{issue}/comments")
-            if normalize.carries(normalize.body_of(row), wanted) and self._writers.wrote(row)
+            if normalize.carries(payload.body_of(row), wanted) and self._writers.wrote(row)
         }
 
     def _find_issue(self, wanted: Marker, *, since: datetime) -> Row | None:
@@ -240,7 +242,7 @@ class GitHubForge:
         for row in self._own_issues():
             if normalize.issue_from_rest(row).created_at < since - OVERLAP:
                 return None
-            if self._writers.wrote(row) and normalize.carries(normalize.body_of(row), wanted):
+            if self._writers.wrote(row) and normalize.carries(payload.body_of(row), wanted):
                 return row
         return None
 
@@ -254,10 +256,10 @@ class GitHubForge:
                     return known
         found = None
         for row in self._own_issues():
-            if normalize.number_of(row) <= issue:
+            if payload.number_of(row) <= issue:
                 # Help issues are younger than what they are about, so all that follow are too old.
                 break
-            text = normalize.body_of(row)
+            text = payload.body_of(row)
             if self._writers.wrote(row) and speaks_for_cdock(text) and normalize.carries(text, wanted):
                 found = normalize.issue_from_rest(row)
         return found
@@ -265,7 +267,7 @@ class GitHubForge:
     def _own_issues(self) -> Iterator[Row]:
         """All issues our account opened, newest first."""
         query = {"state": "all", "creator": self._client.login(), "sort": "created", "direction": "desc"}
-        return (row for row in self._rows("issues", query) if not normalize.is_pull(row))
+        return (row for row in self._rows("issues", query) if not payload.is_pull(row))
 
     def _rows(self, rest: str, query: Query | None = None) -> Iterator[Row]:
         return self._client.rows(self._home.path(rest), query)
@@ -304,8 +306,3 @@ def _marker(text: str) -> Marker:
     if marker is None:
         raise ValueError(f"not a marker of ours: {text!r}")
     return marker
-
-
-def _same_text(shown: str, wanted: str) -> bool:
-    """Whether an edit would change what is there; line endings and space at the end do not count."""
-    return normalize.lines_of(shown).rstrip() == normalize.lines_of(wanted).rstrip()

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from cdock.adapters import payload
 from cdock.adapters.github import normalize
 from cdock.adapters.github.client import Client
 from cdock.adapters.github.home import Home, Row
@@ -88,7 +89,7 @@ class Watcher:
         first = not self._looked_at
 
         def take_issue(row: Row) -> None:
-            if normalize.is_pull(row):
+            if payload.is_pull(row):
                 self._pull_news |= self.picture.is_news(row) and not first
             else:
                 self.reader.note(row)

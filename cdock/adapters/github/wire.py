@@ -7,16 +7,17 @@ sleeping client lets leases run out. Callers get `Limited` or `Unavailable` and 
 import logging
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from cdock.adapters.github.faults import OutcomeUnknown, message_of, never_sent, pause_of
+from cdock.adapters.github.faults import message_of, pause_of
 from cdock.adapters.github.gate import EVERYTHING, Gate, Turn
-from cdock.adapters.github.headers import Quota, expiry_of, quota_of, scopes_of, server_time
+from cdock.adapters.github.headers import Quota, expiry_of, quota_of, scopes_of
 from cdock.adapters.github.hosts import Host
 from cdock.adapters.github.tokens import Credential, fingerprint
-from cdock.core.errors import CdockError, Unavailable
+from cdock.adapters.payload import Answer, server_time
+from cdock.adapters.refusals import silence
+from cdock.core.errors import Unavailable
 
 if TYPE_CHECKING:
     from cdock.adapters.github.graphql import Endpoint, Reply
@@ -30,15 +31,6 @@ SOON = timedelta(days=7)
 """How long before its end a token is worth a warning."""
 
 Query = Mapping[str, str | int]
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What came back; the names of headers are in lower case."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: str
 
 
 class Wire:
@@ -121,7 +113,7 @@ class Wire:
                     method, url, dict(query), dict(headers), body, self._connection
                 )
             except (OSError, ValueError) as error:
-                raise self._silence(error, tried=tried, turn=turn) from error
+                raise silence(error, tried=tried, host=self.host.name, writing=turn is not None) from error
             answer = Answer(status, received, text)
             self._note(answer, resource=CORE, tried=tried, writing=turn is not None)
         return answer
@@ -137,7 +129,7 @@ class Wire:
             try:
                 reply = self._endpoint.send(document, variables)
             except (OSError, ValueError) as error:
-                raise self._silence(error, tried=tried, turn=turn) from error
+                raise silence(error, tried=tried, host=self.host.name, writing=turn is not None) from error
             answer = Answer(reply.status, reply.headers, reply.body)
             if limited(reply):
                 # Said with status 200, beside the headers of a 403; not all servers have those.
@@ -151,15 +143,6 @@ class Wire:
         self._token = self._credential.token()
         if turn:
             turn.sending()
-
-    def _silence(self, error: Exception, *, tried: str, turn: Turn | None) -> CdockError:
-        # The error's own words may hold the address of a proxy with its password.
-        kind = OutcomeUnknown if turn and not never_sent(error) else Unavailable
-        return kind(
-            f"{self.host.name} did not answer {tried} ({type(error).__name__})",
-            tried=tried,
-            fix="Check the network; cdock looks again.",
-        )
 
     def _note(self, answer: Answer, *, resource: str, tried: str, writing: bool) -> None:
         headers = answer.headers

@@ -7,7 +7,8 @@ from urllib.parse import quote
 
 from cdock.adapters.github.client import Client
 from cdock.adapters.github.home import Home
-from cdock.adapters.github.normalize import Row, User, author_of, role_of, same_login
+from cdock.adapters.github.normalize import User, role_of, same_login
+from cdock.adapters.payload import Row, login_of
 
 FRESH = 300.0
 """Seconds an answer is believed; after that it is asked for again, and costs nothing when it is the same."""
@@ -47,7 +48,7 @@ class Writers:
 
     def wrote(self, row: Row) -> bool:
         """Whether our own account wrote this issue or comment."""
-        return same_login(author_of(row), self.me())
+        return same_login(login_of(row), self.me())
 
     def include(self, user: User) -> bool:
         """Whether the word of `user` counts. That of an account that is gone does not.
