@@ -15,10 +15,9 @@ from pathlib import Path
 import pytest
 
 from cdock.adapters.files.atomic import write_atomic
-from cdock.adapters.files.logs import FileLogs
+from cdock.adapters.files.logs import NOTE, FileLogs
 from cdock.adapters.files.mirror import FileMirror
 from cdock.adapters.files.poller import identity, only_poller, poller_runs
-from cdock.adapters.files.wishes import FileWishes
 from cdock.core.errors import Refused, Unavailable
 from cdock.core.ids import TaskId
 
@@ -158,16 +157,24 @@ def test_logs_of_runs_and_tasks_do_not_mix(tmp_path: Path) -> None:
     assert logs.read(TASK, TASK.run(1)) == TASK.run(1).encode()
     assert logs.read(TASK, TASK.check(1)) == TASK.check(1).encode()
     assert logs.read(OTHER, OTHER.run(1)) == OTHER.run(1).encode()
-    assert len(logs.list(TASK)) == 3
-    assert logs.list(TaskId("absent", "0000000")) == ()
 
 
-def test_logs_are_listed_oldest_first(tmp_path: Path) -> None:
-    logs = FileLogs(tmp_path)
-    for number, changed in ((10, 300), (9, 200), (1, 100)):
-        logs.append(TASK, TASK.run(number), b"x")
-        os.utime(logs.path(TASK, TASK.run(number)), (changed, changed))
-    assert [path.stem for path in logs.list(TASK)] == [TASK.run(1), TASK.run(9), TASK.run(10)]
+def test_of_a_run_that_prints_without_end_the_beginning_is_kept(tmp_path: Path) -> None:
+    logs, name = FileLogs(tmp_path, limit=10), TASK.run(1)
+    logs.append(TASK, name, b"0123456789")
+    assert logs.read(TASK, name) == b"0123456789", "as much as there is room for"
+    for printed in (12, 15, 99):
+        logs.append(TASK, name, b"x" * (printed - logs.size(TASK, name)))
+        assert logs.size(TASK, name) == printed, "or what was left out would be asked for again at every look"
+    assert logs.read(TASK, name) == b"0123456789" + NOTE
+    again = FileLogs(tmp_path, limit=10)
+    assert again.size(TASK, name) == 10
+    again.append(TASK, name, b"x" * 89)
+    assert again.size(TASK, name) == 99
+    assert again.read(TASK, name) == b"0123456789" + NOTE
+    logs.append(TASK, TASK.run(2), b"all at once, and too much")
+    assert logs.read(TASK, TASK.run(2)) == b"all at onc" + NOTE
+    assert logs.size(TASK, TASK.run(2)) == len(b"all at once, and too much")
 
 
 def test_a_full_disk_keeps_what_fitted_and_is_said(tmp_path: Path) -> None:
@@ -234,42 +241,11 @@ def test_a_mirror_that_could_not_be_written_is_tried_again(
     assert json.loads(path.read_text()) == {"n": 2}
 
 
-# Wishes
-
-
-def test_wishes_are_seen_by_others_until_they_are_granted(tmp_path: Path) -> None:
-    root = tmp_path / "wishes"
-    here, there = FileWishes(root), FileWishes(root)
-    assert there.stops() == frozenset()
-    there.granted(TASK)
-    for task in (TASK, OTHER, TASK):
-        here.stop(task)
-    assert there.stops() == {TASK, OTHER}
-    there.granted(TASK)
-    there.granted(TASK)
-    assert here.stops() == {OTHER}
-
-
-def test_files_that_are_no_wishes_are_left_alone(tmp_path: Path) -> None:
-    wishes = FileWishes(tmp_path)
-    wishes.stop(TASK)
-    for name in (
-        "cdock.stop",
-        "cdock.Add.a7b2c8d.stop",
-        "notes.txt",
-        f"{OTHER}",
-        f".{OTHER}.stop.x7",
-        f"{OTHER}.stop~",
-    ):
-        (tmp_path / name).touch()
-    assert wishes.stops() == {TASK}
-
-
 # Who polls
 
 
 def test_the_identity_is_made_once(tmp_path: Path) -> None:
-    root = tmp_path / "new" / ".cdock"
+    root = tmp_path / "new" / "cdock"
     first = identity(root)
     assert len(first) >= 32
     assert identity(root) == first
