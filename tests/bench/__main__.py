@@ -37,6 +37,7 @@ BENCHMARKS: dict[str, tuple[str, int, str]] = {
     "replay": ("budget", 5, "200 writes that were kept back, at the rate that is permitted"),
     "edits": ("budget", 2, "status edits of a hundred agents: the budget of an hour"),
     "tick": ("ticks", 5, "one tick on in-memory ports, 10 to 1,000 issues"),
+    "fingerprints": ("fingerprints", 21, "the same error or another one: precision, recall, time"),
 }
 
 

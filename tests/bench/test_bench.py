@@ -9,7 +9,7 @@ import pytest
 
 from cdock.adapters.github.gate import FREE, Budget
 from cdock.core.errors import Limited
-from tests.bench import budget, claiming, harvesting, restart, starting, startup, ticks, traffic
+from tests.bench import budget, claiming, fingerprints, harvesting, restart, starting, startup, ticks, traffic
 from tests.bench.__main__ import BENCHMARKS, benchmark
 from tests.bench.measure import Figure, Samples, against, exponent, interleaved
 
@@ -25,6 +25,7 @@ SMALL: dict[str, Callable[[int], Iterator[Figure]]] = {
     "replay": budget.replay,
     "edits": partial(budget.edits, agents=20, hours=1),
     "tick": partial(ticks.tick, sizes=(5, 10)),
+    "fingerprints": fingerprints.fingerprints,
 }
 
 
