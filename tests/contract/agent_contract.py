@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cdock.core.events import Ending, Event, Job, Reading
+from cdock.core.events import Ending, Event, Job, Launch, Reading
 from cdock.core.model import Verdict
 from cdock.ports import Agent
 
@@ -35,7 +36,25 @@ JUNK = (
     '{"type":"result"}',
     '{"type":"result","modelUsage":[],"total_cost_usd":"much","errors":[1,{}],"result":null}',
     '{"type":"result","ok":"yes","text":5}',
-    '{"type":"end","ok":"yes","text":[],"error":{}}',
+    '{"type":"end","ok":"yes","text":[],"error":{},"until":"9999-99-99T99"}',
+    '{"type":"user","isReplay":true,"uuid":{"a":1},"timestamp":7}',
+    '{"type":"user","isReplay":true,"timestamp":"2026-11-21T10:00:00"}',
+    '{"type":"heard","uid":[1]}',
+    '{"type":"usage","cost":"1","turns":-4,"context":1e400}',
+    '{"type":"item.completed","item":{"type":"command_execution","exit_code":"x","aggregated_output":[1]}}',
+    '{"type":"item.completed","item":{"type":"file_change","changes":[7,{"path":{}}]}}',
+    '{"type":"item.completed","item":[]}',
+    '{"type":"turn.completed","usage":{"input_tokens":"many"}}',
+    '{"type":"turn.failed","error":"text"}',
+    '{"type":"event_msg","payload":{"info":[],"rate_limits":{"primary":7,"b":{"used_percent":100,"resets_at":1e300}}}}',
+    '{"type":"clock","at":"now"}',
+    '{"type":"error","error":{"name":[],"data":7},"message":{}}',
+    '{"type":"step_finish","part":{"tokens":[],"cost":"x","reason":{}}}',
+    '{"type":"tool_use","part":{"state":7,"tool":[]},"tool_name":{},"parameters":[]}',
+    '{"type":"message","role":"assistant","content":[1],"delta":"yes"}',
+    '{"type":"tool_result","status":7,"output":{}}',
+    '{"type":"result","status":"error","error":[],"stats":7}',
+    "Tokens: x sent, y received. Cost: $$ message, $9e999 session.",
     '{"type":"system","subtype":"init","session_id":9,"model":[]}',
     '{"type":"system","subtype":"api_retry","attempt":"x","error":[],"error_status":{}}',
     '{"n":' + "9" * 5000 + "}",
@@ -62,6 +81,23 @@ def verdict(agent: Agent, lines: Sequence[str], *, exit_code: int) -> Verdict:
     return agent.end(reading, exit_code=exit_code, tail="\n".join(lines))
 
 
+def strings(value: object) -> Iterator[str]:
+    """All strings in a value of JSON."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from strings(part)
+
+
+def prompt_of(launch: Launch) -> str:
+    """The prompt as the program reads it from standard input: the text itself, or the first line of messages."""
+    if not launch.until:
+        return launch.stdin
+    [line] = launch.stdin.splitlines()
+    return max(strings(json.loads(line)), key=len)
+
+
 class AgentContract:
     """Subclass it, say which agent, and what its program prints when all goes well."""
 
@@ -79,9 +115,37 @@ class AgentContract:
     def test_the_prompt_comes_as_standard_input_or_as_a_file_and_nowhere_else(self, agent: Agent) -> None:
         for launch in (agent.start(self.job()), agent.resume(self.job())):
             named = [text for path, text in launch.files.items() if path in " ".join(launch.argv)]
-            assert [text == SECRETIVE for text in (launch.stdin, *named)].count(True) == 1
+            assert [text == SECRETIVE for text in (prompt_of(launch), *named)].count(True) == 1
             assert SECRETIVE not in "\n".join((*launch.argv, *launch.env.values()))
             assert all(path.startswith(("{run}/", "{state}/")) for path in launch.files)
+            assert not launch.terminal
+
+    def test_it_keeps_listening_if_it_can_be_spoken_to(self, agent: Agent) -> None:
+        for launch in (agent.start(self.job()), agent.resume(self.job())):
+            assert bool(launch.until) == agent.can.live
+            if agent.can.live:
+                assert [launch.until in line for line in self.good].count(True) == 1
+                assert launch.until in self.good[-1]
+
+    def test_what_is_said_to_it_is_one_line_that_can_hold_anything(self, agent: Agent) -> None:
+        if not agent.can.live:
+            return
+        words = f'{SECRETIVE}\n"{{}}"\u2028\r\nend'
+        line = agent.say(words, uid="c-17")
+        assert line.isascii()
+        assert len(line.splitlines()) == 1
+        assert "c-17" in line
+        assert words in list(strings(json.loads(line)))
+
+    def test_a_person_gets_a_terminal_with_nothing_on_standard_input(self, agent: Agent) -> None:
+        if not agent.can.attach:
+            return
+        launch = agent.attach(self.job())
+        assert launch.terminal
+        assert (launch.stdin, launch.until) == ("", "")
+        assert "5a0c" in launch.argv
+        assert SECRETIVE not in "\n".join((*launch.argv, *launch.env.values()))
+        assert agent.attach(self.job(session="")).terminal
 
     def test_a_good_run_is_done(self, agent: Agent) -> None:
         end = verdict(agent, self.good, exit_code=0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ import pytest
 from cdock.adapters.agents import agent as make_agent
 from cdock.adapters.agents.claude import ClaudeAgent
 from cdock.core.events import Ending, Event, Job, Reading
+from cdock.core.model import Cap
 from cdock.ports import Agent
-from tests.contract.agent_contract import AgentContract, fold, verdict
+from tests.contract.agent_contract import AgentContract, fold, prompt_of, verdict
 
 TRANSCRIPTS = Path(__file__).parent.parent / "fixtures" / "transcripts" / "claude"
 RELEASES = sorted(folder.name for folder in TRANSCRIPTS.iterdir())
@@ -32,6 +34,8 @@ class Expected:
     turns: int = 0
     tokens: int = 0
     cost: float = 0.0
+    cap: Cap | None = None
+    until: datetime | None = None
 
 
 EXPECTED: Mapping[str, Expected] = {
@@ -43,14 +47,18 @@ EXPECTED: Mapping[str, Expected] = {
     "no-key": Expected(Ending.AUTH, says="Not logged in"),
     "credit-400": Expected(Ending.AUTH, says="Credit balance is too low"),
     "limit-429": Expected(Ending.LIMITED, says="slow down"),
-    "plan-limit": Expected(Ending.LIMITED, says="the limit ends at 2027-01-15 08:00 UTC"),
+    "plan-limit": Expected(
+        Ending.LIMITED,
+        says="the limit ends at 2027-01-15 08:00 UTC",
+        until=datetime(2027, 1, 15, 8, tzinfo=UTC),
+    ),
     "error-500": Expected(Ending.UNAVAILABLE, says="500 boom"),
     "overloaded-529": Expected(Ending.UNAVAILABLE, says="529 busy"),
     "no-server": Expected(Ending.UNAVAILABLE, says="API Error"),
     "bad-model-404": Expected(Ending.FAILED, says="selected model (claude-sonnet-4-5)"),
     "bad-request-400": Expected(Ending.FAILED, says="bad request"),
     "max-turns": Expected(
-        Ending.FAILED, says="maximum number of turns (2)", turns=2, tokens=2340, cost=0.0021
+        Ending.CAPPED, says="maximum number of turns (2)", turns=2, tokens=2340, cost=0.0021, cap=Cap.TURNS
     ),
     # Without a result there is no price, and the tokens are those of the messages that were begun.
     "killed": Expected(Ending.STOPPED, 143, "signal 15", turns=1, tokens=1101),
@@ -98,6 +106,7 @@ class TestTranscripts:
         assert expected.says in end.text
         assert (end.session, end.turns, end.tokens) == (expected.session, expected.turns, expected.tokens)
         assert end.cost == pytest.approx(expected.cost)
+        assert (end.cap, end.until) == (expected.cap, expected.until)
 
     @pytest.mark.parametrize("release", RELEASES)
     @pytest.mark.parametrize("name", EXPECTED)
@@ -126,7 +135,7 @@ class TestTranscripts:
         assert fold(ClaudeAgent(), lines_of("retried"))[0].error == ""
 
     def test_the_reading_while_it_runs(self) -> None:
-        reading, _ = fold(ClaudeAgent(), lines_of("done")[:5])
+        reading, _ = fold(ClaudeAgent(), lines_of("done")[:6])
         assert (reading.model, reading.turns, reading.ended) == ("claude-sonnet-4-5", 2, False)
         assert (reading.context, reading.window) == (1200, 200_000)
 
@@ -180,9 +189,39 @@ class TestResults:
         assert end.tokens == 300
         assert end.cost == pytest.approx(0.3)
 
+    def test_a_spent_budget_is_a_cap(self) -> None:
+        spent = result(
+            subtype="error_max_budget_usd", is_error=True, terminal_reason="completed", result=None
+        )
+        end = verdict(ClaudeAgent(), [spent], exit_code=1)
+        assert (end.kind, end.cap) == (Ending.CAPPED, Cap.COST)
+
+    @pytest.mark.parametrize("reason", ["blocking_limit", "prompt_too_long"])
+    def test_a_full_window_is_no_failure(self, reason: str) -> None:
+        full = result(is_error=True, terminal_reason=reason, result="Prompt is too long")
+        assert verdict(ClaudeAgent(), [full], exit_code=1).kind == Ending.FULL
+
+    def test_the_end_of_a_limit_is_read_from_the_text_where_there_is_no_field(self) -> None:
+        said = json.dumps(
+            {"type": "assistant", "error": "rate_limit", "message": {}, "timestamp": "2026-11-21T10:00:00Z"}
+        )
+        hit = result(is_error=True, result="You've hit your session limit · resets 11:18am (UTC)")
+        end = verdict(ClaudeAgent(), [said, hit], exit_code=1)
+        assert (end.kind, end.until) == (Ending.LIMITED, datetime(2026, 11, 21, 11, 18, tzinfo=UTC))
+
     def test_the_window_is_what_the_program_says(self) -> None:
         reading, _ = fold(ClaudeAgent(), [*lines_of("done")[:-1], result(modelUsage=usage(1, 0, 500_000))])
         assert reading.window == 500_000
+
+
+class TestHearing:
+    def test_the_program_names_what_it_read(self) -> None:
+        lines = [json.dumps({"type": "user", "uuid": uid, "isReplay": True}) for uid in ("c-1", "c-2")]
+        assert fold(ClaudeAgent(), lines)[0].heard == {"c-1", "c-2"}
+
+    def test_no_other_line_is_taken_for_that(self) -> None:
+        said = json.dumps({"type": "user", "uuid": "c-1", "message": {"content": '"isReplay":true'}})
+        assert fold(ClaudeAgent(), [said])[0].heard == frozenset()
 
 
 class TestContext:
@@ -214,12 +253,12 @@ class TestLaunch:
     def test_the_command_line(self) -> None:
         launch = ClaudeAgent().start(Job("Do it.", SESSION, model="claude-sonnet-4-5", max_turns=40))
         assert " ".join(launch.argv) == (
-            "claude -p --input-format text --output-format stream-json --verbose --dangerously-skip-permissions"
-            " --setting-sources user --add-dir . --strict-mcp-config"
-            f" --session-id {SESSION} --model claude-sonnet-4-5 --max-turns 40"
+            "claude -p --input-format stream-json --output-format stream-json --verbose --replay-user-messages"
+            " --dangerously-skip-permissions --setting-sources user --add-dir . --strict-mcp-config"
+            f" --model claude-sonnet-4-5 --session-id {SESSION} --max-turns 40"
         )
         assert launch.env["CLAUDE_CONFIG_DIR"] == "{state}/claude"
-        assert (launch.stdin, launch.files) == ("Do it.", {})
+        assert (prompt_of(launch), launch.files) == ("Do it.", {})
 
     def test_a_resumed_conversation_keeps_its_id_and_all_else(self) -> None:
         job = Job("Go on.", SESSION, model="claude-sonnet-4-5")
@@ -231,7 +270,19 @@ class TestLaunch:
         assert argv[-2:] == ("--session-id", SESSION)
 
     def test_a_prompt_is_never_a_command_of_the_program(self) -> None:
-        assert ClaudeAgent().start(Job("/help me", SESSION)).stdin == "\n/help me"
+        assert prompt_of(ClaudeAgent().start(Job("/help me", SESSION))) == "\n/help me"
+        assert "\n/help me" in json.loads(ClaudeAgent().say("/help me", uid="u")).get("message")["content"]
+
+    def test_a_prompt_has_no_uid(self) -> None:
+        # A conversation that goes on would take the second prompt of one uid for the first, and say nothing.
+        assert "uuid" not in json.loads(ClaudeAgent().resume(Job("Go on.", SESSION)).stdin)
+
+    def test_money_permission_and_extra_words_come_from_the_settings(self) -> None:
+        settings = {"permission": "acceptEdits", "args": '["--effort", "high"]'}
+        argv = ClaudeAgent().start(Job("Do it.", SESSION, max_cost=2.5, settings=settings)).argv
+        assert argv[-4:] == ("--max-budget-usd", "2.5", "--effort", "high")
+        assert argv[argv.index("--permission-mode") + 1] == "acceptEdits"
+        assert "--dangerously-skip-permissions" not in argv
 
     def test_words_of_the_error_output_explain_a_run_without_a_result(self) -> None:
         tail = "\n".join([*lines_of("killed"), "", "[stderr]", "error: unknown option '--nope'"])

@@ -78,7 +78,51 @@ def test_the_end_of_the_output_is_the_error() -> None:
     assert end.text.endswith('Traceback\n{"error": "no key"}')
 
 
+def test_a_conversation_goes_on_where_that_is_configured() -> None:
+    settings = {
+        "argv": '["x", "--id", "{session}"]',
+        "resume": '["x", "--resume", "{session}", "{prompt_file}"]',
+        "session_regex": "^session: (\\S+)$",
+    }
+    agent = make_agent("command", settings=settings)
+    assert agent.can.resume
+    assert agent.start(Job("Do it.", "s-{model}", model="m", settings=settings)).argv == (
+        "x",
+        "--id",
+        "s-{model}",
+    )
+    assert agent.resume(Job("Go on.", "s", settings=settings)).argv == (
+        "x", "--resume", "s", "{run}/prompt.md",
+    )  # fmt: skip
+    assert verdict(agent, ["session: abc", "Done."], exit_code=0).session == "abc"
+    assert not make_agent("command").can.resume
+
+
+def test_patterns_find_what_is_only_told_in_words() -> None:
+    settings = {
+        "ok_regex": "^Commit [0-9a-f]+",
+        "error_regex": "Error:",
+        "cost_regex": r"Cost: \$([0-9.]+) session",
+    }
+    agent = make_agent("command", settings=settings)
+    assert agent.can.cost
+    good = verdict(agent, ["Cost: $0.5 session", "Commit abc1234 Add it", "Cost: $0.75 session"], exit_code=0)
+    assert (good.kind, good.cost) == (Ending.DONE, 0.75)
+    assert verdict(agent, ["I did nothing."], exit_code=0).kind == Ending.FAILED
+    lines = ["Commit abc1234", "litellm.RateLimitError: Error: 429 slow down"]
+    assert verdict(agent, lines, exit_code=0).kind == Ending.LIMITED
+    assert verdict(agent, [*lines[:1], "Error: no such file"], exit_code=0).text == "Error: no such file"
+
+
+@pytest.mark.parametrize(
+    ("setting", "text"), [("ok_regex", "("), ("cost_regex", "Cost"), ("session_regex", "(a)(b)")]
+)
+def test_patterns_that_cannot_be_used_are_refused(setting: str, text: str) -> None:
+    with pytest.raises(Misconfigured, match=setting):
+        make_agent("command", settings={setting: text})
+
+
 def test_an_unknown_kind_is_refused_with_those_there_are() -> None:
     with pytest.raises(Misconfigured, match="codexx") as caught:
         make_agent("codexx")
-    assert "claude, command, scripted" in caught.value.fix
+    assert "claude, codex, command" in caught.value.fix

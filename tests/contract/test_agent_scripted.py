@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,7 +15,7 @@ import pytest
 from cdock.adapters.agents import agent as make_agent
 from cdock.adapters.agents.scripted import ScriptedAgent
 from cdock.core.errors import Misconfigured
-from cdock.core.events import Ending, Event, Job, Launch
+from cdock.core.events import Ending, Event, Job, Launch, Reading
 from cdock.core.model import Verdict
 from cdock.ports import Agent
 from tests.contract.agent_contract import AgentContract, fold, verdict
@@ -29,9 +30,11 @@ class Stage:
     def __init__(self, root: Path) -> None:
         self.src = root / "src"
         self.run = root / "run"
+        self.state = root / "state"
         self.output = ""
+        self.reading = Reading()
         self.events: list[Event] = []
-        for folder in (self.src, self.run):
+        for folder in (self.src, self.run, self.state):
             folder.mkdir()
         self.git("init", "--quiet")
         self.git("config", "user.name", "cdock agent")
@@ -43,24 +46,26 @@ class Stage:
         )
         return done.stdout.strip()
 
-    def play(self, script: Any, *, resume: bool = False, session: str = "s1", **settings: str) -> Verdict:
-        """Run the program as a runner would; how it ended."""
+    def play(
+        self, script: Any, *, resume: bool = False, session: str = "s1", said: str = "", **settings: str
+    ) -> Verdict:
+        """Run the program as a runner would, with `said` on its standard input after the prompt; how it ended."""
         text = script if isinstance(script, str) else json.dumps(script)
         agent = ScriptedAgent()
         job = Job("The prompt.", session, settings={"script": text, "task": "add-login", **settings})
         launch = agent.resume(job) if resume else agent.start(job)
-        exit_code = self._start(launch)
-        reading, self.events = fold(agent, self.output.splitlines())
-        return agent.end(reading, exit_code=exit_code, tail=self.output)
+        exit_code = self._start(launch, said)
+        self.reading, self.events = fold(agent, self.output.splitlines())
+        return agent.end(self.reading, exit_code=exit_code, tail=self.output)
 
-    def _start(self, launch: Launch) -> int:
+    def _start(self, launch: Launch, said: str = "") -> int:
         for path, text in launch.files.items():
             Path(self._filled(path)).write_text(text)
         assert launch.argv[0] == "python3"
         done = subprocess.run(
             [sys.executable, *map(self._filled, launch.argv[1:])],
             cwd=self.src,
-            input=launch.stdin,
+            input=launch.stdin + said,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -71,7 +76,7 @@ class Stage:
         return done.returncode
 
     def _filled(self, text: str) -> str:
-        return text.replace("{run}", str(self.run))
+        return text.replace("{run}", str(self.run)).replace("{state}", str(self.state))
 
 
 @pytest.fixture
@@ -203,6 +208,71 @@ def test_notes_for_the_next_attempt(stage: Stage) -> None:
     end = stage.play(steps({"handoff": "Half is done."}, {"say": "never"}))
     assert end.kind == Ending.DONE
     assert (stage.src / ".cdock" / "handoff.md").read_text() == "Half is done.\n"
+
+
+def test_it_hears_what_is_said_to_it(stage: Stage) -> None:
+    script = steps(
+        {"say": "Begin."}, {"hear": 30}, {"say": "You said {heard}."}, {"hear": 30}, {"say": "{heard}!"}
+    )
+    said = "".join(f"{ScriptedAgent().say(text, uid=text[0])}\n" for text in ("blue", "no, red"))
+    end = stage.play(script, said=said)
+    assert (end.kind, end.text) == (Ending.DONE, "no, red!")
+    assert "You said blue." in stage.output
+    assert stage.reading.heard == {"b", "n"}
+
+
+def test_it_fails_when_nobody_speaks(stage: Stage) -> None:
+    assert "nobody spoke to it" in stage.play(steps({"hear": 0.1})).text
+
+
+def test_it_tells_what_it_used_up(stage: Stage) -> None:
+    end = stage.play(steps({"say": "1"}, {"cost": 1.5}, {"cost": 0.25}, {"turns": 3}, {"context": 0.8}))
+    assert (end.kind, end.turns, end.cost) == (Ending.DONE, 4, 1.75)
+    assert stage.reading.context / stage.reading.window == 0.8
+
+
+def test_a_limit_tells_its_end(stage: Stage) -> None:
+    before = datetime.now(UTC)
+    end = stage.play(steps({"limit": 90}, {"say": "never"}))
+    assert end.kind == Ending.LIMITED
+    assert end.until is not None
+    assert timedelta(seconds=89) < end.until - before < timedelta(seconds=150)
+
+
+@pytest.mark.parametrize("kind", [Ending.UNAVAILABLE, Ending.AUTH, Ending.FULL])
+def test_it_ends_as_a_provider_makes_it_end(stage: Stage, kind: Ending) -> None:
+    assert stage.play(steps({"end": str(kind)})).kind == kind
+
+
+def test_each_cause_has_steps_of_its_own(stage: Stage) -> None:
+    task = {
+        "attempts": [[{"say": "first"}]],
+        "answered": [{"say": "answered"}],
+        "review": [[{"say": "r1"}, {"replies": "T1: done"}], [{"say": "r2"}]],
+    }
+    script = {"tasks": {"*": task}}
+    causes = ("task", "review", "answer", "review", "review")
+    assert [stage.play(script, resume=cause != "task", cause=cause).text for cause in causes] == [
+        "first", "r1", "answered", "r2", "r2",
+    ]  # fmt: skip
+    assert (stage.src / ".cdock" / "replies.md").read_text() == "T1: done\n"
+
+
+def test_the_prompt_can_be_repeated(stage: Stage) -> None:
+    assert stage.play(steps({"say": "I was told: {prompt}"})).text == "I was told: The prompt."
+
+
+def test_a_person_at_its_terminal(stage: Stage) -> None:
+    launch = ScriptedAgent().attach(Job("", "s1"))
+    for path, text in launch.files.items():
+        Path(stage.run / path.removeprefix("{run}/")).write_text(text)
+    argv = [sys.executable, *(word.replace("{run}", str(stage.run)) for word in launch.argv[1:])]
+    done = subprocess.run(
+        argv, cwd=stage.src, input="echo hi >greeting\nexit\nnever\n",
+        stdout=subprocess.PIPE, text=True, check=True, timeout=RUN_LIMIT,
+    )  # fmt: skip
+    assert "conversation s1" in done.stdout
+    assert (stage.src / "greeting").read_text() == "hi\n"
 
 
 @pytest.mark.parametrize("path", ["../out.txt", "/etc/cdock-test", "link/out.txt", ".", "a/../../out.txt"])

@@ -16,7 +16,7 @@ import pytest
 
 from cdock.adapters.agents.claude import ClaudeAgent
 from cdock.core.events import Ending, Event, Job, Launch, Reading
-from cdock.core.model import Verdict
+from cdock.core.model import Cap, Verdict
 from tests.model_api import Failure, ModelApi, Turn, Use
 
 pytestmark = pytest.mark.claude
@@ -193,7 +193,8 @@ def test_a_provider_that_is_away_ends_as_unavailable(desk: Desk) -> None:
 
 def test_the_limit_of_turns_holds(desk: Desk) -> None:
     ran = desk.start([[Use("Bash", {"command": "true"})]] * 5, max_turns=2)
-    assert (ran.verdict.kind, ran.verdict.turns) == (Ending.FAILED, 2)
+    assert (ran.verdict.kind, ran.verdict.turns) == (Ending.CAPPED, 2)
+    assert ran.verdict.cap == Cap.TURNS
     assert len(ran.api.conversation) == 2
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from cdock.adapters.agents.claude import ClaudeAgent
+from cdock.adapters.agents.codex import CodexAgent
 from cdock.adapters.agents.command import command_agent
 from cdock.adapters.agents.scripted import ScriptedAgent
 from cdock.core.errors import Misconfigured
@@ -10,6 +11,7 @@ from cdock.ports import Agent
 
 KINDS: Mapping[str, Callable[[str, Mapping[str, str]], Agent]] = {
     "claude": lambda name, _: ClaudeAgent(name),
+    "codex": lambda name, _: CodexAgent(name),
     "command": command_agent,
     "scripted": lambda name, _: ScriptedAgent(name),
 }

@@ -6,9 +6,10 @@ Only fields are read, never texts for people: those change with each release. Ev
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 
-from cdock.adapters.agents.lines import count, kept, number, object_of, rows, shown, table, word
+from cdock.adapters.agents import failing
+from cdock.adapters.agents.lines import count, kept, number, object_of, rows, said, shown, table, word
 from cdock.core.events import Event, Reading
 
 # What of a tool's input tells a person most, best first.
@@ -35,8 +36,8 @@ class _Stream(Reading):
     """Tokens up to the last result; those since then are an estimate that the next result replaces."""
     failure: str = ""
     """The class of the newest API failure."""
-    resets: str = ""
-    """When the usage limit ends, if the provider said so."""
+    now: datetime | None = None
+    """The time of the newest line that has one."""
 
 
 def fold(reading: Reading, line: str) -> tuple[Reading, Sequence[Event]]:
@@ -44,14 +45,10 @@ def fold(reading: Reading, line: str) -> tuple[Reading, Sequence[Event]]:
     stream = reading if isinstance(reading, _Stream) else _Stream(**vars(reading))
     event = object_of(line)
     if event is None:
-        return stream, () if line.lstrip().startswith("{") else _events("note", line)
+        return stream, () if line.lstrip().startswith("{") else said("note", line)
+    stream = replace(stream, now=failing.moment(word(event.get("timestamp"))) or stream.now)
     handle = _FOLDS.get(word(event.get("type")))
     return handle(stream, event) if handle else (stream, ())
-
-
-def _events(kind: str, text: str) -> tuple[Event, ...]:
-    line = shown(text)
-    return (Event(kind, line),) if line else ()
 
 
 def _system(stream: _Stream, event: Mapping[str, object]) -> tuple[_Stream, Sequence[Event]]:
@@ -67,12 +64,12 @@ def _system(stream: _Stream, event: Mapping[str, object]) -> tuple[_Stream, Sequ
             text = shown(
                 f"the model API failed: {failure} ({event.get('error_status') or 'no answer'}), {tries}"
             )
-            return replace(stream, failure=failure, error=text), _events("note", text)
+            return replace(stream, failure=failure, error=text), said("note", text)
         case "compact_boundary":
-            return stream, _events("note", "the conversation was shortened to fit the model's window")
+            return stream, said("note", "the conversation was shortened to fit the model's window")
         case "model_fallback":
             model = word(event.get("fallback_model"))
-            return replace(stream, model=model), _events("note", f"the model is now {model}")
+            return replace(stream, model=model), said("note", f"the model is now {model}")
         case _:
             return stream, ()
 
@@ -87,13 +84,13 @@ def _assistant(stream: _Stream, event: Mapping[str, object]) -> tuple[_Stream, S
     events: list[Event] = []
     for block in blocks:
         if block.get("type") == "text":
-            events += _events("text", word(block.get("text")))
+            events += said("text", word(block.get("text")))
         elif block.get("type") == "tool_use":
-            events += _events("tool", _call(block))
+            events += said("tool", _call(block))
     if event.get("parent_tool_use_id") or message.get("model") == "<synthetic>":
         return stream, events  # a subagent's window is not ours, its tokens come with the result
-    said = [kept(word(block.get("text"))) for block in blocks if block.get("type") == "text"]
-    text = "\n".join(part for part in said if part)
+    texts = [kept(word(block.get("text"))) for block in blocks if block.get("type") == "text"]
+    text = "\n".join(part for part in texts if part)
     stream = replace(stream, text=text or stream.text, failure="", error="")
     if word(message.get("id")) == stream.message:
         return stream, events
@@ -117,9 +114,12 @@ def _call(block: Mapping[str, object]) -> str:
 
 
 def _user(stream: _Stream, event: Mapping[str, object]) -> tuple[_Stream, Sequence[Event]]:
+    if event.get("isReplay") is True:  # one of our own lines, repeated at the moment it was read
+        uid = word(event.get("uuid"))
+        return (replace(stream, heard=stream.heard | {uid}) if uid else stream), ()
     results = rows(table(event.get("message")).get("content"))
     failed = [block.get("content") for block in results if block.get("is_error") is True]
-    texts = [word(said) or " ".join(word(part.get("text")) for part in rows(said)) for said in failed]
+    texts = [word(text) or " ".join(word(part.get("text")) for part in rows(text)) for text in failed]
     return stream, [Event("result", shown(f"failed: {text}")) for text in texts]
 
 
@@ -127,9 +127,8 @@ def _limit(stream: _Stream, event: Mapping[str, object]) -> tuple[_Stream, Seque
     limit = table(event.get("rate_limit_info"))
     if limit.get("status") != "rejected":
         return stream, ()
-    at = number(limit.get("resetsAt"))
-    resets = f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M} UTC" if 0 < at < 1e11 else ""
-    return replace(stream, failure="rate_limit", resets=resets), ()
+    until = failing.epoch(number(limit.get("resetsAt")))
+    return replace(stream, failure="rate_limit", until=until), ()
 
 
 def _result(stream: _Stream, event: Mapping[str, object]) -> tuple[_Stream, Sequence[Event]]:
@@ -149,25 +148,39 @@ def _result(stream: _Stream, event: Mapping[str, object]) -> tuple[_Stream, Sequ
         cost = number(event.get("total_cost_usd"))
     normal = event.get("terminal_reason") == "completed" and event.get("subtype") == "success"
     ok = normal and event.get("is_error") is False
-    said = kept(word(event.get("result")))
+    text = kept(word(event.get("result")))
     errors = event.get("errors")
-    error = "" if ok else said or kept("\n".join(map(word, errors)) if isinstance(errors, list) else "")
-    if stream.resets and not ok:
-        error = f"{error} (the limit ends at {stream.resets})"
-    reason = word(event.get("terminal_reason")) or word(event.get("subtype"))
+    error = "" if ok else text or kept("\n".join(map(word, errors)) if isinstance(errors, list) else "")
+    reason = _reason(stream, event)
+    limited = not ok and reason == "rate_limit"
+    until = (stream.until or failing.end_of_limit(error, now=stream.now)) if limited else None
+    if until and error:
+        error = f"{error} (the limit ends at {until:%Y-%m-%d %H:%M} UTC)"
     ended = replace(
         stream,
         ended=True,
         ok=ok,
-        reason=reason if ok else stream.failure or reason,
-        text=said if ok and said else stream.text,
+        reason=reason,
+        until=until,
+        text=text if ok and text else stream.text,
         error=error,
         tokens=tokens,
         settled=tokens,
         cost=cost,
         window=count(table(whole.get(stream.model)).get("contextWindow")) or stream.window,
     )
-    return ended, _events("error", error)
+    return ended, said("error", error)
+
+
+def _reason(stream: _Stream, event: Mapping[str, object]) -> str:
+    """The word that says most about why it ended: its own limits, a failed call of the model, or what it gives."""
+    subtype, reason = word(event.get("subtype")), word(event.get("terminal_reason"))
+    if subtype in ("error_max_turns", "error_max_budget_usd"):
+        return subtype
+    if reason in ("blocking_limit", "prompt_too_long"):
+        return reason
+    failed = "" if event.get("is_error") is False else stream.failure
+    return failed or reason or subtype
 
 
 _FOLDS = {

@@ -10,6 +10,8 @@ import re
 import unicodedata
 from collections.abc import Mapping
 
+from cdock.core.events import Event
+
 EVENT_LIMIT = 200
 """Characters of an event's text."""
 
@@ -53,6 +55,15 @@ def word(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
+def words(text: str) -> list[str]:
+    """The words in a JSON list of a setting; empty when it is anything else."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return []
+    return [word for word in value if isinstance(word, str)] if isinstance(value, list) else []
+
+
 def number(value: object) -> float:
     """The value if it is a number a sum may hold, else 0."""
     fits = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e15
@@ -93,6 +104,12 @@ def words_after(tail: str) -> str:
     lines = tail.splitlines()
     events = [place for place, line in enumerate(lines) if line.lstrip().startswith("{")]
     return last_lines("\n".join(lines[events[-1] + 1 :] if events else lines))
+
+
+def said(kind: str, text: str) -> tuple[Event, ...]:
+    """The event, unless there is nothing to show."""
+    line = shown(text)
+    return (Event(kind, line),) if line else ()
 
 
 def signal_of(exit_code: int) -> int:
