@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from cdock.adapters.git.clone import left_behind, no_repository, outside_state, state_of
 from cdock.core.errors import Misconfigured, Refused
 
 REBUILD = "cdock sync --rebuild"
@@ -15,20 +16,17 @@ def find_state(start: Path) -> Path:
 
     Raises:
         Misconfigured: there is no clone.
+        Refused: its state is where an earlier cdock kept it, and cannot be moved.
     """
-    start = start.absolute()
-    parts = start.parts
-    if ".cdock" in parts:
-        start = Path(*parts[: parts.index(".cdock")])
+    start = outside_state(start.absolute())
     for directory in (start, *start.parents):
         if (directory / ".git").exists():
-            return directory / ".cdock"
-    raise Misconfigured(
-        "this is not a git repository",
-        code="CD415",
-        tried=f"looking for one in {start} and above",
-        fix="go into your clone, or name it with -C DIR",
-    )
+            if left_behind(directory):
+                from cdock.wiring.moving import move_state
+
+                move_state(directory)
+            return state_of(directory)
+    raise no_repository(start)
 
 
 def read_mirror(state: Path) -> dict[str, Any]:
@@ -46,7 +44,8 @@ def read_mirror(state: Path) -> dict[str, Any]:
             # What every reader of it takes for granted.
             task_id_of(task), task["github"]["issue_number"], task["attempts"]["history"]
     except FileNotFoundError:
-        if any((state / "worktrees").glob("*/.git")):
+        # What git keeps of each worktree, beside their repository.
+        if any((state / "git" / "store.git" / "worktrees").glob("*/HEAD")):
             raise Misconfigured(
                 "the mirror is gone, but there are worktrees of tasks",
                 code="CD418",

@@ -73,7 +73,6 @@ def build(
     from cdock.adapters.files.locks import FileLocks
     from cdock.adapters.files.mirror import FileMirror
     from cdock.adapters.git.claims import GitClaims
-    from cdock.adapters.git.place import Place
     from cdock.adapters.git.worktrees import GitWorkspaces
     from cdock.adapters.prompts import TemplatePrompts
     from cdock.adapters.system import RandomIds, SystemClock
@@ -87,7 +86,7 @@ def build(
     require_credential(of)
     tables = _agent_settings(of)
     remote, by = repository(of), credential(of)
-    place = Place(of.clone.state)
+    place = of.place
     return House(
         forge=forge(of, by=by),
         claims=GitClaims(
@@ -105,7 +104,7 @@ def build(
             if name == policy.agent or name != "command" or tables["command"]
         },
         logs=of.logs,
-        mirror=FileMirror(of.clone.state / "state.json"),
+        mirror=FileMirror(of.clone.state / "state.json", shown=of.clone.shown / "state.json"),
         outbox=of.outbox,
         locks=FileLocks(lock_directory(of.env, remote)),
         wishes=of.wishes,

@@ -40,6 +40,7 @@ def runner(of: Site) -> "Runner":
         engine=engine,
         instance=of.poller,
         image=agent_image(engine, wanted=table.image),
+        mirror=str(of.place.mirror),
         limits=limits,
         model=_model(of),
     )

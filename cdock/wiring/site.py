@@ -6,13 +6,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cdock.adapters.git.clone import Clone, find_clone, recalled_poller, remember_poller
+from cdock.adapters.git.clone import Clone, find_clone, left_behind, recalled_poller, remember_poller
 from cdock.settings import Settings, environment, load_settings
 
 if TYPE_CHECKING:
     from cdock.adapters.files.logs import FileLogs
     from cdock.adapters.files.outbox import FileOutbox
     from cdock.adapters.files.wishes import FileWishes
+    from cdock.adapters.git.place import Place
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,13 @@ class Site:
 
         return FileOutbox(self.clone.state / "outbox")
 
+    @property
+    def place(self) -> "Place":
+        """Where cdock's own repositories of this clone are, and the worktrees that people look into."""
+        from cdock.adapters.git.place import Place
+
+        return Place(self.clone.state, trees=self.clone.shown / "worktrees")
+
     @cached_property
     def poller(self) -> str:
         """The lasting id of this clone's poller, kept in two places."""
@@ -61,6 +69,11 @@ def site(start: Path) -> Site:
 
     Raises:
         Misconfigured: there is no clone, or its `cdock.toml` is wrong.
+        Refused: its state is where an earlier cdock kept it, and cannot be moved.
     """
     clone = find_clone(start)
+    if left_behind(clone.root):
+        from cdock.wiring.moving import move_state
+
+        move_state(clone.root)
     return Site(clone=clone, settings=load_settings(clone.root), env=environment())

@@ -105,7 +105,7 @@ def test_a_full_disk(workshop: Workshop) -> None:
     """A disk without room: nothing is begun, and nothing on the forge pretends that work goes on."""
     workshop.start_repository(scripted(GOOD))
     number = workshop.open_issue("Write the file")
-    state = workshop.clone / ".cdock"
+    state = workshop.state
     state.mkdir(exist_ok=True)
     program = f"mount -t tmpfs -o size=300k tmpfs {state} && exec {sys.executable} -P -m cdock run --once"
     done = subprocess.run(

@@ -56,7 +56,7 @@ def test_an_issue_becomes_a_merged_pull_request(workshop: Workshop) -> None:
     assert "Done" in edited["body"]
     assert workshop.claims() == ""
     assert not Path(task["worktree"]).exists()
-    assert not list((workshop.clone / ".cdock" / "runs").glob("cdock.*"))
+    assert not list((workshop.state / "runs").glob("cdock.*"))
     assert workshop.cdock("run", "--once").returncode == 0
     assert len(workshop.pulls()) == 1
 
@@ -149,7 +149,7 @@ def _processes_in(clone: Path) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         try:
-            if process.cwd().startswith(str(clone / ".cdock")):
+            if process.cwd().startswith(str(clone / ".git" / "cdock")):
                 found.append(process)
         except (psutil.Error, OSError):
             continue

@@ -33,7 +33,7 @@ SLOW = {
 
 def kept(workshop: Workshop) -> list[dict[str, Any]]:
     """What is in the outbox."""
-    files = (workshop.clone / ".cdock" / "outbox").glob("*.json")
+    files = (workshop.state / "outbox").glob("*.json")
     found = [json.loads(path.read_text()) for path in files]
     return sorted(found, key=lambda entry: (entry["created_at"], entry["title"]))
 
@@ -220,7 +220,10 @@ def test_stopping_while_github_is_away(workshop: Workshop) -> None:
     assert task["status"] == "waiting"
 
 
-@pytest.mark.parametrize("loss", ["mirror deleted", "mirror damaged", "worktrees deleted", "all deleted"])
+@pytest.mark.parametrize(
+    "loss",
+    ["mirror deleted", "mirror damaged", "worktrees deleted", "all that is shown deleted", "all deleted"],
+)
 def test_rebuilding_from_github_alone(workshop: Workshop, loss: str) -> None:
     two_tasks(workshop)
     assert workshop.cdock("run", "--once").returncode == 0
@@ -229,16 +232,19 @@ def test_rebuilding_from_github_alone(workshop: Workshop, loss: str) -> None:
         task["worktree"]: (Path(task["worktree"]) / ".cdock/state.json").read_text()
         for task in before["tasks"]
     }
-    state = workshop.clone / ".cdock"
+    state, shown = workshop.state, workshop.clone / ".cdock"
     match loss:
         case "mirror deleted":
             (state / "state.json").unlink()
         case "mirror damaged":
             (state / "state.json").write_text('{"version": 1, "tasks": [{}]}')
         case "worktrees deleted":
-            shutil.rmtree(state / "worktrees")
+            shutil.rmtree(shown / "worktrees")
+        case "all that is shown deleted":
+            shutil.rmtree(shown)
         case "all deleted":
             shutil.rmtree(state)
+            shutil.rmtree(shown)
     if loss.startswith("mirror"):
         said = workshop.cdock("status")
         assert said.returncode == 2

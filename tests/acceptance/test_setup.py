@@ -197,7 +197,7 @@ def test_status_before_anything_happened(workshop: Workshop) -> None:
 
 def test_a_broken_mirror_is_said(workshop: Workshop) -> None:
     workshop.start_repository(FILES)
-    state = workshop.clone / ".cdock"
+    state = workshop.state
     state.mkdir()
     for broken in ("", "{", "[]", '{"version": 2, "tasks": []}', '{"version": 1}', "\x00"):
         Path(state / "state.json").write_text(broken)

@@ -101,7 +101,7 @@ def in_review(workshop: Workshop) -> int:
 
 def leftovers(clones: tuple[Path, ...]) -> list[str]:
     """What is left of finished tasks."""
-    folders = [clone / ".cdock" / name for clone in clones for name in ("worktrees", "runs")]
+    folders = [clone / name for clone in clones for name in (".cdock/worktrees", ".git/cdock/runs")]
     return [str(path) for folder in folders if folder.is_dir() for path in folder.glob("[a-z]*")]
 
 

@@ -221,6 +221,11 @@ class Workshop:
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 0, self.said
 
+    @property
+    def state(self) -> Path:
+        """Where cdock keeps what it believes of the clone."""
+        return self.clone / ".git" / "cdock"
+
     def mirror(self) -> dict[str, Any]:
         """The mirror; empty before anything was done."""
         path = self.clone / ".cdock" / "state.json"

@@ -25,9 +25,9 @@ def harvest_local(rounds: int) -> Iterator[Figure]:
     """No goal is set; the figure says what quarantine and checks cost."""
     with tempfile.TemporaryDirectory() as scratch:
         root = Path(scratch)
-        runner = LocalRunner(root / "clone" / ".cdock", environment=dict(os.environ))
+        runner = LocalRunner(root / "clone" / ".git" / "cdock", environment=dict(os.environ))
         poller, task = _running(root, runner)
-        source = root / "clone" / ".cdock" / "runs" / str(task.id) / "src"
+        source = root / "clone" / ".git" / "cdock" / "runs" / str(task.id) / "src"
 
         def commit() -> None:
             subprocess.run(("git", *_COMMIT[3:]), cwd=source, timeout=LIMIT, check=True)
@@ -55,7 +55,7 @@ def harvest_docker(rounds: int) -> Iterator[Figure]:
 
 def _running(root: Path, runner: Runner) -> tuple[Poller, Task]:
     origin = repository(root / "origin.git")
-    poller = Poller(root / "clone" / ".cdock", origin=origin, runner=runner, argv=WAITS)
+    poller = Poller(root / "clone" / ".git" / "cdock", origin=origin, runner=runner, argv=WAITS)
     number = poller.hub.open_issue("Measure", labels=["agent-ready"])
     while number not in poller.house.memory.claims or not poller.house.memory.claims[number].task.last:
         tick(poller.house)

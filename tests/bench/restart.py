@@ -42,7 +42,7 @@ def restart_local(rounds: int, *, sizes: Sequence[int] = (5, 20, 50)) -> Iterato
 
 def _life(root: Path, origin: Path, *, before: Poller | None = None) -> Poller:
     """A poller with nothing in its memory; the forge goes on."""
-    state = root / "clone" / ".cdock"
+    state = root / "clone" / ".git" / "cdock"
     poller = Poller(state, origin=origin, runner=LocalRunner(state, environment=dict(os.environ)), argv=WAITS)
     if before:
         poller.hub.issues = before.hub.issues
@@ -58,7 +58,7 @@ def _started(poller: Poller, root: Path, *, runs: int) -> list[int]:
     names = [f"{claim.task.id}.1" for claim in poller.house.memory.claims.values()]
     for name in names:
         wait_for(f"{name} speaks", partial(poller.runner.output, name, offset=0))
-    notes = (root / "clone" / ".cdock" / "runs").glob("*/attempts/*/run.json")
+    notes = (root / "clone" / ".git" / "cdock" / "runs").glob("*/attempts/*/run.json")
     return [json.loads(note.read_text())["pid"] for note in notes]
 
 
@@ -104,7 +104,7 @@ def _measured(
     while tick(lives[-1].house):
         pass
     runs = lives[-1].runner.list()
-    logs = FileLogs(root / "clone" / ".cdock" / "tasks")
+    logs = FileLogs(root / "clone" / ".git" / "cdock" / "tasks")
     lost = sum(logs.read(run.task, run.name) != SAID.encode() for run in runs)
     again = sum(len(claim.task.attempts) - 1 for claim in lives[-1].house.memory.claims.values())
     twice = len(runs) - size + again

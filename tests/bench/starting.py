@@ -30,7 +30,7 @@ def start_local(rounds: int) -> Iterator[Figure]:
     """Goal: 3 F, F being `git worktree add` and a plain start of the program."""
     with tempfile.TemporaryDirectory() as scratch:
         root = Path(scratch)
-        runner = LocalRunner(root / "clone" / ".cdock", environment=dict(os.environ))
+        runner = LocalRunner(root / "clone" / ".git" / "cdock", environment=dict(os.environ))
 
         def started(tree: Path) -> float:
             done = subprocess.run(
@@ -77,7 +77,7 @@ def _compared(
     origin = repository(root / "origin.git")
     plain = clone(origin, root / "plain")
     argv = json.dumps(NOW)
-    poller = Poller(root / "clone" / ".cdock", origin=origin, runner=runner, argv=argv)
+    poller = Poller(root / "clone" / ".git" / "cdock", origin=origin, runner=runner, argv=argv)
     numbers = count(1)
     parts: dict[str, list[float]] = {"workspace": [], "claim": [], "run": [], "inside": []}
 

@@ -76,12 +76,11 @@ def status(rounds: int, *, sizes: Sequence[int] = (10, 100, 1000)) -> Iterator[F
 
 def _clone(path: Path, *, tasks: int) -> Path:
     """A clone whose poller has written down that many tasks, with a history as a real one has."""
-    (path / ".git").mkdir(parents=True)
-    (path / ".cdock").mkdir()
+    (path / ".git" / "cdock").mkdir(parents=True)
     written = [_task(number) for number in range(1, tasks + 1)]
     mirror = {"version": 1, "isolation": "a container", "tasks": written}
     text = json.dumps(mirror, indent=2, ensure_ascii=False) + "\n"
-    (path / ".cdock" / "state.json").write_text(text, encoding="utf-8")
+    (path / ".git" / "cdock" / "state.json").write_text(text, encoding="utf-8")
     return path
 
 

@@ -24,7 +24,7 @@ class GitSetting(WorkspacesSetting):
     def __init__(self, root: Path) -> None:
         self.root = root
         self.forge = git_repos.bare(root / "forge.git")
-        self.place = Place(root / "clone/.cdock")
+        self.place = Place(root / "clone/.git/cdock", trees=root / "clone/.cdock/worktrees")
         self.workspaces = self.restarted()
         self.commits = 0
 

@@ -224,6 +224,19 @@ def test_a_mirror_that_is_not_there_is_refused(prison: Prison) -> None:
         prison.place.runner().start(spec)
 
 
+def test_a_workspace_is_read_where_the_mirror_is_now(prison: Prison) -> None:
+    """It remembers where it was when the workspace was made, and a clone's state may have moved since."""
+    prison.run("git commit -q --allow-empty -m work")
+    moved = prison.mirror.rename(prison.scratch / "moved.git")
+    remote = DockerRunner(
+        engine=Engine(os.environ),
+        instance=prison.place.instance,
+        image=prison.place.image,
+        mirror=str(moved),
+    ).remote(prison.place.task)
+    assert fetched_subjects(remote, branch=BRANCH, scratch=prison.scratch) == ("work", "base")
+
+
 def test_a_workspace_that_is_gone_is_said(prison: Prison) -> None:
     with pytest.raises(Refused, match="gone"):
         prison.place.runner().remote(prison.place.task)

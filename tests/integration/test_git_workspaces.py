@@ -334,7 +334,9 @@ def test_packing_drops_nothing(setting: GitSetting, tree: Path, monkeypatch: pyt
 def test_a_clone_may_be_moved(setting: GitSetting, tree: Path) -> None:
     setting.agent_commits_and_harvest(TASK)
     (setting.root / "clone").rename(setting.root / "new-home")
-    moved = GitWorkspaces(Place(setting.root / "new-home/.cdock"), url=f"file://{setting.forge}")
+    home = setting.root / "new-home"
+    place = Place(home / ".git/cdock", trees=home / ".cdock/worktrees")
+    moved = GitWorkspaces(place, url=f"file://{setting.forge}")
     (seen,) = moved.list()
     assert Path(seen.path).is_relative_to(setting.root / "new-home")
     agent = git_repos.workspace(setting.root / "agent", objects=moved.objects, base=seen.base, branch=BRANCH)

@@ -1,4 +1,4 @@
-"""Who polls from a clone is remembered twice, so that deleting `.cdock` makes no other poller of it."""
+"""Who polls from a clone is remembered twice, so that deleting its state makes no other poller of it."""
 
 import shutil
 from pathlib import Path
@@ -26,8 +26,8 @@ def here(root: Path) -> Site:
 @pytest.mark.parametrize("loss", ["directory", "file", "damage"])
 def test_a_lost_identity_comes_back(clone: Path, loss: str) -> None:
     known = here(clone).poller
-    assert known == identity(clone / ".cdock")
-    state = clone / ".cdock"
+    assert known == identity(clone / ".git" / "cdock")
+    state = clone / ".git" / "cdock"
     match loss:
         case "directory":
             shutil.rmtree(state)
@@ -40,16 +40,16 @@ def test_a_lost_identity_comes_back(clone: Path, loss: str) -> None:
 
 def test_what_is_remembered_follows_the_file(clone: Path) -> None:
     """A clone of former days has only the file, and so has one that was moved."""
-    known = identity(clone / ".cdock")
+    known = identity(clone / ".git" / "cdock")
     assert here(clone).poller == known
-    shutil.rmtree(clone / ".cdock")
+    shutil.rmtree(clone / ".git" / "cdock")
     assert here(clone).poller == known
 
 
 def test_a_copy_is_another_poller(clone: Path, tmp_path: Path) -> None:
     known = here(clone).poller
     shutil.copytree(clone, tmp_path / "copy")
-    shutil.rmtree(tmp_path / "copy" / ".cdock")
+    shutil.rmtree(tmp_path / "copy" / ".git" / "cdock")
     assert here(tmp_path / "copy").poller != known
 
 

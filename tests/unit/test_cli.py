@@ -54,9 +54,9 @@ def test_status_loads_nothing_that_waits(tmp_path: Path) -> None:
         "title": "Add OAuth login",
         "attempts": {"history": []},
     }
-    (tmp_path / ".cdock").mkdir()
-    (tmp_path / ".cdock" / "state.json").write_text(json.dumps({"version": 1, "tasks": [task]}))
-    (tmp_path / ".cdock" / "poller.lock").touch()
+    (tmp_path / ".git" / "cdock").mkdir()
+    (tmp_path / ".git" / "cdock" / "state.json").write_text(json.dumps({"version": 1, "tasks": [task]}))
+    (tmp_path / ".git" / "cdock" / "poller.lock").touch()
     done = subprocess.run(
         (sys.executable, "-c", program, str(tmp_path)), capture_output=True, text=True, timeout=60, check=True
     )
@@ -109,7 +109,7 @@ def test_the_log_of_an_agent_cannot_steer_the_terminal(tmp_path: Path, agent: st
         "github": {"issue_number": 7},
         "attempts": {"history": [{"number": 1, "agent": agent, "outcome": "failed"}]},
     }
-    state = tmp_path / ".cdock"
+    state = tmp_path / ".git" / "cdock"
     log = state / "tasks" / "add-login.a7b2c8d" / "cdock.add-login.a7b2c8d.1.log"
     log.parent.mkdir(parents=True)
     log.write_bytes(b"fine\x1b]0;mine\x07\x1b[2J\n")

@@ -48,13 +48,13 @@ def _token(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def mirror(clone: Path, *tasks: dict[str, Any], **forge: object) -> None:
-    (clone / ".cdock").mkdir(exist_ok=True)
+    (clone / ".git" / "cdock").mkdir(parents=True, exist_ok=True)
     record = {"version": 1, "isolation": "", "forge": forge, "tasks": list(tasks)}
-    (clone / ".cdock" / "state.json").write_text(json.dumps(record))
+    (clone / ".git" / "cdock" / "state.json").write_text(json.dumps(record))
 
 
 def outbox(clone: Path) -> FileOutbox:
-    return FileOutbox(clone / ".cdock" / "outbox")
+    return FileOutbox(clone / ".git" / "cdock" / "outbox")
 
 
 def op(n: int) -> UUID:
@@ -82,7 +82,7 @@ def test_without_a_poller_status_says_how_old_it_is(clone: Path) -> None:
 
 def test_a_mirror_of_former_days_is_as_old_as_its_file(clone: Path) -> None:
     mirror(clone, TASK)
-    path = clone / ".cdock" / "state.json"
+    path = clone / ".git" / "cdock" / "state.json"
     then = (NOW - timedelta(hours=5)).timestamp()
     os.utime(path, (then, then))
     assert "5 h ago" in cli(clone, "status").stderr
@@ -91,7 +91,7 @@ def test_a_mirror_of_former_days_is_as_old_as_its_file(clone: Path) -> None:
 def test_while_the_poller_cannot_reach_github_status_says_since_when_and_why(clone: Path) -> None:
     since = NOW - timedelta(minutes=9)
     mirror(clone, TASK, seen_at=since.isoformat(), away_since=since.isoformat(), why="no route\x1b[2J")
-    with only_poller(clone / ".cdock"):
+    with only_poller(clone / ".git" / "cdock"):
         said = cli(clone, "status").stderr
     assert f"GitHub away since {since.astimezone():%H:%M}" in said
     assert "(no route[2J)" in said
@@ -102,7 +102,7 @@ def test_a_task_that_waits_for_quota_says_until_when(clone: Path) -> None:
     later = NOW + timedelta(minutes=30)
     waiting = {"for": "GitHub quota", "until": later.isoformat()}
     mirror(clone, {**TASK, "waiting": waiting}, quota_until=later.isoformat())
-    with only_poller(clone / ".cdock"):
+    with only_poller(clone / ".git" / "cdock"):
         shown = cli(clone, "status")
     assert f"waiting: GitHub quota until {asof.clock(later)}" in shown.stdout
     assert f"waiting: GitHub quota until {asof.clock(later)}" in shown.stderr
@@ -116,7 +116,7 @@ def test_status_counts_what_is_held_back(clone: Path) -> None:
     for n, state in enumerate((State.PENDING, State.UNKNOWN, State.PARKED, State.DONE), 1):
         entry = new_issue(op(n), title="t", body="", labels=(), ready=True, now=NOW)
         outbox(clone).put(replace(entry, state=state))
-    (clone / ".cdock" / "outbox" / "damaged.json").write_text("{")
+    (clone / ".git" / "cdock" / "outbox" / "damaged.json").write_text("{")
     assert "2 held back, 2 parked: cdock sync" in cli(clone, "status").stderr
     meta = json.loads(cli(clone, "status", "--json", "issue").stdout)["meta"]
     assert meta["outbox"] == {"held_back": 2, "parked": 2}
@@ -129,7 +129,7 @@ def test_a_damaged_mirror_is_an_error_with_a_way_out(
     clone: Path, capsys: pytest.CaptureFixture[str], text: str
 ) -> None:
     mirror(clone)
-    (clone / ".cdock" / "state.json").write_bytes(text.encode("utf-8", "surrogateescape"))
+    (clone / ".git" / "cdock" / "state.json").write_bytes(text.encode("utf-8", "surrogateescape"))
     for words in (["status"], ["logs", "42"], ["stop", "42"], ["answer", "42", "x"]):
         assert code(clone, *words) == 2
         said = capsys.readouterr().err
@@ -145,9 +145,9 @@ def test_half_a_task_in_the_mirror_is_damage_too(clone: Path, capsys: pytest.Cap
 
 def test_a_lost_mirror_is_noticed_by_its_worktrees(clone: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert code(clone, "status") == 0
-    worktree = clone / ".cdock" / "worktrees" / "auth.a7b2c8d"
+    worktree = clone / ".git" / "cdock" / "git" / "store.git" / "worktrees" / "auth.a7b2c8d"
     worktree.mkdir(parents=True)
-    (worktree / ".git").touch()
+    (worktree / "HEAD").touch()
     assert code(clone, "status") == 2
     assert "cdock sync --rebuild" in capsys.readouterr().err
 
@@ -264,7 +264,7 @@ def test_a_parked_entry_is_shown_with_its_reason_and_may_be_dropped_or_tried_aga
     assert shown.return_value == 3
     assert shown.stdout.splitlines()[0].startswith(f"{entry.name}  parked   #57 answer: Use[2J B. long")
     assert shown.stdout.splitlines()[1:] == ["          why: #57 was closed", "          fix: drop it"]
-    with only_poller(clone / ".cdock"):
+    with only_poller(clone / ".git" / "cdock"):
         again = cli(clone, "sync", "--retry", entry.name, "--dry-run")
         assert again.return_value == 3, "a dry run changes nothing"
         assert outbox(clone).list()[0].state is State.PARKED
@@ -278,7 +278,7 @@ def test_what_the_poller_may_be_sending_is_not_dropped(
 ) -> None:
     entry = new_answer(op(1), on=57, body="Use B.", now=NOW)
     outbox(clone).put(entry)
-    with only_poller(clone / ".cdock"):
+    with only_poller(clone / ".git" / "cdock"):
         assert code(clone, "sync", "--drop", entry.name) == 1
         assert code(clone, "sync", "--rebuild") == 1
     assert capsys.readouterr().err.count("error[CD402]") == 2
@@ -297,8 +297,8 @@ def test_an_entry_has_to_be_named_clearly(clone: Path, capsys: pytest.CaptureFix
 
 
 def test_a_damaged_entry_is_named(clone: Path) -> None:
-    (clone / ".cdock" / "outbox").mkdir(parents=True)
-    (clone / ".cdock" / "outbox" / "x.json").write_text("{")
+    (clone / ".git" / "cdock" / "outbox").mkdir(parents=True)
+    (clone / ".git" / "cdock" / "outbox" / "x.json").write_text("{")
     shown = cli(clone, "sync", "--dry-run")
     assert shown.return_value == 3
     assert "x.json  damaged:" in shown.stdout

@@ -38,7 +38,8 @@ class DockerRunner:
     """Runs of one poller, which is known by `instance`; what others have on the engine is left alone.
 
     `image` is the image agents run in. `limits` hold for each run. With `model`, agents reach their provider through
-    it and never see a key.
+    it and never see a key. `mirror` is where published commits are now: a workspace that was made while they were
+    elsewhere is read all the same.
     """
 
     def __init__(
@@ -47,12 +48,14 @@ class DockerRunner:
         engine: Engine,
         instance: str,
         image: str,
+        mirror: str = "",
         limits: Limits | None = None,
         model: ModelProxy | None = None,
     ) -> None:
         self._engine = engine
         self._instance = instance
         self._image = image
+        self._mirror = mirror
         self._limits = limits or Limits()
         self._model = model
         # Files must not be laid down again under a run that another thread has just started.
@@ -179,7 +182,8 @@ class DockerRunner:
                 fix="Let the task start again from its branch.",
             )
         words = [sys.executable, "-I", "-m", "cdock.adapters.docker.pipe"]
-        words += ["--image", self._image, "--volume", str(found["Name"]), "--mirror", found["Labels"][MIRROR]]
+        mirror = self._mirror or found["Labels"][MIRROR]
+        words += ["--image", self._image, "--volume", str(found["Name"]), "--mirror", mirror]
         words += [f"--label={name}={value}" for name, value in self._tool_labels(str(task)).items()]
         return Remote(
             upload_pack=f"{self._engine.shell_prefix} {shlex.join(words)}",

@@ -1,8 +1,7 @@
-"""The outbox: `.cdock/outbox/`, one file per entry, so that any number of commands may add to it at once."""
+"""The outbox: one file per entry, so that any number of commands may add to it at once."""
 
 import json
 import logging
-import stat
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
@@ -14,8 +13,6 @@ from cdock.core.errors import Unavailable
 from cdock.core.outbox import Entry, in_order
 
 VERSION = 1
-SEAL = 0o400
-"""The mode of an entry's file; see `_require_seal`."""
 log = logging.getLogger("cdock")
 
 
@@ -76,7 +73,7 @@ class FileOutbox:
         path = self.path(entry.op)
         try:
             new = not self._root.is_dir()
-            write_atomic(path, dump_entry(entry), mode=SEAL)
+            write_atomic(path, dump_entry(entry), mode=0o600)
             sync_directory(self._root)
             if new:
                 sync_directory(self._root.parent)
@@ -101,13 +98,6 @@ class FileOutbox:
             ) from error
 
 
-def _require_seal(path: Path) -> None:
-    """cdock made the file. git, by which a stranger's branch may bring files here, makes none that is read-only."""
-    about = path.lstat()
-    if not stat.S_ISREG(about.st_mode) or about.st_mode & 0o222:
-        raise ValueError("cdock did not write it: a branch that was checked out may have brought it")
-
-
 def dump_entry(entry: Entry) -> str:
     """The entry as JSON. Written by hand: a command that only keeps words must not wait for a library."""
     record = {"version": VERSION, **asdict(entry)}
@@ -124,5 +114,4 @@ def _load(path: Path) -> Entry:
     entry = load_entry(path.read_bytes())
     if path.stem != str(entry.op):
         raise ValueError(f"op: it says {entry.op}")
-    _require_seal(path)
     return entry

@@ -17,7 +17,7 @@ def identity(root: Path, *, spare: str = "") -> str:
     `spare` is what somebody else remembers of it; where the file is lost, it is used in place of a new one.
     """
     path = root / "poller.json"
-    if known := _known(path):
+    if known := known_identity(root):
         return known
 
     from uuid import UUID, uuid4
@@ -29,7 +29,7 @@ def identity(root: Path, *, spare: str = "") -> str:
     root.mkdir(parents=True, exist_ok=True)
     # Two commands may be the first at the same time, and both must go on with the same id.
     with FileLock(root / "poller.json.lock", timeout=LOOK):
-        if known := _known(path):
+        if known := known_identity(root):
             return known
         try:
             fresh = str(UUID(spare))
@@ -39,10 +39,11 @@ def identity(root: Path, *, spare: str = "") -> str:
         return fresh
 
 
-def _known(path: Path) -> str:
+def known_identity(root: Path) -> str:
+    """The id in `poller.json`; empty when there is none, or a damaged one."""
     try:
-        known = json.loads(path.read_text(encoding="utf-8"))["id"]
-    except (FileNotFoundError, ValueError, TypeError, LookupError):
+        known = json.loads((root / "poller.json").read_text(encoding="utf-8"))["id"]
+    except (FileNotFoundError, NotADirectoryError, ValueError, TypeError, LookupError):
         return ""
     return known if isinstance(known, str) else ""
 

@@ -11,7 +11,12 @@ from pathlib import Path
 
 from cdock.core.errors import Misconfigured, Missing, Refused
 
-STATE = ".cdock"
+STATE = "cdock"
+"""Our directory below git's own, where no checkout can write: git takes no path through `.git` from a commit."""
+SHOWN = ".cdock"
+"""Our directory below the working tree, for people. Whoever's branch is checked out may have written there."""
+FORMER = ("git", "outbox", "wishes", "tasks", "runs", "poller.json")
+"""What was below `SHOWN` before it was below `STATE`. The identity is last: once it is moved, all is."""
 PUSH_LIMIT = 600
 """Seconds the first push of a whole repository may take."""
 
@@ -26,8 +31,13 @@ class Clone:
 
     @property
     def state(self) -> Path:
-        """The directory in which cdock keeps everything of this clone."""
-        return self.root / STATE
+        """See `state_of`."""
+        return state_of(self.root)
+
+    @property
+    def shown(self) -> Path:
+        """The directory with what people look into. Nothing in it is believed, and no decision depends on it."""
+        return self.root / SHOWN
 
     def remote(self, name: str) -> str:
         """The URL of a remote.
@@ -46,6 +56,56 @@ class Clone:
         )
 
 
+def state_of(root: Path) -> Path:
+    """The directory in which cdock keeps what it believes of the clone at `root`, found without starting git.
+
+    A linked worktree of a person is a clone of its own, so it has its own directory below the one they share.
+
+    Raises:
+        Misconfigured: there is no repository at `root`.
+    """
+    git = root / ".git"
+    if git.is_dir():
+        return git / STATE
+    try:
+        # A file that says where git's directory is: a linked worktree, a submodule, or a person's own choice.
+        mark, _, path = git.read_text(encoding="utf-8").partition(":")
+        private = root / path.strip()
+        if mark != "gitdir" or not private.is_dir():
+            raise FileNotFoundError(private)
+    except (OSError, ValueError) as error:
+        raise no_repository(root) from error
+    try:
+        common = private / (private / "commondir").read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return private.resolve() / STATE
+    return common.resolve() / STATE / "linked" / private.name
+
+
+def left_behind(root: Path) -> tuple[str, ...]:
+    """What there is below `.cdock` of names that were our state there once, whoever brought it."""
+    return tuple(name for name in FORMER if os.path.lexists(root / SHOWN / name))
+
+
+def outside_state(start: Path) -> Path:
+    """`start`, or the clone around it where it is inside of one of our directories."""
+    parts = start.parts
+    for number, part in enumerate(parts):
+        if part == SHOWN or (part == ".git" and parts[number + 1 : number + 2] == (STATE,)):
+            return Path(*parts[:number])
+    return start
+
+
+def no_repository(start: Path) -> Misconfigured:
+    """What is to be said where no clone is."""
+    return Misconfigured(
+        "this is not a git repository",
+        code="CD415",
+        tried=f"looking for one in {start} and above",
+        fix="go into your clone, or name it with -C DIR",
+    )
+
+
 def find_clone(start: Path) -> Clone:
     """The clone that `start` is in; from inside one of cdock's worktrees, the clone that the worktree belongs to.
 
@@ -56,7 +116,7 @@ def find_clone(start: Path) -> Clone:
     os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
     from git import GitCommandNotFound, InvalidGitRepositoryError, NoSuchPathError, Repo
 
-    start = _outside_state(start.absolute())
+    start = outside_state(start.absolute())
     try:
         with Repo(start, search_parent_directories=True) as repo:
             if repo.working_tree_dir is None:
@@ -67,12 +127,7 @@ def find_clone(start: Path) -> Clone:
     except GitCommandNotFound as error:
         raise Missing("git is not installed", code="CD431", fix="install git 2.38 or newer") from error
     except (InvalidGitRepositoryError, NoSuchPathError) as error:
-        raise Misconfigured(
-            "this is not a git repository",
-            code="CD415",
-            tried=f"looking for one in {start} and above",
-            fix="go into your clone, or name it with -C DIR",
-        ) from error
+        raise no_repository(start) from error
 
 
 def push_first(clone: Clone, *, url: str, remote: str, host: str, helper: str) -> None:
@@ -111,16 +166,38 @@ def recalled_poller(clone: Clone) -> str:
     It is remembered by the path of the clone, because a copy of it is another clone, and linked worktrees of a
     person share one configuration.
     """
-    return _config(clone, "--get", _poller_key(clone)).strip()
+    return _config(clone, "--get", poller_key(clone)).strip()
 
 
 def remember_poller(clone: Clone, poller: str) -> None:
-    """Remember the poller's id beside `.cdock`, so that deleting that directory does not make another poller of it."""
-    _config(clone, _poller_key(clone), poller)
+    """Remember the poller's id beside our state, so that deleting that does not make another poller of the clone."""
+    _config(clone, poller_key(clone), poller)
 
 
-def _poller_key(clone: Clone) -> str:
+def poller_key(clone: Clone) -> str:
+    """The name in git's configuration under which the poller's id is remembered."""
     return f"cdock.{clone.root.resolve()}.poller"
+
+
+def tracked_below(clone: Clone) -> frozenset[str]:
+    """The names right below `.cdock` that the checked-out branch has files at, however they are written.
+
+    Raises:
+        Refused: git cannot tell.
+    """
+    from git import GitCommandError, Repo
+
+    try:
+        with Repo(clone.root) as repo:
+            listed = str(repo.git.ls_files("-z", "--", f":(top,icase){SHOWN}"))
+    except GitCommandError as error:
+        raise Refused(
+            f"git refused: {str(error.stderr).strip()[-500:]}",
+            tried=f"listing what {clone.root} has in {SHOWN}",
+        ) from error
+    paths = [path.casefold().split("/") for path in listed.split("\0") if path]
+    # A file, a link or a submodule that is itself called `.cdock` brings whatever is below.
+    return frozenset(name for path in paths for name in path[1:2] or FORMER)
 
 
 def _config(clone: Clone, *words: str) -> str:
@@ -132,8 +209,3 @@ def _config(clone: Clone, *words: str) -> str:
             return str(repo.git.config("--local", *words))
     except GitCommandError:
         return ""
-
-
-def _outside_state(start: Path) -> Path:
-    parts = start.parts
-    return Path(*parts[: parts.index(STATE)]) if STATE in parts else start

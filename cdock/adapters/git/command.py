@@ -104,7 +104,6 @@ CONFIG = """\
 [transfer]
 \tfsckObjects = true
 """
-_COMMON = b"../..\n"
 
 # git has no codes for these; its words are stable under LC_ALL=C. They choose the error a person reads and whether
 # the step is planned again. Who won a claim is never decided by them.
@@ -241,8 +240,6 @@ class Git:
     ) -> Iterator[subprocess.Popen[bytes]]:
         """The running process; it and all it started are dead when this is left."""
         _require_git(os.environ.get("PATH", os.defpath))
-        if self._directory:
-            _require_own(self._directory)
         argv = ["git", *self._place(), *_OPTIONS, *args]
         if max_file:
             # By the shell, because code between fork and exec (preexec_fn) can hang a process with threads.
@@ -287,37 +284,6 @@ class Git:
                 given[f"GIT_CONFIG_KEY_{number}"] = key
                 given[f"GIT_CONFIG_VALUE_{number}"] = value
         return given
-
-
-def _require_own(directory: Path) -> None:
-    """The configuration that git is about to follow is the one we wrote.
-
-    git overwrites ignored files without a word, so a stranger's branch that a person checks out can bring files into
-    our directory; and a repository's configuration names programs to run.
-
-    Raises:
-        Refused: somebody else wrote it.
-    """
-    linked = directory.parent.name == "worktrees"
-    home = directory.parent.parent if linked else directory
-    if not home.is_dir():
-        return  # git says better what is missing
-    common = _content(directory / "commondir")
-    if _content(home / "config") == CONFIG.encode() and common == (_COMMON if linked else None):
-        return
-    raise Refused(
-        f"the configuration of {home} is not the one that cdock wrote",
-        code="CD455",
-        tried=f"looking at {home / 'config'} before git follows it",
-        fix=f"find out who changed it: a branch that was checked out may have brought it; then remove {home}",
-    )
-
-
-def _content(path: Path) -> bytes | None:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        return None
 
 
 def error_of(done: Done) -> CdockError:

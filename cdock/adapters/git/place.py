@@ -23,13 +23,15 @@ _BRANCH = re.compile(r"(?!.*(?:\.\.|//|/\.|\.lock(?:/|$)|@\{))[A-Za-z0-9][A-Za-z
 
 @dataclass(frozen=True)
 class Place:
-    """The directories below `root`, normally `<clone>/.cdock`.
+    """The directories below `root`, the state of a clone, and `trees`, where its worktrees are shown to people.
 
     `mirror` holds only what the forge publishes and may be shown to containers, `store` holds accepted commits and
     carries the worktrees, `claims` is a cache of the claims on the forge. All are bare and configured by us alone.
+    Without `trees`, worktrees are below `root` as well.
     """
 
     root: Path
+    trees: Path | None = None
 
     def __post_init__(self) -> None:
         # git runs in other directories than we do, so a relative path would mean another place to it.
@@ -49,7 +51,7 @@ class Place:
 
     @property
     def worktrees(self) -> Path:
-        return self.root / "worktrees"
+        return (self.trees or self.root / "worktrees").absolute()
 
     def intake(self, task: TaskId) -> Path:
         """The quarantine of a task; exists during a harvest only."""
@@ -57,6 +59,11 @@ class Place:
 
     def worktree(self, task: TaskId) -> Path:
         return self.worktrees / task.name
+
+    def leads_away(self, task: TaskId) -> bool:
+        """Whether a link is on the way to the worktree: a branch that was checked out may have brought one."""
+        path = self.worktree(task)
+        return any(place.is_symlink() for place in (path, path.parent, path.parent.parent))
 
     def worktree_repository(self, task: TaskId) -> Path:
         """What git keeps of a worktree: its HEAD and index."""

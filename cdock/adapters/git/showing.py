@@ -24,9 +24,10 @@ def make(place: Place, task: TaskId, standing: Standing, *, head: str) -> Standi
         Refused: something that is no worktree of ours is at its place.
     """
     path, repository = place.worktree(task), place.worktree_repository(task)
-    if (path / ".git").is_file() and repository.is_dir():
+    away = place.leads_away(task)
+    if not away and (path / ".git").is_file() and repository.is_dir():
         return standing
-    if path.is_symlink() or (path.exists() and any(path.iterdir())):
+    if away or (path.exists() and any(path.iterdir())):
         raise Refused(
             f"{path} is in the way: it is no worktree of cdock",
             tried=f"making the worktree of {task}",

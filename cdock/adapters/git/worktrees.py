@@ -73,7 +73,7 @@ class GitWorkspaces:
             return None
         path = self._place.worktree(task)
         # The link to the store, not only the directory: a directory alone may be anything.
-        if not (path / ".git").is_file():
+        if self._place.leads_away(task) or not (path / ".git").is_file():
             return None
         return Workspace(
             task=task, path=str(path), base=standing.base, head=standing.head, pushed=standing.pushed

@@ -105,11 +105,10 @@ def _where_claims_can_be(here: "Site") -> str:
         Refused: the forge can hold no claims at all.
     """
     from cdock.adapters.git.claims import GitClaims
-    from cdock.adapters.git.place import Place
     from cdock.wiring import credential, repository
 
     return GitClaims(
-        Place(here.clone.state),
+        here.place,
         url=repository(here).clone_url,
         token=credential(here).token,
         namespace=here.settings.claims.namespace,

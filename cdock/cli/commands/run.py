@@ -65,7 +65,7 @@ def command(
         houses = []
         for here in sites:
             if not dry_run:
-                require_space(here.clone.root)
+                require_space(here.clone.state, here.clone.shown)
                 stack.enter_context(only_poller(here.clone.state))
             house = build(here, clock=clock, only=frozenset(issues), max_parallel=max_parallel)
             house.name = repository(here).name if len(sites) > 1 else ""
@@ -107,7 +107,7 @@ def _ensure_labels(house: "House", console: "Console", *, patient: bool) -> None
         console.print(f"the forge is away, waiting for it: {error.message}", style="yellow", markup=False)
 
 
-def require_space(root: Path) -> None:
+def require_space(*directories: Path) -> None:
     """Refuse to begin work that a full disk would end half-way.
 
     Raises:
@@ -117,14 +117,16 @@ def require_space(root: Path) -> None:
 
     from cdock.core.errors import Refused
 
-    free = shutil.disk_usage(root / ".cdock" if (root / ".cdock").is_dir() else root).free
-    if free < LEAST_SPACE:
-        raise Refused(
-            f"the disk is full: {free / 1024**2:.0f} MiB are free, {LEAST_SPACE // 1024**2} MiB are needed",
-            code="CD111",
-            tried=f"looking at the disk of {root / '.cdock'}, where repositories, worktrees and logs are kept",
-            fix="make room, then run it again; nothing was begun",
-        )
+    for directory in directories:
+        there = next(path for path in (directory, *directory.parents) if path.is_dir())
+        free = shutil.disk_usage(there).free
+        if free < LEAST_SPACE:
+            raise Refused(
+                f"the disk is full: {free / 1024**2:.0f} MiB are free, {LEAST_SPACE // 1024**2} MiB are needed",
+                code="CD111",
+                tried=f"looking at the disk of {directory}, where repositories, worktrees or logs are kept",
+                fix="make room, then run it again; nothing was begun",
+            )
 
 
 def _dry_run(house: "House") -> int:

@@ -27,7 +27,7 @@ STEP = 0.2
 @click.option(
     "--rebuild",
     is_flag=True,
-    help="Make mirror and worktrees anew from GitHub, after .cdock was damaged or deleted.",
+    help="Make mirror and worktrees anew from GitHub, after cdock's state was damaged or deleted.",
 )
 @click.option("--dry-run", is_flag=True, help="Show what is held back, and do nothing.")
 @click.option(
