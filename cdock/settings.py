@@ -24,7 +24,7 @@ from pydantic import (
 )
 
 from cdock.core.errors import Misconfigured
-from cdock.core.policy import Labels, Policy
+from cdock.core.policy import Labels, Policy, Step
 
 FILE = "cdock.toml"
 
@@ -163,13 +163,72 @@ class AcceptanceTable(_Table):
     commands: tuple[str, ...] = ()
 
 
+class StepTable(_Table):
+    """Who tries next; what is left out stays as it is."""
+
+    agent: str = ""
+    model: str = ""
+
+
 class BudgetTable(_Table):
-    """When enough is enough."""
+    """When enough is enough: a limit that is reached pauses the task and asks; nothing is lost by it."""
 
     tries: int = Field(default=3, ge=1)
+    """How often one error may come back before a person is asked."""
+    class_tries: int = Field(default=6, ge=1)
+    """How often errors of one kind may come back, whatever their words."""
     attempts: int = Field(default=9, ge=1)
+    """Failed attempts, whatever their errors, before a person is asked."""
     time_box: Duration = timedelta(minutes=30)
+    """The time for one attempt."""
+    stall: Duration = timedelta(minutes=10)
+    """How long an attempt may give no sign of life: no output, no commit, no changed file."""
+    turns: int = Field(default=0, ge=0)
+    """Turns of all attempts of a task; 0 for no limit."""
+    cost: float = Field(default=0.0, ge=0)
+    """US dollars for a task; 0 for no limit."""
+    day_cost: float = Field(default=0.0, ge=0)
+    """US dollars for all tasks of this machine in a day (UTC); 0 for no limit."""
+    lines: int = Field(default=0, ge=0)
+    """Lines that a task may add and remove; 0 for no limit."""
     backoff: Pause = timedelta(seconds=10)
+    escalation: tuple[StepTable, ...] = ()
+    """Who tries after the first failure, after the second, and so on: `[{ model = "…" }, { agent = "codex" }]`."""
+
+
+class LimitsTable(_Table):
+    """What is done about the usage limits of a model's provider."""
+
+    resume: bool = True
+    """Whether work goes on by itself when a limit ends; otherwise a person says so by `/cdock resume`."""
+    pause: Duration = timedelta(minutes=30)
+    """How long to wait where the provider does not say when its limit ends."""
+
+
+class HandoffTable(_Table):
+    """What happens before an agent's memory is full."""
+
+    at: float = Field(default=0.75, ge=0, le=1)
+    """The share of the model's window at which it is asked for notes; 0 to never ask."""
+    grace: Duration = timedelta(minutes=5)
+    """How long it may take to write them."""
+    agent: str = ""
+    """Who goes on from them; empty for the same agent in a new conversation."""
+
+
+class PullTable(_Table):
+    """The pull request, and what comes back about it."""
+
+    draft: bool = True
+    """Whether it opens as a draft at the first push; otherwise it opens when the work is done."""
+    rounds: int = Field(default=5, ge=1)
+    """How often in a row each of reviews, checks and conflicts may send the agent back before a person is asked."""
+    debounce: Pause = timedelta(seconds=60)
+    """How long a review must be quiet before it is acted upon."""
+    conflicts: Literal["merge", "rebase", "leave"] = "merge"
+    """What the agent is to do about conflicts with the default branch."""
+    reviewer: str = ""
+    """An agent that looks at the work before it is ready; empty for none."""
 
 
 LEASE_MARGIN = timedelta(minutes=1)
@@ -237,6 +296,9 @@ class Settings(_Table):
     runner: RunnerTable = RunnerTable()
     acceptance: AcceptanceTable = AcceptanceTable()
     budget: BudgetTable = BudgetTable()
+    limits: LimitsTable = LimitsTable()
+    handoff: HandoffTable = HandoffTable()
+    pull: PullTable = PullTable()
     poll: PollTable = PollTable()
     labels: LabelsTable = LabelsTable()
     branch: BranchTable = BranchTable()
@@ -246,9 +308,26 @@ class Settings(_Table):
         return Policy(
             max_parallel=self.poll.max_parallel,
             tries=self.budget.tries,
+            class_tries=self.budget.class_tries,
             max_attempts=self.budget.attempts,
             time_box=self.budget.time_box,
+            stall=self.budget.stall,
+            max_turns=self.budget.turns,
+            max_cost=self.budget.cost,
+            day_cost=self.budget.day_cost,
+            max_lines=self.budget.lines,
             backoff=self.budget.backoff,
+            escalation=tuple(Step(step.agent, step.model) for step in self.budget.escalation),
+            resume_limits=self.limits.resume,
+            limit_pause=self.limits.pause,
+            handoff=self.handoff.at,
+            handoff_grace=self.handoff.grace,
+            handoff_agent=self.handoff.agent,
+            drafts=self.pull.draft,
+            rounds=self.pull.rounds,
+            debounce=self.pull.debounce,
+            conflicts=self.pull.conflicts,
+            reviewer=self.pull.reviewer,
             lease=self.poll.lease,
             lease_margin=min(LEASE_MARGIN, self.poll.lease / 15),
             harvest_every=self.poll.harvest_every,

@@ -1,10 +1,15 @@
 """The closed set of things cdock may do. A plan is a tuple of these; performing one may be repeated."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
+from cdock.core.asking import Reason
 from cdock.core.commands import Command
+from cdock.core.errands import Errand
 from cdock.core.ids import TaskId
-from cdock.core.model import Answer, Outcome, Role, Status
+from cdock.core.model import Answer, Cap, Outcome, Role, Status
+from cdock.core.speaking import Message
+from cdock.core.wishes import Wish
 from cdock.core.world import Case
 
 
@@ -38,9 +43,9 @@ class PrepareWorkspace(_OnCase):
 
 @dataclass(frozen=True)
 class StartAttempt(_OnCase):
-    """Write the next attempt into the claim, then start its agent; with an answer, resume its conversation."""
+    """Write the next attempt into the claim, then start its agent: in a new conversation, or in the one that was."""
 
-    answer: Answer | None = None
+    errand: Errand
 
 
 @dataclass(frozen=True)
@@ -58,10 +63,32 @@ class HearCommand(_OnCase):
 
 @dataclass(frozen=True)
 class StopRun(_OnCase):
-    """Ask a run to end, kill it after the grace."""
+    """Ask a run to end, kill it after the grace. A limit that it reached goes on record first."""
 
     role: Role
     why: str
+    cap: Cap | None = None
+
+
+@dataclass(frozen=True)
+class SpeakTo(_OnCase):
+    """Tell a working agent what people say, or that it should hand over."""
+
+    said: tuple[Message, ...]
+
+
+@dataclass(frozen=True)
+class TakeNote(_OnCase):
+    """Remember what an agent says it has read."""
+
+    said: tuple[Message, ...]
+
+
+@dataclass(frozen=True)
+class HearWish(_OnCase):
+    """Do what a person at a terminal asked for, where that is a matter of the claim."""
+
+    wish: Wish
 
 
 @dataclass(frozen=True)
@@ -78,7 +105,9 @@ class ForgetTask(_OnCase):
 
 @dataclass(frozen=True)
 class HoldTask(_OnCase):
-    """Remember that a person stopped the task while no attempt was running."""
+    """Remember that a person stopped the task while no attempt was running; with an answer, that it says so."""
+
+    answer: Answer | None = None
 
 
 @dataclass(frozen=True)
@@ -100,6 +129,9 @@ class RecordOutcome(_OnCase):
     outcome: Outcome
     error: str = ""
     fingerprint: str = ""
+    kind: str = ""
+    cap: Cap | None = None
+    until: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -116,15 +148,42 @@ class PublishWork(_OnCase):
 class OpenPullRequest(_OnCase):
     """Open the pull request of the branch, or adopt the one that is there."""
 
+    draft: bool = False
+
+
+@dataclass(frozen=True)
+class ShowPull(_OnCase):
+    """Bring the text of the pull request to what is true, and make it ready when the work is."""
+
+    body: str
+    draft: bool
+
+
+@dataclass(frozen=True)
+class ReplyInThread(_OnCase):
+    """Answer a thread of a review whose request was seen to."""
+
+    thread: str
+    remark: int
+    words: str
+    commit: str
+
 
 @dataclass(frozen=True)
 class AskForHelp(_OnCase):
     """Open the help issue of this round."""
 
+    reason: Reason
+
 
 @dataclass(frozen=True)
 class CloseHelp(_OnCase):
     """Close a help issue whose answer was taken."""
+
+
+@dataclass(frozen=True)
+class MarkWaiting(_OnCase):
+    """Show on an issue that nobody claimed yet what it waits for."""
 
 
 @dataclass(frozen=True)
@@ -159,6 +218,9 @@ Action = (
     | CheckApproval
     | HearCommand
     | StopRun
+    | SpeakTo
+    | TakeNote
+    | HearWish
     | LeaveTask
     | ForgetTask
     | HoldTask
@@ -168,8 +230,11 @@ Action = (
     | RemoveRuns
     | PublishWork
     | OpenPullRequest
+    | ShowPull
+    | ReplyInThread
     | AskForHelp
     | CloseHelp
+    | MarkWaiting
     | ShowStatus
     | CloseIssue
     | RemoveWorkspace

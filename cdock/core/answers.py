@@ -1,21 +1,25 @@
-"""What people answered: comments on a help issue, its closing, or the word to go on."""
+"""What people answered: comments on a help issue, boxes ticked in it, its closing, or the word to go on."""
+
+from dataclasses import replace
 
 from cdock.core import messages
+from cdock.core.choices import AGAIN, MORE, STOP, agent_in, words_of
 from cdock.core.commands import DECIDE, go_on, parse_command
-from cdock.core.model import Answer, HelpIssue, Task
+from cdock.core.model import Allowance, Answer, Cap, HelpIssue, Outcome, Task
+from cdock.core.policy import Policy
 from cdock.core.world import Case
 
 
 def answer(case: Case, task: Task) -> Answer | None:
     """What a person said to the help issue of this round."""
     found = help_of(case, task)
-    return (answer_of(found) or go_on(case, task)) if found else None
+    return (answer_of(found, task) or go_on(case, task)) if found else None
 
 
 def earlier_answer(case: Case, task: Task) -> Answer | None:
     """The answer that opened the present round: later attempts of the round must know it too."""
     found = case.help if case.help and case.help.round == task.round - 1 else None
-    return answer_of(found) if found else None
+    return answer_of(found, task) if found else None
 
 
 def help_of(case: Case, task: Task) -> HelpIssue | None:
@@ -23,17 +27,61 @@ def help_of(case: Case, task: Task) -> HelpIssue | None:
     return case.help if case.help and case.help.round == task.round else None
 
 
-def answer_of(help_issue: HelpIssue) -> Answer | None:
-    """What a person with write access said to a help issue: all their comments, or its closing without any."""
+def answer_of(help_issue: HelpIssue, task: Task) -> Answer | None:
+    """What a person with write access said to a help issue: comments and ticks, or its closing without any."""
     said = [
         comment
         for comment in help_issue.comments
         if comment.by_writer and not messages.is_ours(comment) and messages.visible(comment.body)
         if parse_command(comment, issue=help_issue.number) is None
     ]
-    if said:
-        text = "\n\n".join(messages.visible(comment.body) for comment in said)
-        return Answer(text=text, author=said[-1].author, ref=f"comment-{said[-1].id}")
+    keys = help_issue.ticked if help_issue.ticked_by_writer else ()
+    if said or keys:
+        texts = [messages.visible(comment.body) for comment in said]
+        chosen = words_of(keys, question_of(task, help_issue.round))
+        text = "\n\n".join(part for part in (chosen, *texts) if part) or DECIDE
+        author = said[-1].author if said else help_issue.ticked_by
+        ref = f"comment-{said[-1].id}" if said else f"tick-{help_issue.number}-{'-'.join(keys)}"
+        return Answer(text=text, author=author, ref=ref, choices=keys)
     if not help_issue.open and help_issue.closed_by_writer:
         return Answer(text=DECIDE, author=help_issue.closed_by, ref=f"closed-{help_issue.number}")
     return None
+
+
+def question_of(task: Task, round_: int) -> str:
+    """The question that the help issue of a round asks; empty when it was no question."""
+    asked = (
+        a.error for a in reversed(task.attempts) if a.round == round_ and a.outcome is Outcome.NEEDS_HELP
+    )
+    return next(asked, "")
+
+
+def granted(task: Task, said: Answer, policy: Policy) -> Task:
+    """The task with what the answer allows, in the round that it opens."""
+    cap = task.last.cap if task.last and task.last.outcome is Outcome.CAPPED else None
+    allowed = more(task.allowed, cap, policy) if {MORE, AGAIN} & {*said.choices} else task.allowed
+    agent = agent_in(said.choices)
+    chosen = agent if agent in policy.agents else ""
+    return replace(
+        task,
+        round=task.round + 1,
+        allowed=replace(allowed, attempts=0),
+        agent=chosen or task.agent,
+        model="" if chosen else task.model,
+        question="",
+        stopped=STOP in said.choices,
+        paused=False,
+    )
+
+
+def more(allowed: Allowance, cap: Cap | None, policy: Policy) -> Allowance:
+    """As much again as the policy gives of what the task ran out of."""
+    match cap:
+        case Cap.TURNS:
+            return replace(allowed, turns=allowed.turns + max(policy.max_turns, 1))
+        case Cap.COST:
+            return replace(allowed, cost=allowed.cost + max(policy.max_cost, 0.01))
+        case Cap.LINES:
+            return replace(allowed, lines=allowed.lines + policy.max_lines)
+        case _:
+            return allowed

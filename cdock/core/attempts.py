@@ -1,15 +1,24 @@
-"""What became of an attempt: its outcome, whether its budget is spent, and how long to wait."""
+"""What became of an attempt: its outcome, what counts against its budget, who tries next and how long that waits."""
 
 from datetime import datetime, timedelta
 
 from cdock.core.events import Ending
-from cdock.core.model import Attempt, CheckResult, Outcome, Run, Task, Verdict
-from cdock.core.policy import Policy
+from cdock.core.model import Attempt, Cap, Cause, CheckResult, Outcome, Run, Task, Verdict
+from cdock.core.policy import Policy, Step
 
 LOST_LIMIT = 5
 """Attempts in a row that something outside ended, before a person is asked."""
 HANDOFF_LIMIT = 10
 """Attempts in a row that only handed over: no failure each, but a person should see where all the money goes."""
+CAP_NAMES = {
+    Cap.TIME: "the time for one attempt",
+    Cap.STALL: "the time without a sign of life",
+    Cap.TURNS: "the turns for this task",
+    Cap.COST: "the money for this task",
+    Cap.DAY: "the money for one day",
+    Cap.LINES: "the size of the change",
+    Cap.CONTEXT: "the model's window",
+}
 MAX_DOUBLINGS = 16
 """A budget may be large; a pause must stay a number that a timedelta can hold."""
 
@@ -26,13 +35,17 @@ def outcome_of(
     checked: CheckResult | None,
 ) -> tuple[Outcome, str]:
     """How an attempt whose run has ended came out, and the error in words (empty on success)."""
+    if attempt.cause is Cause.PERSON:
+        return Outcome.YIELDED, ""
     if run.signals.help:
         return Outcome.NEEDS_HELP, run.signals.help.strip()
     if run.signals.handoff:
         return Outcome.HANDOFF, run.signals.handoff.strip()
+    if attempt.cap and run.exit_code != 0:
+        return _capped(attempt.cap, policy)
     ended = run.finished_at or now
     if ended - attempt.started_at >= policy.time_box and run.exit_code != 0:
-        return Outcome.TIMED_OUT, f"no end after {_minutes(policy.time_box)}"
+        return Outcome.TIMED_OUT, f"no end after {_span(policy.time_box)}"
     if run.error and run.exit_code != 0:
         # The runner knows of a cause outside the agent, such as an engine that was restarted.
         return Outcome.LOST, run.error
@@ -41,7 +54,13 @@ def outcome_of(
     if verdict is None:
         return Outcome.FAILED, f"the agent ended with exit code {run.exit_code} and said nothing"
     if verdict.kind != Ending.DONE:
-        return _unfinished(verdict)
+        return _unfinished(verdict, policy)
+    if attempt.cause is Cause.NOTES:
+        return Outcome.HANDOFF, verdict.text
+    if attempt.cause is Cause.OPINION:
+        return (
+            (Outcome.SUCCEEDED, "") if verdict.text.strip() else (Outcome.FAILED, "the review says nothing")
+        )
     if refused:
         return Outcome.FAILED, f"the commits were not accepted: {refused}"
     if not has_work:
@@ -51,19 +70,39 @@ def outcome_of(
     return Outcome.SUCCEEDED, ""
 
 
-def _unfinished(verdict: Verdict) -> tuple[Outcome, str]:
+def _unfinished(verdict: Verdict, policy: Policy) -> tuple[Outcome, str]:
     match verdict.kind:
         case Ending.ASKED:
             return Outcome.NEEDS_HELP, verdict.text
         case Ending.AUTH:
             return Outcome.NEEDS_HELP, f"the agent's provider refused its credential: {verdict.text}"
-        case Ending.LIMITED | Ending.UNAVAILABLE:
+        case Ending.LIMITED:
+            return Outcome.LIMITED, verdict.text or "the usage limit of the model's provider is reached"
+        case Ending.UNAVAILABLE:
             return Outcome.LOST, verdict.text
+        case Ending.CAPPED:
+            return _capped(verdict.cap or Cap.TURNS, policy)
+        case Ending.FULL:
+            return Outcome.FULL, verdict.text
         case _:
             return Outcome.FAILED, verdict.text or "the agent failed without a word"
 
 
-def _minutes(span: timedelta) -> str:
+def _capped(cap: Cap, policy: Policy) -> tuple[Outcome, str]:
+    match cap:
+        case Cap.TIME:
+            return Outcome.TIMED_OUT, f"no end after {_span(policy.time_box)}"
+        case Cap.STALL:
+            return Outcome.STALLED, f"no sign of life for {_span(policy.stall)}"
+        case Cap.CONTEXT:
+            return Outcome.FULL, "the conversation had grown too long"
+        case Cap.DAY:
+            return Outcome.LIMITED, "the money for one day on this machine is used up"
+        case _:
+            return Outcome.CAPPED, f"it reached its limit: {CAP_NAMES[cap]}"
+
+
+def _span(span: timedelta) -> str:
     seconds = int(span.total_seconds())
     return f"{seconds // 60} minutes" if seconds >= 120 else f"{seconds} seconds"
 
@@ -80,22 +119,9 @@ def charged(task: Task) -> tuple[Attempt, ...]:
     )
 
 
-def spent(task: Task, policy: Policy) -> bool:
-    """Whether one error came back as often in this round as the policy allows, or all attempts are used up.
-
-    A budget that a person gave counts attempts only, whatever their errors.
-    """
-    prints = [a.fingerprint for a in charged(task)]
-    if task.budget:
-        used_up = len(prints) >= task.budget
-    else:
-        same = any(prints.count(p) >= policy.tries for p in set(prints))
-        used_up = same or len(prints) >= policy.max_attempts
-    return (
-        used_up
-        or in_a_row(task, Outcome.LOST) >= LOST_LIMIT
-        or in_a_row(task, Outcome.HANDOFF) >= HANDOFF_LIMIT
-    )
+def most_attempts(task: Task, policy: Policy) -> int:
+    """Attempts of one round, whatever their errors, before a person is asked."""
+    return task.allowed.attempts or policy.max_attempts
 
 
 def in_a_row(task: Task, outcome: Outcome) -> int:
@@ -113,9 +139,24 @@ def not_before(task: Task, policy: Policy) -> datetime | None:
     last = task.last
     if last is None or last.ended_at is None or last.round != task.round:
         return None
-    if last.outcome in (Outcome.SUCCEEDED, Outcome.HANDOFF, Outcome.NEEDS_HELP):
+    if last.outcome not in (Outcome.FAILED, Outcome.TIMED_OUT, Outcome.STALLED, Outcome.LOST):
         return None
     failures = len(charged(task)) + in_a_row(task, Outcome.LOST)
     doublings = min(max(failures - 1, 0), MAX_DOUBLINGS)
     pause = min(policy.backoff * (1 << doublings), policy.backoff_limit)
     return last.ended_at + pause
+
+
+def choice_of(task: Task, cause: Cause, policy: Policy) -> Step:
+    """Who makes the next attempt: whom a person asked for, else the next step of the escalation, else the usual one."""
+    if cause is Cause.OPINION:
+        return Step(agent=policy.reviewer)
+    agent, model = task.agent or policy.agent, task.model
+    if cause is Cause.HANDOFF and policy.handoff_agent and not task.agent:
+        agent = policy.handoff_agent
+    failures = len(charged(task))
+    if failures and policy.escalation:
+        step = policy.escalation[min(failures, len(policy.escalation)) - 1]
+        if not task.agent or step.agent in ("", task.agent):
+            agent, model = step.agent or agent, step.model or model
+    return Step(agent=agent, model=model)

@@ -52,7 +52,9 @@ class _Seen:
         self.harvests = dict(world.harvests)
         self.verdicts = dict(world.verdicts)
         self.checks = dict(world.checks)
-        self.stops = world.stops
+        self.progress = dict(world.progress)
+        self.capped = world.capped
+        self.wishes = _grouped(world.wishes, lambda wish: wish.task)
         self.unpushable = dict(world.unpushable)
 
 
@@ -85,6 +87,8 @@ def _case(issue: Issue, claim: Claim | None, seen: _Seen) -> Case:
         checked=seen.checks.get(check.name) if check else None,
         pull=max(pulls, key=lambda pull: pull.number, default=None),
         help=max(helps, key=lambda found: (found.round, found.number), default=None),
-        stop_wished=task.id in seen.stops,
+        progress=seen.progress.get(run.name) if run else None,
+        cap=seen.capped.get(run.name) if run else None,
+        wishes=tuple(seen.wishes.get(task.id, ())),
         unpushable=seen.unpushable.get(issue.number, ""),
     )

@@ -10,12 +10,15 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from cdock.core import messages
-from cdock.core.model import Answer, Comment, Status, Task
+from cdock.core.model import Answer, Cap, Comment, Outcome, Status, Task
 from cdock.core.policy import Policy
+from cdock.core.pulls import Remark
 from cdock.core.world import Case
 
 BUDGET_LIMIT = 100
 """Attempts that one `/cdock budget` may allow."""
+AMOUNT_LIMIT = 1_000_000
+"""The most of anything else."""
 DECIDE = "Nobody has more to add: decide by yourself, note the decision, and go on."
 """What an agent is told when a person lets it go on without an answer."""
 
@@ -39,7 +42,7 @@ USAGE: Mapping[Verb, str] = {
     Verb.STOP: "end the running attempt and wait",
     Verb.PAUSE: "let the running attempt end, start no other",
     Verb.RESUME: "go on",
-    Verb.BUDGET: "`N`: allow N attempts before asking",
+    Verb.BUDGET: "`N`: allow N attempts before asking; `N turns`, `N lines` or `$N` more of these",
     Verb.AGENT: "`NAME`: use another agent from the next attempt on",
     Verb.HELP: "show this",
 }
@@ -90,12 +93,25 @@ def _said(case: Case, task: Task) -> Iterator[tuple[Command, Comment]]:
     places = [(case.issue.number, case.issue.comments)]
     if case.help and case.help.task == task.uuid:
         places.append((case.help.number, case.help.comments))
+    if case.pull:
+        places.append((case.pull.number, tuple(map(_comment, case.pull.remarks))))
     for number, comments in places:
         for comment in comments:
             late = task.approved_at is None or comment.created_at >= task.approved_at
             theirs = late and comment.by_writer and not messages.is_ours(comment)
             if theirs and (command := parse_command(comment, issue=number)):
                 yield command, comment
+
+
+def _comment(remark: Remark) -> Comment:
+    return Comment(
+        id=remark.id,
+        author=remark.author,
+        body=remark.body,
+        created_at=remark.created_at,
+        mine=remark.mine,
+        by_writer=remark.by_writer,
+    )
 
 
 def obey(command: Command, case: Case, task: Task, *, status: Status, policy: Policy) -> tuple[Task, str]:
@@ -118,7 +134,7 @@ def _retry(command: Command, task: Task, status: Status, policy: Policy) -> tupl
         return task, "An attempt is running: `/cdock stop` ends it, then `/cdock retry` starts again."
     if status is Status.IN_REVIEW:
         return task, "Its pull request is open: close that, then start anew."
-    return _again(task), ""
+    return again(task), ""
 
 
 def _stop(command: Command, task: Task, status: Status, policy: Policy) -> tuple[Task, str]:
@@ -137,11 +153,43 @@ def _resume(command: Command, task: Task, status: Status, policy: Policy) -> tup
 
 
 def _budget(command: Command, task: Task, status: Status, policy: Policy) -> tuple[Task, str]:
-    text = command.argument
-    if not re.fullmatch(r"[0-9]{1,3}", text) or not 1 <= int(text) <= BUDGET_LIMIT:
-        return task, f"A budget is a number of attempts from 1 to {BUDGET_LIMIT}, such as `/cdock budget 5`."
-    allowed = replace(task, budget=int(text))
-    return (_again(allowed) if status is Status.NEEDS_HELP else allowed), ""
+    found = _AMOUNT.fullmatch(command.argument)
+    amount = float(found["dollars"] or found["number"]) if found else 0.0
+    unit = _unit(task, found["unit"] if found else None, dollars=bool(found and found["dollars"]))
+    most = BUDGET_LIMIT if unit == "attempts" else AMOUNT_LIMIT
+    whole = unit == "cost" or amount.is_integer()
+    if not whole or not 0 < amount <= most:
+        return task, (
+            f"A budget is a number of attempts from 1 to {BUDGET_LIMIT}, such as `/cdock budget 5`, or what is allowed "
+            "in addition: `/cdock budget 50 turns`, `/cdock budget 500 lines`, `/cdock budget $5`."
+        )
+    before = task.allowed
+    given = {
+        "attempts": replace(before, attempts=int(amount)),
+        "turns": replace(before, turns=before.turns + int(amount)),
+        "lines": replace(before, lines=before.lines + int(amount)),
+        "cost": replace(before, cost=before.cost + amount),
+    }
+    allowed = replace(task, allowed=given[unit])
+    return (again(allowed) if status is Status.NEEDS_HELP else allowed), ""
+
+
+_AMOUNT = re.compile(
+    r"(?:\$ ?(?P<dollars>[0-9]{1,7}(?:\.[0-9]{1,2})?)|(?P<number>[0-9]{1,7})(?: (?P<unit>attempts?|turns?|lines?))?)",
+    re.ASCII,
+)
+_OF_CAP = {Cap.TURNS: "turns", Cap.COST: "cost", Cap.LINES: "lines"}
+
+
+def _unit(task: Task, said: str | None, *, dollars: bool) -> str:
+    """What a budget is of: what was said, else what the task ran out of, else attempts."""
+    if dollars:
+        return "cost"
+    if said:
+        return said.rstrip("s") + "s"
+    last = task.last
+    cap = last.cap if last and last.outcome is Outcome.CAPPED and last.round == task.round else None
+    return _OF_CAP.get(cap, "attempts") if cap else "attempts"
 
 
 def _agent(command: Command, task: Task, status: Status, policy: Policy) -> tuple[Task, str]:
@@ -149,16 +197,16 @@ def _agent(command: Command, task: Task, status: Status, policy: Policy) -> tupl
         known = ", ".join(f"`{name}`" for name in policy.agents)
         said = messages.inline(command.argument, limit=40) or "nothing"
         return task, f"No agent is called {said}; configured are: {known}."
-    return replace(task, agent=command.argument), ""
+    return replace(task, agent=command.argument, model=""), ""
 
 
 def _help(command: Command, task: Task, status: Status, policy: Policy) -> tuple[Task, str]:
     return task, usage()
 
 
-def _again(task: Task) -> Task:
+def again(task: Task) -> Task:
     """The task in a new round: what was tried before is no longer counted."""
-    return replace(task, round=task.round + 1, stopped=False, paused=False)
+    return replace(task, round=task.round + 1, stopped=False, paused=False, question="")
 
 
 _OBEY: Mapping[Verb, Callable[[Command, Task, Status, Policy], tuple[Task, str]]] = {

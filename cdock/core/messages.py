@@ -5,24 +5,12 @@ backticks in them and cut to size, so that they mention nobody, close nothing an
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from cdock.core.attempts import HANDOFF_LIMIT, charged, in_a_row, in_round, spent
 from cdock.core.events import Ending
-from cdock.core.model import (
-    Answer,
-    Approval,
-    Attempt,
-    Comment,
-    Issue,
-    Outcome,
-    Status,
-    Task,
-    Workspace,
-)
+from cdock.core.model import Approval, Comment, Task
 from cdock.core.policy import Policy
-from cdock.core.world import Case
 
 ZERO_WIDTH_SPACE = "\u200b"
 TITLE_LIMIT = 250
@@ -84,7 +72,8 @@ def seen(text: str) -> str:
 
 def fenced(text: str, *, limit: int = EXCERPT_LIMIT) -> str:
     """`text` as a code block it cannot leave, its end kept when it is too long (`limit` in characters)."""
-    clean = seen(text).strip("\n")
+    # Readers of our own marks look at lines, not at fences.
+    clean = seen(text).strip("\n").replace("<!-- cdock:", f"<!-- cdock{ZERO_WIDTH_SPACE}:")
     if len(clean) > limit:
         clean = f"[… {len(clean) - limit} characters left out]\n{clean[-limit:]}"
     longest = max((len(run) for run in re.findall(r"`+", clean)), default=0)
@@ -134,60 +123,6 @@ def closed_by(text: str, *, own: int) -> str:
     return ""
 
 
-_HEADLINES: Mapping[Status, str] = {
-    Status.READY: "○ **Waiting to start**",
-    Status.CLAIMED: "◔ **Claimed**, the next attempt is about to start",
-    Status.IN_PROGRESS: "▶ **In progress**",
-    Status.NEEDS_HELP: "**?** **Needs your help**",
-    Status.FAILED: "✗ **Stuck**, a help issue is about to open",
-    Status.IN_REVIEW: "◉ **In review**",
-    Status.DONE: "✓ **Done**",
-    Status.CANCELLED: "■ **Ended without a merge**",
-    Status.WAITING: "■ **Waiting for a person**",
-}
-
-_OUTCOMES: Mapping[Outcome, str] = {
-    Outcome.SUCCEEDED: "✓ succeeded",
-    Outcome.FAILED: "✗ failed",
-    Outcome.TIMED_OUT: "✗ timed out",
-    Outcome.STALLED: "✗ stalled",
-    Outcome.NEEDS_HELP: "? asked for help",
-    Outcome.HANDOFF: "→ handed over",
-    Outcome.CANCELLED: "■ stopped",
-    Outcome.LOST: "! lost (not counted)",
-}
-
-
-def status_comment(case: Case, task: Task, status: Status, policy: Policy) -> str:
-    """The sticky comment: what is true now, nothing that changes by itself as time goes by."""
-    lines = [
-        str(status_marker(task)),
-        f"{_HEADLINES.get(status, status.value)}{_what_next(case, status)}",
-        "",
-    ]
-    lines.append(f"Task `{task.id}` · branch `{task.id.branch(policy.branch_prefix)}`")
-    if task.attempts:
-        lines += ["", *_table(task.attempts)]
-    cost = sum(attempt.cost for attempt in task.attempts)
-    if cost:
-        lines += ["", f"Cost so far: ${cost:.2f}"]
-    if status is Status.WAITING:
-        lines += ["", _what_is_awaited(case, task, policy)]
-    if status is Status.CANCELLED and case.issue.open:
-        lines += ["", f"The branch is kept. Add the label `{policy.labels.ready}` to start anew."]
-    return "\n".join(lines) + "\n"
-
-
-def _what_is_awaited(case: Case, task: Task, policy: Policy) -> str:
-    ready = policy.labels.ready
-    if not (task.stopped or task.paused):
-        return (
-            "The title or the text was changed after the approval, by somebody who may not start work. "
-            f"Look at it, then add the label `{ready}` to approve it as it is now."
-        )
-    return f"The work is kept. Comment `/cdock resume` or add the label `{ready}` to go on with it."
-
-
 def ask_marker(digest: str) -> Marker:
     """The marker of the comment that asks for a new approval of the text with this digest."""
     return Marker("ask", {"text": digest})
@@ -219,103 +154,7 @@ def reply(comment: int, text: str) -> str:
     return f"{reply_marker(comment)}\n{text}\n"
 
 
-def _what_next(case: Case, status: Status) -> str:
-    if status is Status.NEEDS_HELP and case.help:
-        return f": answer in #{case.help.number} and the same agent goes on"
-    if status in (Status.IN_REVIEW, Status.DONE) and case.pull:
-        return f": #{case.pull.number}"
-    return ""
-
-
-def _table(attempts: Sequence[Attempt]) -> list[str]:
-    left_out = len(attempts) - ROWS
-    lines = [f"{left_out} earlier attempts are not shown.", ""] if left_out > 0 else []
-    lines += ["| Attempt | Agent | Outcome | What happened |", "| --- | --- | --- | --- |"]
-    return lines + [_row(attempt) for attempt in attempts[-ROWS:]]
-
-
-def _row(attempt: Attempt) -> str:
-    outcome = _OUTCOMES[attempt.outcome] if attempt.outcome else "▶ running"
-    said = attempt.error or attempt.summary
-    # The last line of a failure is the one that names it, the first of a summary the one that sums up.
-    lines = [line for line in said.splitlines() if line.strip()] or [""]
-    line = lines[-1] if attempt.error else lines[0]
-    return f"| {attempt.number} | {attempt.agent} | {outcome} | {inline(line)} |"
-
-
-def help_title(task: Task) -> str:
-    """The title of a help issue."""
-    return title_of(f"Help wanted: {task.title}")
-
-
-def help_body(task: Task, policy: Policy) -> str:
-    """The help issue: the question, what was tried, and how to answer."""
-    last = task.last
-    asked = last is not None and last.outcome is Outcome.NEEDS_HELP
-    lines = [str(help_marker(task)), ""]
-    if asked and last is not None:
-        lines += [f"The agent working on #{task.issue} asks:", "", fenced(last.error)]
-    else:
-        lines += [f"The agent working on #{task.issue} is stuck{_why_stuck(task, policy)}.", ""]
-        if last is not None:
-            lines += ["### The error", "", fenced(last.error or "no error text")]
-    tried = in_round(task)
-    if tried:
-        lines += ["", "### What was tried", "", *_table(tried)]
-    lines += [
-        "",
-        "### How to answer",
-        "",
-        "Write a comment here: the same agent reads it and goes on where it stopped. "
-        "Close this issue without a comment to let it decide by itself. "
-        "Only answers of people who may write to this repository count.",
-    ]
-    if last is not None and last.fingerprint:
-        lines += ["", f"Task `{task.id}` · error fingerprint `{last.fingerprint}`"]
-    else:
-        lines += ["", f"Task `{task.id}`"]
-    return "\n".join(lines) + "\n"
-
-
-def _why_stuck(task: Task, policy: Policy) -> str:
-    prints = [attempt.fingerprint for attempt in charged(task)]
-    if (handed_over := in_a_row(task, Outcome.HANDOFF)) >= HANDOFF_LIMIT:
-        return f": its last {handed_over} attempts only handed over to the next"
-    if any(prints.count(p) >= policy.tries for p in prints):
-        return f": the same error came back {policy.tries} times"
-    if spent(task, policy) and prints:
-        return f": {len(prints)} attempts failed"
-    return ": something outside the agent ended its last attempts"
-
-
-def pull_title(task: Task) -> str:
-    """The title of the pull request."""
-    return title_of(task.title)
-
-
-def pull_body(task: Task, policy: Policy) -> str:
-    """The pull request's text; its closing keyword is the only one in it."""
-    last = task.last
-    lines = [str(pull_marker(task)), f"Closes #{task.issue}", ""]
-    if last is not None and last.summary:
-        lines += ["### What the agent says", "", fenced(last.summary, limit=3_000), ""]
-    if policy.acceptance:
-        lines += ["### Acceptance", ""]
-        lines += [f"- [x] {_code(command)}" for command in policy.acceptance]
-        lines.append("")
-    else:
-        lines += [
-            "No acceptance commands are configured: nothing was verified but that there are commits.",
-            "",
-        ]
-    cost = sum(attempt.cost for attempt in task.attempts)
-    spending = f" · ${cost:.2f}" if cost else ""
-    count = len(task.attempts)
-    lines.append(f"Task `{task.id}` · {count} attempt{'s' if count != 1 else ''}{spending}")
-    return "\n".join(lines) + "\n"
-
-
-def _code(text: str) -> str:
+def code(text: str) -> str:
     line = " ".join(seen(text).split())
     if len(line) > COMMAND_LIMIT:
         line = line[: COMMAND_LIMIT - 1] + "…"
@@ -365,33 +204,6 @@ _HIDDEN = (
     # A link definition that leads nowhere, such as `[//]: # (words)`, is used for notes that are not shown.
     re.compile(r"^ {0,3}\[[^\]\n]{1,99}\]:[ \t]*(?:#|<#?>)(?:[ \t].*)?$", re.MULTILINE),
 )
-
-
-def prompt_values(
-    issue: Issue, task: Task, workspace: Workspace, policy: Policy, *, answer: Answer | None
-) -> dict[str, object]:
-    """What a prompt template may name."""
-    earlier = in_round(task)
-    last = task.last
-    return {
-        "task": {
-            "id": str(task.id),
-            "title": " ".join(visible(issue.title).split()),
-            "description": visible(issue.body),
-            "branch": task.id.branch(policy.branch_prefix),
-            "issue": issue.number,
-        },
-        "attempt": len(earlier) + 1,
-        "tries": policy.tries,
-        "lesson": last.error if last and last.round == task.round and last.outcome in _TEACHING else "",
-        "handoff": last.error if last and last.outcome is Outcome.HANDOFF else "",
-        "has_work": workspace.has_work,
-        "answer": answer.text if answer else "",
-        "acceptance": list(policy.acceptance),
-    }
-
-
-_TEACHING = (Outcome.FAILED, Outcome.TIMED_OUT, Outcome.STALLED)
 
 
 def summary_of(kind: str, text: str) -> str:

@@ -216,6 +216,8 @@ class Attempt:
     model: str = ""
     evidence: str = ""
     """The end of what the acceptance commands printed."""
+    replies: str = ""
+    """What it said to each thread of a review."""
     head: str = ""
     """The commit it left."""
 
@@ -264,6 +266,10 @@ class Task:
     """The model that a person asked for; empty means the agent's configured one."""
     told: int = 0
     """The id of the last comment on the issue that an agent was told."""
+    max_turns: int = 0
+    """What the issue itself asks for as a limit of all its attempts; 0 when it does not."""
+    max_cost: float = 0.0
+    """The same in US dollars."""
     question: str = ""
     """What a person wants to be asked about the task, until the help issue of it is answered."""
 

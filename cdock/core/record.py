@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from cdock.core.ids import TaskId
-from cdock.core.model import Attempt, Claim, Outcome, Status, Task
+from cdock.core.model import Allowance, Attempt, Cap, Cause, Claim, Outcome, Status, Task
 from cdock.core.policy import Policy
 from cdock.core.pulls import PullRequest
 
@@ -55,6 +55,23 @@ class AttemptRecord(_Stored):
     tokens: int = 0
     cost: float = 0.0
     answer: str = ""
+    cause: Cause = Cause.TASK
+    refs: tuple[str, ...] = ()
+    cap: Cap | None = None
+    until: AwareDatetime | None = None
+    kind: str = ""
+    model: Words = ""
+    evidence: Words = ""
+    replies: Words = ""
+    head: str = ""
+
+
+class AllowanceRecord(_Stored):
+    """What a person allowed beyond the policy; attempts are in `budget`, where older versions look for them."""
+
+    turns: int = Field(default=0, ge=0)
+    cost: float = Field(default=0.0, ge=0)
+    lines: int = Field(default=0, ge=0)
 
 
 class AttemptsRecord(_Stored):
@@ -98,7 +115,13 @@ class TaskRecord(_Stored):
     disputed: str = ""
     heard: int = 0
     budget: int = 0
+    allowed: AllowanceRecord = AllowanceRecord()
     agent: str = ""
+    model: Words = ""
+    told: int = 0
+    max_turns: int = 0
+    max_cost: float = 0.0
+    question: Words = ""
     attempts: AttemptsRecord = AttemptsRecord()
     timing: TimingRecord = TimingRecord()
 
@@ -147,8 +170,14 @@ def record_of(
         approved_at=task.approved_at,
         disputed=task.disputed,
         heard=task.heard,
-        budget=task.budget,
+        budget=task.allowed.attempts,
+        allowed=AllowanceRecord(turns=task.allowed.turns, cost=task.allowed.cost, lines=task.allowed.lines),
         agent=task.agent,
+        model=task.model,
+        told=task.told,
+        max_turns=task.max_turns,
+        max_cost=task.max_cost,
+        question=task.question,
         attempts=AttemptsRecord(
             current=len(same),
             max=policy.tries,
@@ -190,8 +219,13 @@ def task_of(record: TaskRecord) -> Task:
         approved_at=record.approved_at,
         disputed=record.disputed,
         heard=record.heard,
-        budget=record.budget,
+        allowed=Allowance(attempts=record.budget, **dict(record.allowed)),
         agent=record.agent,
+        model=record.model,
+        told=record.told,
+        max_turns=record.max_turns,
+        max_cost=record.max_cost,
+        question=record.question,
         attempts=tuple(Attempt(**dict(a)) for a in record.attempts.history),
     )
 

@@ -1,9 +1,10 @@
 """What an issue should show of its task: one state label, the task's own, and the one comment."""
 
-from cdock.core import messages
+from cdock.core import bodies, messages
 from cdock.core.actions import ShowStatus
 from cdock.core.model import Outcome, Status, Task
 from cdock.core.policy import Labels, Policy
+from cdock.core.waiting import Waiting
 from cdock.core.world import Case
 
 
@@ -27,7 +28,9 @@ def state_label(status: Status, labels: Labels) -> str:
     }.get(status, "")
 
 
-def show_status(case: Case, task: Task, status: Status, policy: Policy) -> ShowStatus | None:
+def show_status(
+    case: Case, task: Task, status: Status, policy: Policy, *, waiting: Waiting | None = None
+) -> ShowStatus | None:
     """The update that brings labels and comment to `status`, or None when they are right."""
     if case.issue.gone:
         return None
@@ -37,7 +40,7 @@ def show_status(case: Case, task: Task, status: Status, policy: Policy) -> ShowS
     kept = wanted | ({policy.labels.ready} if task.stopped or task.paused or task.disputed else set())
     wrong = {label.casefold() for label in policy.labels.states} - {label.casefold() for label in kept}
     remove = frozenset(label for label in case.issue.labels if label.casefold() in wrong)
-    comment = messages.status_comment(case, task, status, policy)
+    comment = bodies.status_comment(case, task, status, policy, waiting=waiting)
     marker = str(messages.status_marker(task))
     there = next((c.body for c in case.issue.comments if c.mine and c.body.startswith(marker)), None)
     same = there is not None and there.strip() == comment.strip()

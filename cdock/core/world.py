@@ -3,11 +3,13 @@
 `elapsed` is a monotonic reading in seconds that means something only inside one process.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from cdock.core.ids import TaskId
 from cdock.core.model import (
+    Cap,
     CheckResult,
     Claim,
     Harvest,
@@ -40,6 +42,8 @@ class Case:
     help: HelpIssue | None = None
     progress: Progress | None = None
     """Of `run`."""
+    cap: Cap | None = None
+    """The limit that `run` reached, where the forge could not be told."""
     wishes: tuple[Wish, ...] = ()
     unpushable: str = ""
     """Why the forge will not have the commits of the present attempt; empty as far as we know it will."""
@@ -77,6 +81,10 @@ class World:
     progress: tuple[tuple[str, Progress], ...] = ()
     """Of living agent runs, by run name."""
     wishes: tuple[Wish, ...] = ()
+    sent: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    """When messages were sent to living runs by this process (monotonic), by run name and uid."""
+    capped: Mapping[str, Cap] = field(default_factory=dict)
+    """Limits that runs reached, by run name, as far as this process saw it."""
     spent_today: float = 0.0
     """US dollars that ended attempts of this machine cost since midnight in UTC."""
     only: frozenset[int] = frozenset()

@@ -7,14 +7,19 @@ from datetime import timedelta
 
 from cdock.core import messages
 from cdock.core.actions import HearCommand
-from cdock.core.commands import obey
+from cdock.core.commands import again, obey
 from cdock.core.errors import CdockError, NotPermitted, Refused, Unavailable
 from cdock.core.ids import TaskId, collides, slug_of, task_id
-from cdock.core.model import Approval, Claim, Move, Task
+from cdock.core.model import Approval, Cause, Claim, Move, Task
+from cdock.core.options import options_of
+from cdock.core.wishes import Wish, WishKind
 from cdock.core.world import Case
 from cdock.reconciler.house import House
 
 log = logging.getLogger("cdock")
+
+QUESTION_LIMIT = 8_000
+"""Characters of a person's question that go on record."""
 
 
 def about(task: Task, **more: object) -> dict[str, object]:
@@ -107,10 +112,7 @@ def _publish(house: House, wanted: Sequence[tuple[Case, Task, bool]]) -> dict[in
             done[claim.issue] = error
             continue
         after = _renewed(house, claim, task)
-        if work and case.workspace:
-            moves.append(Move(after, branch=branch_of(house, task.id), commit=case.workspace.head))
-        else:
-            moves.append(Move(after))
+        moves.append(_move(house, case, after, work=work))
     try:
         moved = house.claims.publish(moves)
     except CdockError as error:
@@ -126,6 +128,20 @@ def _publish(house: House, wanted: Sequence[tuple[Case, Task, bool]]) -> dict[in
             house.memory.unpushable[move.claim.issue] = result.message
     house.memory.pushed_at = house.clock.elapsed()
     return done
+
+
+def _move(house: House, case: Case, claim: Claim, *, work: bool) -> Move:
+    """The claim with what the forge lacks of its task: commits, where they are to go, and uncommitted work."""
+    workspace = case.workspace
+    if workspace is None:
+        return Move(claim)
+    unfinished = workspace.unfinished if workspace.unfinished != workspace.kept else ""
+    if not work:
+        return Move(claim, unfinished=unfinished)
+    attempt = claim.task.last
+    rewritten = bool(attempt and attempt.cause is Cause.CONFLICT and house.policy.conflicts == "rebase")
+    branch = branch_of(house, claim.task.id)
+    return Move(claim, branch=branch, commit=workspace.head, unfinished=unfinished, rewritten=rewritten)
 
 
 def lose(house: House, issue: int) -> None:
@@ -252,11 +268,23 @@ def hear(house: House, step: HearCommand) -> None:
     log.info("command", extra=about(task, text=f"{command.author}: {verb}"))
 
 
+def hear_wish(house: House, case: Case, wish: Wish) -> None:
+    """Do what a person at a terminal asked for: open a help issue with their question, or try it all again."""
+    task = task_of(case)
+    if wish.kind is WishKind.HELP:
+        swap(house, case, replace(task, question=house.fit(wish.text)[:QUESTION_LIMIT]))
+    else:
+        swap(house, case, again(task))
+    house.wishes.granted(wish.id)
+    log.info("command", extra=about(task, text=f"{wish.author or 'terminal'}: {wish.kind.value}"))
+
+
 def _new_task(house: House, case: Case, approval: Approval) -> Task:
     shown = house.memory.snapshot
     labels = {label for issue in shown.issues for label in issue.labels} if shown else set()
     # Copied in one step, because others are claiming at the same time.
     labels |= {claim.task.id.label for claim in house.memory.claims.copy().values()}
+    asked = options_of(case.issue, house.policy)
     slug = slug_of(messages.visible(case.issue.title))
     while True:
         uuid = house.ids.uuid()
@@ -270,6 +298,10 @@ def _new_task(house: House, case: Case, approval: Approval) -> Task:
                 created_at=house.clock.now(),
                 approved=approval.digest,
                 approved_at=approval.at,
+                agent=asked.agent,
+                model=asked.model,
+                max_turns=asked.turns,
+                max_cost=asked.cost,
             )
 
 
@@ -281,6 +313,7 @@ def release(house: House, case: Case) -> None:
     house.memory.claims.pop(claim.issue, None)
     house.locks.release(claim.issue)
     house.memory.stale = True
-    if case.stop_wished:
-        house.wishes.granted(claim.task.id)
+    for wish in case.wishes:
+        # Whatever was asked of a task that is over can never be done.
+        house.wishes.granted(wish.id)
     log.info("released", extra=about(claim.task))

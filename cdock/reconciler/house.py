@@ -5,11 +5,13 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from cdock.core.choices import Choice
 from cdock.core.events import Reading
+from cdock.core.explaining import Explanation
 from cdock.core.ids import TaskId
-from cdock.core.model import Claim, Harvest, Snapshot, Status, Task
-from cdock.core.pulls import PullRequest
+from cdock.core.model import Cap, Claim, Harvest, Progress, Snapshot, Status, Task
 from cdock.core.policy import Policy
+from cdock.core.pulls import PullRequest
 from cdock.core.secrets import redacted
 from cdock.ports import (
     Agent,
@@ -17,6 +19,7 @@ from cdock.ports import (
     Clock,
     Forge,
     Ids,
+    Ledger,
     Locks,
     Logs,
     Mirror,
@@ -60,6 +63,13 @@ class About:
     help: int | None
     url: str
     said: str
+    explained: Explanation | None = None
+    """None for a task that another poller has."""
+    progress: Progress | None = None
+    run: str = ""
+    """The name of the living run."""
+    question: str = ""
+    choices: tuple[Choice, ...] = ()
     quota_until: datetime | None = None
 
 
@@ -125,6 +135,16 @@ class Memory:
     copied: dict[str, tuple[float, float]] = field(default_factory=dict)
     """When the output of a run was last asked for, and how many seconds that took."""
     harvests: dict[TaskId, Harvest] = field(default_factory=dict)
+    heads: dict[TaskId, tuple[str, str]] = field(default_factory=dict)
+    """The commit, and the uncommitted work, that the last harvest of a task brought."""
+    moved: dict[str, tuple[tuple[object, ...], float]] = field(default_factory=dict)
+    """What was last seen of each living run, and since when it has been like that (monotonic)."""
+    sent: dict[tuple[str, str], float] = field(default_factory=dict)
+    """When messages were sent, by run name and uid (monotonic)."""
+    set_down: dict[str, float] = field(default_factory=dict)
+    """When the uncommitted work of a run was last set down (monotonic)."""
+    capped: dict[str, Cap] = field(default_factory=dict)
+    """Limits that runs reached while the forge could not be told."""
     unread: dict[str, int] = field(default_factory=dict)
     """How often in a row the commits of an ended run could not be fetched."""
     pushed_at: float | None = None
@@ -151,6 +171,7 @@ class House:
     outbox: Outbox
     locks: Locks
     wishes: Wishes
+    ledger: Ledger
     prompts: Prompts
     clock: Clock
     ids: Ids
@@ -174,6 +195,8 @@ class House:
     """What the repository is called in the log, where one process works on several."""
     neighbours: tuple["House", ...] = ()
     """The houses of other repositories that share this process and its room for attempts."""
+    pages: str = ""
+    """The address of the repository's pages, without a slash at its end; empty when there are none."""
     agent_settings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """The configuration tables of the agents, by name."""
     secrets: frozenset[str] = field(default=frozenset(), repr=False)

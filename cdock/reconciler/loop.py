@@ -11,8 +11,8 @@ from cdock.core.actions import Action, PublishWork, ReleaseClaim, RenewClaim, Sh
 from cdock.core.cases import cases_of
 from cdock.core.errors import CdockError, ClaimLost, Limited, Refused, Unavailable
 from cdock.core.model import Status
-from cdock.core.world import World
 from cdock.core.plan import busy, plan, status_of
+from cdock.core.world import World
 from cdock.reconciler.claiming import lose, publish
 from cdock.reconciler.delivering import deliver
 from cdock.reconciler.house import GIVE_UP, PLACE, House, Pause

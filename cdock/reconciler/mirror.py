@@ -5,16 +5,23 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from cdock.core.answers import question_of
+from cdock.core.bodies import choices_of
 from cdock.core.cases import cases_of
 from cdock.core.errors import CdockError
+from cdock.core.explaining import explain, explain_ready
 from cdock.core.ids import TaskId
-from cdock.core.world import Case, World
+from cdock.core.model import Progress
 from cdock.core.plan import status_of
 from cdock.core.record import dump_record, record_of
+from cdock.core.waiting import with_a_person
+from cdock.core.world import Case, World
 from cdock.reconciler.house import About, House, Told
 
 log = logging.getLogger("cdock")
 
+QUEUE = 100
+"""Issues nobody has claimed yet that are told, oldest first."""
 SEEN_EVERY = timedelta(minutes=1)
 """How far behind the mirror may be about when the forge answered last."""
 
@@ -35,11 +42,33 @@ def write_mirror(house: House, world: World) -> None:
             told = replace(told, noted=_note(house, told.record, about.task.id))
         house.memory.told[number] = told
     tasks = [told.entry for told in house.memory.told.values()]
-    record = {"version": 1, "isolation": house.runner.isolation, "forge": _forge(house), "tasks": tasks}
+    record = {
+        "version": 1,
+        "isolation": house.runner.isolation,
+        "forge": _forge(house),
+        "tasks": tasks,
+        "queue": _queue(house, world),
+    }
     try:
         house.mirror.save(record)
     except CdockError as error:
         _warn_once(house, "mirror not written", error)
+
+
+def _queue(house: House, world: World) -> list[Mapping[str, object]]:
+    """The issues that are ready and that nobody has claimed, and why."""
+    waiting = [case for case in cases_of(world) if case.claim is None and case.issue.open]
+    return [
+        {
+            "issue": case.issue.number,
+            "title": case.issue.title,
+            "url": case.issue.url,
+            "why": why.why,
+            "unblocks": why.unblocks,
+        }
+        for case in waiting[:QUEUE]
+        for why in (explain_ready(case, world, house.policy),)
+    ]
 
 
 def _forge(house: House) -> Mapping[str, object]:
@@ -65,9 +94,18 @@ def _about(case: Case, house: House, world: World) -> About:
     assert case.claim is not None, "asked for claimed issues only"  # noqa: S101 - for the type checker
     claim = house.memory.claims.get(case.issue.number)
     task = claim.task if claim else case.claim.task
+    status = status_of(case, world, house.policy)
+    ours = case.claim.holder == house.me
+    explained = explain(case, task, status, world, house.policy) if ours else None
+    asked = explained.reason if explained else None
     return About(
         task=task,
-        status=status_of(case, world, house.policy),
+        status=status,
+        explained=explained,
+        progress=_rounded(case.progress),
+        run=case.run.name if case.run and case.run.alive else "",
+        question=question_of(task, task.round) or task.question,
+        choices=choices_of(task, asked, house.policy) if asked else (),
         labels=case.issue.labels,
         pull=case.pull,
         worktree=case.workspace.path if case.workspace else "",
@@ -98,9 +136,59 @@ def _told(about: About, house: House) -> Told:
         "help_number": about.help,
         "url": about.url,
         "said": about.said,
-        "waiting": {"for": "GitHub quota", "until": _iso(about.quota_until)} if about.quota_until else None,
+        "waiting": _waiting(about),
+        **_doing(about),
     }
     return Told(about=about, record=record, entry=record | extra)
+
+
+def _rounded(progress: Progress | None) -> Progress | None:
+    """Without what changes all the time and is not told."""
+    if progress is None:
+        return None
+    # A hundredth of the window is the finest anybody reads.
+    full = round(progress.full, 2)
+    return replace(
+        progress, moved_at=0.0, tokens=0, context=round(full * 100), window=100 if full else 0, heard=_NONE
+    )
+
+
+_NONE: frozenset[str] = frozenset()
+
+
+def _waiting(about: About) -> Mapping[str, object] | None:
+    if about.quota_until:
+        why = "The forge's limits for writes are reached."
+        until = _iso(about.quota_until)
+        return {"kind": "quota", "why": why, "until": until, "unblocks": "It goes on by itself."}
+    waits = about.explained.waiting if about.explained else None
+    if waits is None:
+        return None
+    return {
+        "kind": waits.kind.value,
+        "why": waits.why,
+        "until": _iso(waits.until),
+        "unblocks": waits.unblocks,
+    }
+
+
+def _doing(about: About) -> Mapping[str, object]:
+    explained, progress = about.explained, about.progress
+    attempts = about.task.attempts
+    return {
+        "why": explained.why if explained else "",
+        "unblocks": explained.unblocks if explained else "",
+        "next": explained.next if explained else "",
+        "since": _iso(explained.since if explained else None),
+        "stuck": bool(explained and explained.reason and explained.reason.stuck),
+        "question": about.question,
+        "choices": [{"key": choice.key, "text": choice.text} for choice in about.choices],
+        "attached": with_a_person(about.task),
+        "run": about.run,
+        "context": progress.full if progress and progress.window else None,
+        "turns": sum(a.turns for a in attempts) + (progress.turns if progress else 0),
+        "cost": round(sum(a.cost for a in attempts) + (progress.cost if progress else 0.0), 4),
+    }
 
 
 def _note(house: House, record: Mapping[str, object], task: TaskId) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from cdock.core.errors import Refused, Unavailable
 from cdock.core.events import Reading
 from cdock.core.ids import TaskId
-from cdock.core.model import CheckResult, Claim, Role, Run, RunState, Snapshot, Task, Verdict, Watch
+from cdock.core.model import CheckResult, Claim, Progress, Role, Run, RunState, Snapshot, Task, Verdict, Watch
 from cdock.core.world import World
 from cdock.ports import Agent
 from cdock.reconciler.house import GIVE_UP, House
@@ -44,13 +44,15 @@ def observe(house: House, *, keep_logs: bool = True) -> World:
     runs, workspaces = house.runner.list(), house.workspaces.list()
     claims = tuple(house.memory.claims.values())
     tasks = {claim.task.id: claim.task for claim in claims}
-    verdicts, checks = [], []
+    verdicts, checks, progress = [], [], []
     for run in runs:
         if keep_logs:
             _keep_log(house, run)
         task = tasks.get(run.task)
         if run.role is Role.AGENT and task:
             reading = _read(house, run, task)
+            if run.alive:
+                progress.append((run.name, _progress(house, run, task, reading)))
             if run.state is RunState.EXITED and (verdict := _verdict(house, run, task, reading)):
                 verdicts.append((run.name, verdict))
         elif run.role is Role.CHECK and run.state is RunState.EXITED and run.exit_code is not None:
@@ -71,7 +73,11 @@ def observe(house: House, *, keep_logs: bool = True) -> World:
         verdicts=tuple(verdicts),
         checks=tuple(checks),
         pushed_at=house.memory.pushed_at,
-        stops=house.wishes.stops(),
+        progress=tuple(progress),
+        wishes=house.wishes.list(),
+        sent=dict(house.memory.sent),
+        capped=dict(house.memory.capped),
+        spent_today=_spent_today(house),
         only=house.only,
         elsewhere=sum(neighbour.memory.busy for neighbour in house.neighbours),
         new_claims=1 if house.neighbours else None,
@@ -235,15 +241,58 @@ def _read(house: House, run: Run, task: Task) -> Reading:
         return reading
     fresh = house.logs.read(run.task, run.name, offset=done)
     whole = len(fresh) if run.state is RunState.EXITED else fresh.rfind(b"\n") + 1
-    for line in fresh[:whole].splitlines():
+    at = done
+    for raw in fresh[:whole].splitlines(keepends=True):
+        line = raw.rstrip(b"\r\n")
         reading, events = agent.read(reading, line[:LINE_LIMIT].decode("utf-8", "replace"))
         for event in events:
             text = house.fit(event.text)
             log.info(
-                "agent", extra={"task": str(task.id), "issue": task.issue, "kind": event.kind, "text": text}
+                "agent",
+                extra={
+                    "task": str(task.id),
+                    "issue": task.issue,
+                    "kind": event.kind,
+                    "text": text,
+                    "run": run.name,
+                    # Where in the log the line begins: after a restart it is read, and told, once more.
+                    "offset": at,
+                },
             )
+        at += len(raw)
     house.memory.readings[run.name] = (done + whole, reading)
     return reading
+
+
+def _progress(house: House, run: Run, task: Task, reading: Reading) -> Progress:
+    """What the run did so far; it has moved when it printed, committed, or changed a file that was looked at."""
+    agent, now = _agent_of(house, run, task), house.clock.elapsed()
+    harvest = house.memory.harvests.get(run.task)
+    picture = (
+        house.logs.size(run.task, run.name),
+        house.memory.heads.get(run.task, ("", "")),
+        harvest.lines if harvest else 0,
+    )
+    before = house.memory.moved.get(run.name)
+    since = before[1] if before and before[0] == picture else now
+    house.memory.moved[run.name] = (picture, since)
+    return Progress(
+        moved_at=since,
+        turns=reading.turns,
+        tokens=reading.tokens,
+        cost=reading.cost,
+        context=reading.context,
+        window=reading.window,
+        heard=reading.heard,
+        live=agent is not None and agent.can.live,
+    )
+
+
+def _spent_today(house: House) -> float:
+    if not house.policy.day_cost:
+        return 0.0
+    today = house.clock.now().replace(hour=0, minute=0, second=0, microsecond=0)
+    return house.ledger.spent(today)
 
 
 def _agent_of(house: House, run: Run, task: Task) -> Agent | None:

@@ -3,7 +3,7 @@
 import logging
 from dataclasses import replace
 
-from cdock.core import messages
+from cdock.core import bodies, messages
 from cdock.core.actions import (
     Action,
     AskForHelp,
@@ -13,8 +13,10 @@ from cdock.core.actions import (
     ForgetTask,
     HarvestWork,
     HearCommand,
+    HearWish,
     HoldTask,
     LeaveTask,
+    MarkWaiting,
     OpenPullRequest,
     PrepareWorkspace,
     PublishWork,
@@ -23,19 +25,29 @@ from cdock.core.actions import (
     RemoveRuns,
     RemoveWorkspace,
     RenewClaim,
+    ReplyInThread,
+    ShowPull,
     ShowStatus,
+    SpeakTo,
     StartAttempt,
     StartCheck,
     StopRun,
     TakeClaim,
+    TakeNote,
 )
-from cdock.core.errors import Unavailable
+from cdock.core.answers import granted
+from cdock.core.asking import Reason
+from cdock.core.errands import Errand
+from cdock.core.errors import Refused, Unavailable
+from cdock.core.model import Answer, Cause
+from cdock.core.wishes import WishKind
 from cdock.core.world import Case
 from cdock.reconciler.claiming import (
     about,
     branch_of,
     check_approval,
     hear,
+    hear_wish,
     publish,
     release,
     seconds,
@@ -44,7 +56,8 @@ from cdock.reconciler.claiming import (
     task_of,
 )
 from cdock.reconciler.house import House
-from cdock.reconciler.working import check, clear, forget, harvest, prepare, record, start, stop
+from cdock.reconciler.starting import start
+from cdock.reconciler.working import check, clear, forget, harvest, prepare, record, speak, stop, take_note
 
 log = logging.getLogger("cdock")
 
@@ -68,18 +81,23 @@ def perform(step: Action, house: House) -> None:
             hear(house, step)
         case PrepareWorkspace(case):
             prepare(house, case)
-        case StartAttempt():
-            start(house, step)
-        case StopRun(case, role, why):
-            stop(house, case, role, why)
+        case StartAttempt(case, errand):
+            _start(house, case, errand)
+        case StopRun():
+            stop(house, step)
+        case SpeakTo(case, said):
+            speak(house, case, said)
+        case TakeNote(case, said):
+            take_note(house, case, said)
+        case HearWish(case, wish):
+            hear_wish(house, case, wish)
         case LeaveTask(case):
             runs = [run for run in (case.run, case.check, *case.strays) if run]
             forget(house, task_of(case).id, issue=step.issue, runs=runs)
         case ForgetTask(case, task):
             forget(house, task, issue=step.issue, runs=case.strays)
-        case HoldTask(case):
-            swap(house, case, replace(task_of(case), stopped=True))
-            house.wishes.granted(task_of(case).id)
+        case HoldTask(case, answer):
+            _hold(house, case, answer)
         case HarvestWork(case, final):
             harvest(house, case, final=final)
         case StartCheck(case):
@@ -94,10 +112,17 @@ def perform(step: Action, house: House) -> None:
                 house.memory.copied.pop(run.name, None)
         case PublishWork(case):
             _one(house, case, work=True)
-        case OpenPullRequest(case):
-            _open_pull(house, case)
-        case AskForHelp(case):
-            _ask(house, case)
+        case OpenPullRequest(case, draft):
+            _open_pull(house, case, draft=draft)
+        case ShowPull():
+            _show_pull(house, step)
+        case ReplyInThread():
+            _reply(house, step)
+        case AskForHelp(case, reason):
+            _ask(house, case, reason)
+        case MarkWaiting(case):
+            house.forge.ensure_labels(case.issue.number, add={house.policy.labels.waiting}, remove=())
+            house.memory.stale = True
         case CloseHelp(case):
             _close_help(house, case)
         case ShowStatus():
@@ -116,29 +141,65 @@ def _one(house: House, case: Case, *, work: bool) -> None:
         raise error
 
 
-def _open_pull(house: House, case: Case) -> None:
+def _hold(house: House, case: Case, answer: Answer | None) -> None:
+    task = task_of(case)
+    swap(house, case, granted(task, answer, house.policy) if answer else replace(task, stopped=True))
+    if wish := case.wished(WishKind.STOP):
+        house.wishes.granted(wish.id)
+
+
+def _start(house: House, case: Case, errand: Errand) -> None:
+    try:
+        start(house, case, errand)
+    except Refused:
+        # Nobody waits for a terminal that cannot be had.
+        if errand.cause is Cause.PERSON and (wish := case.wished(WishKind.ATTACH)):
+            house.wishes.granted(wish.id)
+        raise
+
+
+def _open_pull(house: House, case: Case, *, draft: bool) -> None:
     task = task_of(case)
     try:
         pull = house.forge.ensure_pull(
             head=branch_of(house, task.id),
-            title=messages.pull_title(task),
-            body=messages.pull_body(task, house.policy),
+            title=bodies.pull_title(task),
+            body=bodies.pull_body(task, house.policy),
+            draft=draft,
         )
     except Unavailable:
         # Somebody may have deleted the branch since it was pushed; nobody else would push it again.
         _one(house, case, work=True)
         raise
     house.memory.stale = True
-    log.info("pull request open", extra=about(task, text=pull.url))
+    log.info("draft pull request" if pull.draft else "pull request open", extra=about(task, text=pull.url))
 
 
-def _ask(house: House, case: Case) -> None:
+def _show_pull(house: House, step: ShowPull) -> None:
+    pull = step.case.pull
+    assert pull is not None, "planned only with a pull request"  # noqa: S101 - for the type checker
+    house.forge.ensure_pull_shown(pull, body=step.body, draft=step.draft)
+    house.memory.stale = True
+    if pull.draft and not step.draft:
+        log.info("ready for review", extra=about(task_of(step.case), text=pull.url))
+
+
+def _reply(house: House, step: ReplyInThread) -> None:
+    task, pull = task_of(step.case), step.case.pull
+    assert pull is not None, "planned only with a pull request"  # noqa: S101 - for the type checker
+    marker = str(bodies.thread_marker(task, step.remark))
+    body = bodies.thread_reply(task, step.remark, step.words, commit=step.commit)
+    house.forge.ensure_reply(pull, thread=step.thread, marker=marker, body=body)
+    house.memory.stale = True
+
+
+def _ask(house: House, case: Case, reason: Reason) -> None:
     task = task_of(case)
     found = house.forge.ensure_help(
         issue=task.issue,
         marker=str(messages.help_marker(task)),
-        title=messages.help_title(task),
-        body=messages.help_body(task, house.policy),
+        title=bodies.help_title(task),
+        body=bodies.help_body(task, reason, house.policy, repository=house.pages),
         label=house.policy.labels.help_issue,
     )
     house.memory.stale = True

@@ -1,25 +1,21 @@
 """What is done on this machine for a claimed issue: worktree, runs, commits, outcomes."""
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from cdock.core import messages
-from cdock.core.actions import (
-    RecordOutcome,
-    StartAttempt,
-)
-from cdock.core.answers import earlier_answer
+from cdock.core.actions import RecordOutcome, StopRun
 from cdock.core.errors import CdockError, NotPermitted, Refused, Unavailable
-from cdock.core.events import Job, RunSpec
+from cdock.core.events import RunSpec
 from cdock.core.ids import TaskId
-from cdock.core.model import Attempt, Harvest, Outcome, Role, Run, RunState, Workspace
+from cdock.core.model import Cap, Cause, Harvest, Outcome, Role, Run, RunState, Task, Workspace
+from cdock.core.speaking import Message
+from cdock.core.wishes import WishKind
 from cdock.core.world import Case
-from cdock.ports import Agent
 from cdock.reconciler.claiming import (
     about,
     branch_of,
-    require_go,
     seconds,
     settle,
     swap,
@@ -46,98 +42,12 @@ def prepare(house: House, case: Case) -> None:
     log.info("workspace ready", extra=about(task, text=workspace.path))
 
 
-def start(house: House, step: StartAttempt) -> None:
-    """Write the next attempt down, then start its agent."""
-    case, answer = step.case, step.answer
-    task, workspace = task_of(case), _workspace(case)
-    last = task.last
-    name = task.agent or house.policy.agent
-    agent = _agent(house, name)
-    # A conversation can only go on where it took place; its log tells.
-    here = last is not None and house.logs.size(task.id, task.id.run(last.number)) > 0
-    resumed = last.session if answer and here and last and last.agent == name else ""
-    attempt = Attempt(
-        number=(last.number if last else 0) + 1,
-        round=task.round + (1 if answer else 0),
-        agent=name,
-        started_at=house.clock.now(),
-        session=resumed or str(house.ids.uuid()),
-        answer=answer.ref if answer else "",
-    )
-    said = answer or earlier_answer(case, task)
-    values = messages.prompt_values(case.issue, task, workspace, house.policy, answer=said)
-    settings = dict(house.agent_settings.get(name, {}))
-    settings |= {
-        "task": task.id.worktree,
-        "attempt": str(values["attempt"]),
-        "answer": answer.text if answer else "",
-    }
-    job = Job(
-        prompt=house.prompts.fill("answer" if resumed else "task", values),
-        session=attempt.session,
-        model=settings.get("model", ""),
-        max_turns=int(settings.get("max_turns", "0")),
-        settings=settings,
-    )
-    # Whatever is wrong with the settings of the agent comes up here, before an attempt is on record.
-    launch = agent.resume(job) if resumed else agent.start(job)
-    if (task.stopped or task.paused) and not answer:
-        require_go(house, case)
-    house.runner.forget_signals(task.id)
-    house.memory.unpushable.pop(task.issue, None)
-    # Written down before the start: a crash in between leaves an attempt that is seen as lost, never a second run.
-    begun = replace(task.with_attempt(attempt), base=workspace.base, stopped=False, paused=False)
-    claim = swap(house, case, begun)
-    if not answer:
-        log.info("attempt starts", extra=about(task, attempt=attempt.number))
-    else:
-        log.info(
-            "answered by a person",
-            extra=about(task, attempt=attempt.number, text=answer.author),
-        )
-    spec = RunSpec(
-        name=task.id.run(attempt.number),
-        task=str(task.id),
-        attempt=attempt.number,
-        role=Role.AGENT,
-        base=workspace.head,
-        branch=branch_of(house, task.id),
-        objects=house.workspaces.objects,
-        launch=launch,
-    )
-    try:
-        house.runner.start(spec)
-    except CdockError as error:
-        lost = replace(
-            attempt,
-            outcome=Outcome.LOST,
-            error=house.fit(error.message)[-4_000:],
-            ended_at=house.clock.now(),
-            answer="",
-        )
-        swap(house, replace(case, claim=claim), claim.task.with_attempt(lost))
-        raise
-
-
-def _agent(house: House, name: str) -> Agent:
-    """The agent of this name.
-
-    Raises:
-        Refused: it is not configured any more; somebody asked for it on another machine, or in former times.
-    """
-    found = house.agents.get(name)
-    if found is None:
-        raise Refused(
-            f"the agent {name!r} that this task should use is not configured here",
-            code="CD453",
-            tried=f"starting it; configured are {', '.join(sorted(house.agents))}",
-            fix="comment `/cdock agent NAME` on the issue with another one, or configure it in cdock.toml",
-        )
-    return found
-
-
-def stop(house: House, case: Case, role: Role, why: str) -> None:
-    """End the living runs of a case that have this role."""
+def stop(house: House, step: StopRun) -> None:
+    """End the living runs of a case that have this role. A limit that was reached is written down first."""
+    case, role, why = step.case, step.role, step.why
+    if step.cap:
+        _write_down(house, case, step.cap)
+        _set_down(house, case.run)
     every = (case.run, case.check, *case.strays)
     for run in every:
         if run and run.role is role and run.state is not RunState.EXITED:
@@ -146,19 +56,79 @@ def stop(house: House, case: Case, role: Role, why: str) -> None:
             house.runner.stop(run.name, grace=seconds(house.policy.stop_grace))
 
 
+def _write_down(house: House, case: Case, cap: Cap) -> None:
+    """Which limit ends the attempt; where the forge is away it is only remembered, because the end cannot wait."""
+    task = task_of(case)
+    attempt = task.running
+    assert attempt is not None, "planned only for a running attempt"  # noqa: S101 - for the type checker
+    house.memory.capped[task.id.run(attempt.number)] = cap
+    if attempt.cap is cap:
+        return
+    try:
+        swap(house, case, task.with_attempt(replace(attempt, cap=cap)))
+    except Unavailable as error:
+        log.info("the limit is not on record yet", extra=about(task, error=error.message))
+
+
+def _set_down(house: House, run: Run | None) -> None:
+    """Keep what a run has not committed; its loss would not be worth stopping anything for."""
+    if run is None:
+        return
+    house.memory.set_down[run.name] = house.clock.elapsed()
+    try:
+        house.runner.snapshot(run.name)
+    except CdockError as error:
+        log.info("uncommitted work was not set down", extra={"task": str(run.task), "error": error.message})
+
+
+def speak(house: House, case: Case, said: Sequence[Message]) -> None:
+    """Tell a working agent what is new; whether it read it, its output says."""
+    task, run = task_of(case), case.run
+    attempt = task.running
+    assert run is not None, "planned only with a run"  # noqa: S101 - for the type checker
+    assert attempt is not None, "planned only for a running attempt"  # noqa: S101 - for the type checker
+    agent = house.agents[attempt.agent]
+    for message in said:
+        text = f"{message.author} says: {message.text}" if message.author else message.text
+        house.runner.send(run.name, uid=message.uid, line=agent.say(text, uid=message.uid))
+        house.memory.sent[run.name, message.uid] = house.clock.elapsed()
+        sentence = "message sent" if message.author or message.wish else "handoff asked"
+        log.info(sentence, extra=about(task, attempt=attempt.number, text=message.author))
+
+
+def take_note(house: House, case: Case, said: Sequence[Message]) -> None:
+    """What an agent has read need not be told again."""
+    task = task_of(case)
+    told = max((message.comment for message in said), default=0)
+    attempt = task.running
+    read = tuple(m.uid for m in said if m.wish)
+    after = replace(task, told=max(task.told, told))
+    if attempt and read:
+        after = after.with_attempt(replace(attempt, refs=(*attempt.refs, *read)))
+    swap(house, case, after)
+    for message in said:
+        if message.wish:
+            house.wishes.granted(message.wish)
+        log.info("message read", extra=about(task, text=message.author))
+
+
 def harvest(house: House, case: Case, *, final: bool) -> None:
     """Take in the commits of a run."""
     task, run = task_of(case), case.run
     assert run is not None, "planned only with a run"  # noqa: S101 - for the type checker
-    refused = ""
+    refused, lines = "", 0
     before = _workspace(case).head
+    _set_down_in_time(house, run, final=final)
     try:
         after = house.workspaces.harvest(
             task.id,
             closes=task.issue,
             branch=branch_of(house, task.id),
             remote=house.runner.remote(task.id),
+            rewritten=_may_rewrite(house, task),
         )
+        lines = after.lines
+        house.memory.heads[task.id] = (after.head, after.unfinished)
         if after.head != before:
             log.info("new commits", extra=about(task, text=after.head[:7]))
     except NotPermitted:
@@ -173,8 +143,21 @@ def harvest(house: House, case: Case, *, final: bool) -> None:
         refused = f"they could not be fetched {UNREAD_LIMIT} times: {error.message}"
     house.memory.unread.pop(run.name, None)
     house.memory.harvests[task.id] = Harvest(
-        run=run.name, at=house.clock.elapsed(), final=final, refused=refused
+        run=run.name, at=house.clock.elapsed(), final=final, refused=refused, lines=lines
     )
+
+
+def _may_rewrite(house: House, task: Task) -> bool:
+    """Whether the present attempt was told to rebase what is pushed already."""
+    return bool(task.running and task.running.cause is Cause.CONFLICT and house.policy.conflicts == "rebase")
+
+
+def _set_down_in_time(house: House, run: Run, *, final: bool) -> None:
+    """Now and then while it runs; at the end only where a signal kept the run from doing so itself."""
+    now, at = house.clock.elapsed(), house.memory.set_down.get(run.name)
+    due = at is None or now - at >= seconds(house.policy.snapshot_every)
+    if (not final and due) or (final and run.exit_code in (137, -9)):
+        _set_down(house, run)
 
 
 def _again(house: House, name: str) -> bool:
@@ -205,10 +188,10 @@ def check(house: House, case: Case) -> None:
 
 def record(house: House, step: RecordOutcome) -> None:
     """Write down how the attempt ended."""
-    task = task_of(step.case)
+    case = step.case
+    task, verdict, run = task_of(case), case.verdict, case.run
     attempt = task.running
     assert attempt is not None, "planned only for a running attempt"  # noqa: S101 - for the type checker
-    verdict = step.case.verdict
     # The record is pushed with the claim, and texts on the forge are made from it.
     error = house.fit(step.error)
     ended = replace(
@@ -216,7 +199,13 @@ def record(house: House, step: RecordOutcome) -> None:
         outcome=step.outcome,
         error=error[-4_000:],
         fingerprint=step.fingerprint,
+        kind=step.kind,
+        cap=step.cap or attempt.cap,
+        until=step.until,
         ended_at=house.clock.now(),
+        evidence=house.fit(case.checked.tail)[-3_000:] if case.checked else "",
+        replies=house.fit(run.signals.replies)[-4_000:] if run else "",
+        head=case.workspace.head if case.workspace else "",
     )
     if verdict:
         ended = replace(
@@ -227,14 +216,30 @@ def record(house: House, step: RecordOutcome) -> None:
             cost=verdict.cost,
             summary=messages.summary_of(verdict.kind, house.fit(verdict.text)),
         )
+    name = task.id.run(attempt.number)
     # Of a closed issue too: whoever may only close and open it again must not start an attempt by that.
     cancelled = step.outcome is Outcome.CANCELLED
-    settle(house, step.case, replace(task.with_attempt(ended), stopped=cancelled))
-    if step.case.stop_wished:
-        house.wishes.granted(task.id)
+    settle(house, case, replace(task.with_attempt(ended), stopped=cancelled))
+    house.ledger.note(name, cost=ended.cost, at=house.clock.now())
+    for kept in (house.memory.moved, house.memory.set_down, house.memory.capped):
+        kept.pop(name, None)
+    house.memory.sent = {key: at for key, at in house.memory.sent.items() if key[0] != name}
+    if wish := case.wished(WishKind.STOP):
+        house.wishes.granted(wish.id)
+    if attempt.cause is Cause.PERSON:
+        log.info("control is back", extra=about(task, attempt=attempt.number))
     log.info(
         "attempt ended",
-        extra=about(task, attempt=attempt.number, outcome=step.outcome.value, error=error),
+        extra=about(
+            task,
+            attempt=attempt.number,
+            outcome=step.outcome.value,
+            error=error,
+            cost=ended.cost,
+            turns=ended.turns,
+            fingerprint=step.fingerprint,
+            kind=step.kind,
+        ),
     )
 
 

@@ -20,7 +20,7 @@ from cdock.core.model import Attempt, Task
 from cdock.core.policy import Policy
 from cdock.ports import Claims, Forge, Runner
 from cdock.reconciler.house import House
-from cdock.testing import MemoryForge, MemoryHub, MemoryLocks, MemoryOutbox, MemoryPrompts
+from cdock.testing import MemoryForge, MemoryHub, MemoryLedger, MemoryLocks, MemoryOutbox, MemoryPrompts
 from tests.git_repos import bare, git, write
 
 FILES, FOLDERS = 200, 31
@@ -72,6 +72,7 @@ class Poller:
             outbox=MemoryOutbox(),
             locks=MemoryLocks(),
             wishes=FileWishes(root / "wishes"),
+            ledger=MemoryLedger(),
             prompts=MemoryPrompts(),
             clock=SystemClock(),
             ids=RandomIds(),
@@ -87,7 +88,7 @@ class Poller:
         last = task.last or Attempt(1, 1, "command", task.created_at)
         self.runner.stop(task.id.run(last.number), grace=0)
         self.runner.clear(task.id)
-        house.workspaces.remove(task.id, branch=task.id.branch(), force=True)
+        house.workspaces.remove(task.id, branch=task.id.branch(), keep=True)
         house.claims.swap(task.issue, expected=house.memory.claims.pop(task.issue).oid, claim=None)
         del self.hub.issues[task.issue]
         house.memory.readings.clear()

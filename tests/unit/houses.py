@@ -1,6 +1,7 @@
 """Houses on in-memory ports, for tests of the loop."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 
 from cdock.core.actions import Action
 from cdock.core.policy import Policy
@@ -13,6 +14,7 @@ from cdock.testing import (
     MemoryForge,
     MemoryHub,
     MemoryIds,
+    MemoryLedger,
     MemoryLocks,
     MemoryLogs,
     MemoryMachine,
@@ -24,7 +26,7 @@ from cdock.testing import (
     MemoryWorkspaces,
 )
 
-POLICY = Policy(agent="memory", agents=("memory",))
+POLICY = Policy(agent="memory", agents=("memory",), stall=timedelta(days=1), debounce=timedelta(0))
 
 
 @dataclass
@@ -37,12 +39,14 @@ class Place:
     policy: Policy = POLICY
     faults: Faults = field(default_factory=Faults)
     lives: int = 0
+    agent: MemoryAgent = field(default_factory=MemoryAgent)
 
     def __post_init__(self) -> None:
         self.machine = MemoryMachine(self.hub)
         self.logs = MemoryLogs()
         self.mirror = MemoryMirror()
         self.wishes = MemoryWishes()
+        self.ledger = MemoryLedger()
         self.outbox = MemoryOutbox(faults=self.faults)
         self.ids = MemoryIds(seed=self.seed)
         self.runner = MemoryRunner(self.machine, self.faults)
@@ -56,12 +60,15 @@ class Place:
             claims=MemoryClaims(self.hub, self.faults),
             workspaces=MemoryWorkspaces(self.machine, self.faults),
             runner=self.runner,
-            agents={"memory": MemoryAgent()},
+            agents={
+                name: replace(self.agent, name=name) for name in {self.policy.agent, *self.policy.agents}
+            },
             logs=self.logs,
             mirror=self.mirror,
             outbox=self.outbox,
             locks=MemoryLocks(),
             wishes=self.wishes,
+            ledger=self.ledger,
             prompts=MemoryPrompts(),
             clock=self.hub.clock,
             ids=self.ids,

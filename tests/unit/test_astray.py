@@ -11,6 +11,7 @@ from cdock.core.events import Job, Launch, RunSpec
 from cdock.core.ids import TaskId
 from cdock.core.model import Outcome, Run, RunState, Snapshot, Watch, Workspace
 from cdock.core.pulls import PullRequest
+from cdock.core.wishes import WishKind
 from cdock.reconciler.loop import run
 from cdock.testing import MemoryAgent, MemoryForge, MemoryHub, MemoryRunner, MemoryWorkspaces
 from tests.unit.houses import POLICY, Place
@@ -61,7 +62,7 @@ def test_a_person_can_stop_an_agent_while_the_forge_is_away(hub: MemoryHub, plac
     place.faults.down |= {"forge", "claims"}
     ticks(place, seconds=timedelta(minutes=8).total_seconds())
     assert place.machine.alive
-    place.wishes.wanted.add(hub.refs[number].task.id)
+    place.wishes.make(WishKind.STOP, hub.refs[number].task.id)
     place.tick()
     assert not place.machine.alive
 
@@ -218,10 +219,10 @@ def test_a_claim_on_a_deleted_issue_is_cleared_up_after_its_holder_died(hub: Mem
 class Strict(MemoryForge):
     """Says of a branch it does not know what the real one says: it may not have arrived yet."""
 
-    def ensure_pull(self, *, head: str, title: str, body: str) -> PullRequest:
+    def ensure_pull(self, *, head: str, title: str, body: str, draft: bool = False) -> PullRequest:
         if head not in self.hub.branches:
             raise Unavailable(f"the forge does not know the branch {head} yet")
-        return super().ensure_pull(head=head, title=title, body=body)
+        return super().ensure_pull(head=head, title=title, body=body, draft=draft)
 
 
 class Remembering(MemoryWorkspaces):
@@ -231,9 +232,8 @@ class Remembering(MemoryWorkspaces):
         return tuple(replace(tree, pushed=tree.head) for tree in super().list())
 
 
-def test_a_branch_that_was_deleted_before_the_pull_request_is_pushed_again(
-    hub: MemoryHub, place: Place
-) -> None:
+def test_a_branch_that_was_deleted_before_the_pull_request_is_pushed_again(hub: MemoryHub) -> None:
+    place = Place(hub, policy=replace(POLICY, drafts=False))
     number = working(hub, place)
     task = hub.refs[number].task
     head = place.machine.commit(task.id)
@@ -378,7 +378,7 @@ def test_many_runs_without_a_claim_are_all_ended(hub: MemoryHub) -> None:
 def test_a_stopped_task_goes_on_for_those_who_may_write_only(hub: MemoryHub, place: Place) -> None:
     """Who may sort issues can set labels without being allowed to start anything."""
     number = working(hub, place)
-    place.wishes.wanted.add(hub.refs[number].task.id)
+    place.wishes.make(WishKind.STOP, hub.refs[number].task.id)
     place.settle()
     hub.label(number, "agent-ready", by="sorter")
     ticks(place, seconds=600)

@@ -7,7 +7,8 @@ from uuid import UUID
 
 import pytest
 
-from cdock.core.attempts import HANDOFF_LIMIT, LOST_LIMIT, charged, in_round, not_before, outcome_of, spent
+from cdock.core.asking import reason_to_ask
+from cdock.core.attempts import HANDOFF_LIMIT, LOST_LIMIT, charged, in_round, not_before, outcome_of
 from cdock.core.events import Ending
 from cdock.core.ids import TaskId
 from cdock.core.model import Attempt, CheckResult, Outcome, Role, Run, RunState, Signals, Task, Verdict
@@ -17,6 +18,10 @@ NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 POLICY = Policy()
 TASK = TaskId("add-login", "a7b2c8d")
 DONE = Verdict(kind=Ending.DONE, text="added login")
+
+
+def spent(task: Task, policy: Policy) -> bool:
+    return reason_to_ask(task, None, policy) is not None
 
 
 def ended_run(**changes: Any) -> Run:
@@ -83,7 +88,12 @@ def test_done_with_commits_is_a_success() -> None:
         # What is not the agent's fault is not charged to it.
         ({"exit_code": 137, "error": "the engine was restarted"}, {}, Outcome.LOST, "restarted"),
         ({"exit_code": 0, "error": "a warning of the engine"}, {}, Outcome.SUCCEEDED, ""),
-        ({"exit_code": 1}, {"verdict": Verdict(Ending.LIMITED, "limit until 3 pm")}, Outcome.LOST, "limit"),
+        (
+            {"exit_code": 1},
+            {"verdict": Verdict(Ending.LIMITED, "limit until 3 pm")},
+            Outcome.LIMITED,
+            "limit",
+        ),
         (
             {"exit_code": 1},
             {"verdict": Verdict(Ending.UNAVAILABLE, "overloaded")},
@@ -160,7 +170,7 @@ FAIL, LOST, SLOW = Outcome.FAILED, Outcome.LOST, Outcome.TIMED_OUT
         ([(Outcome.HANDOFF, "")] * HANDOFF_LIMIT, True),
         ([(Outcome.HANDOFF, "")] * 9 + [(LOST, "")] + [(Outcome.HANDOFF, "")] * 9, False),
         ([(Outcome.CANCELLED, "")] * 20, False),
-        ([(Outcome.NEEDS_HELP, "")] * 9, False),
+        ([(Outcome.NEEDS_HELP, "")] * 9 + [(LOST, "")], False),
     ],
 )
 def test_spent(attempts: list[tuple[Outcome, str]], expected: bool) -> None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from cdock.core.commands import Verb, parse_command
-from cdock.core.model import Comment, Outcome, RunState
+from cdock.core.model import Allowance, Comment, Outcome, RunState
 from cdock.testing import START, MemoryHub
 from tests.unit.houses import POLICY, Place
 
@@ -190,7 +190,7 @@ def test_a_budget_that_is_none_is_refused_in_one_line(hub: MemoryHub, place: Pla
     (said,) = replies(hub, number)
     assert "1 to 100" in said
     assert "\n" not in said
-    assert hub.refs[number].task.budget == 0
+    assert hub.refs[number].task.allowed == Allowance()
 
 
 def test_retry_starts_anew_with_a_fresh_budget(hub: MemoryHub, place: Place) -> None:

@@ -9,6 +9,7 @@ import pytest
 from cdock.core.errors import Refused, Unavailable
 from cdock.core.ids import TaskId
 from cdock.core.model import Claim, Outcome, Task, Workspace
+from cdock.core.wishes import WishKind
 from cdock.reconciler.loop import run
 from cdock.testing import MemoryClaims, MemoryClock, MemoryHub, MemoryMirror, MemoryWorkspaces
 from tests.unit.houses import POLICY, Place
@@ -183,7 +184,7 @@ def test_labels_that_the_repository_spells_otherwise(hub: MemoryHub, place: Plac
 def test_a_stopped_task_goes_on_with_a_label_of_any_spelling(hub: MemoryHub, place: Place) -> None:
     number = hub.open_issue("Add login", labels=["Agent-Ready"])
     place.settle()
-    place.wishes.wanted.add(hub.refs[number].task.id)
+    place.wishes.make(WishKind.STOP, hub.refs[number].task.id)
     place.settle()
     assert not place.machine.alive
     hub.label(number, "agent-ready")

@@ -11,6 +11,7 @@ from cdock.core.errors import Unavailable
 from cdock.core.model import Outcome, Status
 from cdock.core.plan import plan, status_of
 from cdock.core.policy import Policy
+from cdock.core.wishes import WishKind
 from cdock.core.world import World
 from cdock.reconciler.observe import observe
 from cdock.testing import Crash, MemoryHub
@@ -100,7 +101,8 @@ class Story:
             case "close":
                 self.hub.close(number)
             case "stop":
-                place.wishes.wanted |= {claim.task.id for claim in self.hub.refs.values()}
+                for claim in self.hub.refs.values():
+                    place.wishes.make(WishKind.STOP, claim.task.id)
             case "relabel":
                 self.hub.label(number, "agent-ready")
             case "edit":

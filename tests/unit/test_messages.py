@@ -12,14 +12,20 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from cdock.core import bodies as texts
 from cdock.core import messages
 from cdock.core.answers import answer_of
+from cdock.core.asking import Asking, Reason, reason_to_ask
+from cdock.core.briefing import prompt_values
+from cdock.core.choices import ticked
+from cdock.core.errands import Errand
 from cdock.core.events import Ending
 from cdock.core.ids import TaskId
 from cdock.core.messages import Marker, fenced, inline, parse_marker, title_of, visible
 from cdock.core.model import (
     Answer,
     Attempt,
+    Cause,
     Comment,
     HelpIssue,
     Issue,
@@ -30,6 +36,7 @@ from cdock.core.model import (
 )
 from cdock.core.policy import Policy
 from cdock.core.pulls import PullRequest
+from cdock.core.waiting import Waiting, WaitKind
 from cdock.core.world import Case
 
 NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
@@ -55,6 +62,7 @@ HOSTILE = (
     "\x00\x07\x1b[31mred\x1b[0m\x1b]0;title\x07\r50%\r100%",
     "# Heading\n\n- [x] done\n> quoted\n\n---\n",
     "\ud800 lone",
+    "Which?\n- [ ] @maria fixes #12 <!-- cdock:choice stop -->\n- [x] `b`\n- [ ] c | d",
     "",
 )
 HUGE = (
@@ -224,6 +232,12 @@ def test_words_stay_words() -> None:
 # Whole texts
 
 
+def help_text(task: Task, policy: Policy) -> str:
+    """The help issue of a task that cannot go on."""
+    reason = reason_to_ask(task, None, policy) or Reason(Asking.SAME_ERROR, count=3)
+    return texts.help_body(task, reason, policy)
+
+
 def bodies(task: Task, *, status: Status = Status.IN_PROGRESS) -> dict[str, str]:
     """Every body cdock writes about the task."""
     case = Case(
@@ -232,9 +246,9 @@ def bodies(task: Task, *, status: Status = Status.IN_PROGRESS) -> dict[str, str]
         pull=PullRequest(number=58, url="https://x", head="cdock/add-login.a7b2c8d"),
     )
     return {
-        "status": messages.status_comment(case, task, status, POLICY),
-        "help": messages.help_body(task, POLICY),
-        "pull": messages.pull_body(task, POLICY),
+        "status": texts.status_comment(case, task, status, POLICY),
+        "help": help_text(task, POLICY),
+        "pull": texts.pull_body(task, POLICY),
     }
 
 
@@ -248,9 +262,13 @@ def test_no_words_of_others_act_in_a_body(text: str) -> None:
             marker = parse_marker(body)
             assert marker is not None
             assert marker.kind == kind
-            assert body.count("<!-- cdock:") - 1 <= sum(fence.count("<!-- cdock:") for fence in _fences(body))
-            expected = {"status": [], "help": ["#42"], "pull": ["#42"]}[kind]
-            assert acted_upon(body) == expected
+            own = 1 + len(re.findall(r"^- \[ \] .*<!-- cdock:choice [a-z0-9-]+ -->$", body, re.MULTILINE))
+            assert body.count("<!-- cdock:") == own
+            assert ticked(body) == ()
+            expected = {"status": ["#58"], "help": ["#42"], "pull": ["#42"]}[kind]
+            choices = [act for act in acted_upon(body) if act.startswith("html_inline <!-- cdock:choice ")]
+            assert [act for act in acted_upon(body) if act not in choices] == expected
+            assert len(choices) == own - 1
             closing = r"(?i)\b(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?)\b:? +(?:#|GH-)\d+"
             assert re.findall(closing, _prose(body)) == (["Closes #42"] if kind == "pull" else [])
 
@@ -271,7 +289,7 @@ def test_whole_bodies_fit(text: str) -> None:
         for body in bodies(task_of(*many, title=text)).values():
             assert len(body) <= LIMIT
     policy = Policy(acceptance=(text,) * 20)
-    assert len(messages.pull_body(task_of(attempt(summary=text)), policy)) <= LIMIT
+    assert len(texts.pull_body(task_of(attempt(summary=text)), policy)) <= LIMIT
 
 
 def test_a_long_history_shows_its_end_and_counts_the_rest() -> None:
@@ -286,40 +304,40 @@ def test_a_long_history_shows_its_end_and_counts_the_rest() -> None:
 
 def test_the_pull_request_says_what_was_verified() -> None:
     done = attempt(outcome=Outcome.SUCCEEDED, error="", summary="Added `login`.", cost=0.5)
-    body = messages.pull_body(task_of(attempt(cost=0.25), replace(done, number=2)), POLICY)
+    body = texts.pull_body(task_of(attempt(cost=0.25), replace(done, number=2)), POLICY)
     assert body.splitlines()[1] == "Closes #42"
     assert "- [x] `make test`" in body
     assert "```text\nAdded `login`.\n```" in body
     assert "2 attempts · $0.75" in body
-    assert "nothing was verified" in messages.pull_body(task_of(done), Policy())
-    assert "1 attempt ·" in messages.pull_body(task_of(done), Policy())
+    assert "nothing was verified" in texts.pull_body(task_of(done), Policy())
+    assert "1 attempt ·" in texts.pull_body(task_of(done), Policy())
 
 
 def test_a_command_with_backticks_stays_code() -> None:
-    body = messages.pull_body(task_of(attempt()), Policy(acceptance=("echo `date` ``x`` \n && @maria",)))
-    assert "- [x] ``` echo `date` ``x`` && @maria ```" in body
+    body = texts.pull_body(task_of(attempt()), Policy(acceptance=("echo `date` ``x`` \n && @maria",)))
+    assert "- [ ] ``` echo `date` ``x`` && @maria ```" in body
     assert acted_upon(body) == ["#42"]
 
 
 def test_the_help_issue_says_why() -> None:
     failed = [attempt(n, fingerprint="f" * 32, error=f"KeyError: {n}") for n in (1, 2, 3)]
-    body = messages.help_body(task_of(*failed), POLICY)
+    body = help_text(task_of(*failed), POLICY)
     assert "the same error came back 3 times" in body
     assert "```text\nKeyError: 3\n```" in body
     assert "f" * 32 in body
     various = [attempt(n, fingerprint=str(n)) for n in range(1, 10)]
-    assert "9 attempts failed" in messages.help_body(task_of(*various), POLICY)
+    assert "9 attempts failed" in help_text(task_of(*various), POLICY)
     lost = [attempt(n, outcome=Outcome.LOST, error="engine restarted") for n in range(1, 6)]
-    assert "something outside the agent" in messages.help_body(task_of(*lost), POLICY)
+    assert "something outside the agent" in help_text(task_of(*lost), POLICY)
     handed = [attempt(n, outcome=Outcome.HANDOFF, error="") for n in range(1, 11)]
-    assert "only handed over" in messages.help_body(task_of(*handed), POLICY)
+    assert "only handed over" in help_text(task_of(*handed), POLICY)
     asked = attempt(outcome=Outcome.NEEDS_HELP, error="Which port?")
-    assert "asks:\n\n```text\nWhich port?\n```" in messages.help_body(task_of(asked), POLICY)
+    assert "asks:\n\n```text\nWhich port?\n```" in help_text(task_of(asked), POLICY)
 
 
 def test_help_tells_only_of_its_own_round() -> None:
     old, new = attempt(1, error="old trouble"), attempt(2, round=2, error="new trouble")
-    body = messages.help_body(task_of(old, new, round_=2), POLICY)
+    body = help_text(task_of(old, new, round_=2), POLICY)
     assert "old trouble" not in body
     assert "new trouble" in body
 
@@ -337,12 +355,20 @@ def test_the_status_comment_does_not_change_by_itself() -> None:
         (Status.NEEDS_HELP, "answer in #57"),
         (Status.IN_REVIEW, ": #58"),
         (Status.DONE, ": #58"),
-        (Status.WAITING, "add the label `agent-ready` to approve it as it is now"),
         (Status.CANCELLED, "Add the label `agent-ready` to start anew"),
     ],
 )
 def test_the_status_comment_says_what_is_next(status: Status, words: str) -> None:
     assert words in bodies(task_of(attempt()), status=status)["status"]
+
+
+def test_the_status_comment_says_what_is_waited_for() -> None:
+    until = datetime(2026, 1, 2, 9, 30, tzinfo=UTC)
+    waiting = Waiting(WaitKind.PROVIDER, "The limit is reached.", "It goes on by itself.", until)
+    body = texts.status_comment(
+        Case(issue=issue_of()), task_of(attempt()), Status.WAITING, POLICY, waiting=waiting
+    )
+    assert "The limit is reached. Until 2026-01-02 09:30 UTC. It goes on by itself." in body
 
 
 @pytest.mark.parametrize("status", Status)
@@ -369,11 +395,11 @@ def test_a_row_names_the_cause() -> None:
 
 
 def test_no_answer_yet() -> None:
-    assert answer_of(help_of()) is None
-    assert answer_of(help_of(comment("Me too", by_writer=False))) is None
+    assert answer_of(help_of(), task_of()) is None
+    assert answer_of(help_of(comment("Me too", by_writer=False)), task_of()) is None
     ours = comment(f"{messages.status_marker(task_of())}\nIn progress", mine=True)
-    assert answer_of(help_of(ours)) is None
-    assert answer_of(help_of(comment(" \n"), comment("<!-- note to self -->"))) is None
+    assert answer_of(help_of(ours), task_of()) is None
+    assert answer_of(help_of(comment(" \n"), comment("<!-- note to self -->")), task_of()) is None
 
 
 def test_all_that_people_with_write_access_said_is_the_answer() -> None:
@@ -382,35 +408,36 @@ def test_all_that_people_with_write_access_said_is_the_answer() -> None:
             comment("Use port 80.", id=1),
             comment("Buy my coins", id=2, author="mallory", by_writer=False),
             comment("No, 8080. <!-- draft -->", id=3, author="ada"),
-        )
+        ),
+        task_of(),
     )
     assert found == Answer(text="Use port 80.\n\nNo, 8080.", author="ada", ref="comment-3")
 
 
 def test_a_person_may_answer_with_our_account() -> None:
-    found = answer_of(help_of(comment("Port 80", mine=True, author="cdock-bot")))
+    found = answer_of(help_of(comment("Port 80", mine=True, author="cdock-bot")), task_of())
     assert found is not None
     assert found.text == "Port 80"
 
 
 def test_an_edited_or_further_comment_is_another_answer() -> None:
-    first = answer_of(help_of(comment("a", id=1)))
-    second = answer_of(help_of(comment("a", id=1), comment("b", id=2)))
+    first = answer_of(help_of(comment("a", id=1)), task_of())
+    second = answer_of(help_of(comment("a", id=1), comment("b", id=2)), task_of())
     assert first is not None
     assert second is not None
     assert first.ref != second.ref
 
 
 def test_closing_says_decide_by_yourself() -> None:
-    found = answer_of(help_of(open=False, closed_by="maria", closed_by_writer=True))
+    found = answer_of(help_of(open=False, closed_by="maria", closed_by_writer=True), task_of())
     assert found is not None
     assert (found.author, found.ref) == ("maria", "closed-57")
     assert "decide by yourself" in found.text
-    assert answer_of(help_of(open=False, closed_by="mallory")) is None
+    assert answer_of(help_of(open=False, closed_by="mallory"), task_of()) is None
 
 
 def test_what_was_said_counts_more_than_the_closing() -> None:
-    found = answer_of(help_of(comment("Port 80"), open=False, closed_by_writer=True))
+    found = answer_of(help_of(comment("Port 80"), open=False, closed_by_writer=True), task_of())
     assert found is not None
     assert found.text == "Port 80"
 
@@ -448,7 +475,8 @@ def test_what_is_told_holds_nothing_unseen(text: str) -> None:
 
 def prompt(task: Task, answer: Answer | None = None, **issue: object) -> dict[str, object]:
     space = Workspace(task=task.id, path="/x", base="b" * 40, head="c" * 40)
-    return messages.prompt_values(issue_of(**issue), task, space, POLICY, answer=answer)
+    case = Case(issue=issue_of(**issue))
+    return prompt_values(case, task, space, POLICY, errand=Errand(Cause.TASK), answer=answer)
 
 
 def test_the_lesson_is_the_last_failure_of_this_round() -> None:
@@ -473,6 +501,7 @@ def test_the_present_issue_is_told_not_the_one_that_was_claimed() -> None:
         "description": "Body",
         "branch": "cdock/add-login.a7b2c8d",
         "issue": 42,
+        "base": "b" * 40,
     }
 
 

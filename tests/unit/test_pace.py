@@ -195,9 +195,9 @@ class LimitedForge(MemoryForge):
         self._spend(can_wait=True)
         super().ensure_labels(issue, add=add, remove=remove)
 
-    def ensure_pull(self, *, head: str, title: str, body: str):  # type: ignore[no-untyped-def]
+    def ensure_pull(self, *, head: str, title: str, body: str, draft: bool = False):  # type: ignore[no-untyped-def]
         self._spend(can_wait=False)
-        return super().ensure_pull(head=head, title=title, body=body)
+        return super().ensure_pull(head=head, title=title, body=body, draft=draft)
 
 
 def test_a_status_that_waits_for_the_quota_delays_no_work(hub: MemoryHub, place: Place) -> None:
@@ -234,7 +234,7 @@ def test_a_task_that_waits_for_the_quota_says_so_and_keeps_its_claim(hub: Memory
         place.tick()
     assert not hub.pulls
     (entry,) = place.mirror.saved["tasks"]  # type: ignore[misc]
-    assert entry["waiting"]["for"] == "GitHub quota"
+    assert entry["waiting"]["kind"] == "quota"
     assert hub.refs[number].seq > 4, "the heartbeat went on"
     assert len(hub.refs[number].task.attempts) == 1
     hub.clock.advance(600)

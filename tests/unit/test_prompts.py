@@ -11,10 +11,13 @@ from hypothesis import strategies as st
 
 from cdock.adapters.prompts import TemplatePrompts, template_file
 from cdock.core import messages
+from cdock.core.briefing import prompt_values
+from cdock.core.errands import Errand
 from cdock.core.errors import Misconfigured
 from cdock.core.ids import TaskId
-from cdock.core.model import Answer, Attempt, Issue, Outcome, Task, Workspace
+from cdock.core.model import Answer, Attempt, Cause, Issue, Outcome, Task, Workspace
 from cdock.core.policy import Policy
+from cdock.core.world import Case
 
 NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 SHIPPED = TemplatePrompts(None)
@@ -30,7 +33,7 @@ def values(
     has_work: bool = False,
     acceptance: tuple[str, ...] = (),
 ) -> dict[str, object]:
-    """What `messages.prompt_values` gives for such a task."""
+    """What `prompt_values` gives for such a task."""
     id_ = TaskId("add-oauth-login", "a7b2c8d")
     failed = Attempt(number=1, round=1, agent="claude", started_at=NOW, outcome=Outcome.FAILED, error=error)
     task = Task(
@@ -44,7 +47,9 @@ def values(
     issue = Issue(42, 7, title, body, "maria", "https://x", NOW)
     space = Workspace(id_, "/x", base="b" * 40, head=("c" if has_work else "b") * 40)
     said = Answer(answer, "maria", "comment-1") if answer else None
-    return messages.prompt_values(issue, task, space, Policy(acceptance=acceptance), answer=said)
+    policy = Policy(acceptance=acceptance)
+    errand = Errand(Cause.TASK)
+    return prompt_values(Case(issue=issue), task, space, policy, errand=errand, answer=said)
 
 
 def quoted(prompt: str) -> list[str]:

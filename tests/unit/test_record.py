@@ -151,7 +151,13 @@ def test_the_shape_other_programs_read() -> None:
         "disputed": "",
         "heard": 0,
         "budget": 0,
+        "allowed": {"turns": 0, "cost": 0.0, "lines": 0},
         "agent": "",
+        "model": "",
+        "told": 0,
+        "max_turns": 0,
+        "max_cost": 0.0,
+        "question": "",
         "attempts": {
             "current": 1,
             "max": 3,

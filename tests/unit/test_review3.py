@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cdock.adapters.github import normalize
-from cdock.adapters.github.picture import Picture
+from cdock.adapters.github.shownpulls import ShownPulls
 from cdock.core import messages
 from cdock.core.errors import CdockError, ClaimLost, Refused, Unavailable
 from cdock.core.ids import TaskId
@@ -55,11 +55,11 @@ def pull_row(number: int, *, home: Any = HERE, state: str = "open") -> dict[str,
 @pytest.mark.parametrize("home", [FORK, None], ids=["fork", "deleted fork"])
 def test_a_branch_of_a_fork_is_not_ours_whatever_it_is_called(home: Any) -> None:
     """Whoever opened and closed such a pull request would end the work on our issue."""
-    picture = Picture()
+    picture = ShownPulls()
     picture.note_branch(BRANCH, [pull_row(3)])
-    assert not picture.note_pull(pull_row(9, home=home, state="closed"))
-    assert not picture.note_pull(pull_row(10, home=home))
-    found = picture.newest_pull(BRANCH)
+    assert not picture.note(pull_row(9, home=home, state="closed"))
+    assert not picture.note(pull_row(10, home=home))
+    found = picture.newest(BRANCH)
     assert found is not None
     assert found.number == 3
     assert normalize.head_of(pull_row(10, home=home)) == ""
@@ -170,7 +170,8 @@ def test_commits_of_a_lost_task_are_fetched_again_before_its_volume_goes(
     hub.clock.advance(400)
     place.settle()
     assert not place.machine.runs
-    assert place.machine.trees[task].head == made
+    assert place.machine.kept == [made]
+    assert task not in place.machine.trees
 
 
 def test_claims_that_could_not_be_listed_are_listed_when_the_forge_is_back(
@@ -319,6 +320,9 @@ def test_who_could_not_renew_a_claim_shows_nothing_on_its_issue(hub: MemoryHub, 
 
     class Stuck(MemoryClaims):
         def publish(self, moves: Sequence[Move]) -> Mapping[int, str | CdockError]:
+            raise Unavailable("the forge takes no pushes now")
+
+        def swap(self, issue: int, *, expected: str, claim: Claim | None) -> str:
             raise Unavailable("the forge takes no pushes now")
 
     good, place.house.claims = place.house.claims, Stuck(hub)

@@ -12,6 +12,7 @@ from cdock.core.messages import parse_marker
 from cdock.core.model import Outcome, Signals, Snapshot, Status, Watch
 from cdock.core.plan import plan, status_of
 from cdock.core.policy import Policy
+from cdock.core.wishes import WishKind
 from cdock.reconciler.observe import observe
 from cdock.reconciler.perform import perform
 from cdock.testing import MemoryForge, MemoryHub
@@ -251,11 +252,11 @@ def test_stop_keeps_the_work_and_the_label_goes_on_with_it(hub: MemoryHub, place
     place.settle()
     task = hub.refs[number].task
     kept = place.machine.commit(task.id)
-    place.wishes.wanted.add(task.id)
+    place.wishes.make(WishKind.STOP, task.id)
     place.settle()
     assert status(place, number) is Status.WAITING
     assert not place.machine.alive
-    assert place.wishes.wanted == set()
+    assert place.wishes.list() == ()
     assert hub.branches[task.id.branch()] == kept
     assert "waiting" in hub.issues[number].labels
     hub.clock.advance(3600)
@@ -271,7 +272,7 @@ def test_stop_between_two_attempts(hub: MemoryHub, place: Place) -> None:
     place.settle()
     place.machine.exit(place.run, 1, said="KeyError")
     place.settle()
-    place.wishes.wanted.add(hub.refs[number].task.id)
+    place.wishes.make(WishKind.STOP, hub.refs[number].task.id)
     hub.clock.advance(3600)
     place.settle()
     assert status(place, number) is Status.WAITING
@@ -365,10 +366,8 @@ def test_a_robbed_poller_keeps_commits_that_only_it_has(hub: MemoryHub, place: P
     assert hub.refs[number].holder == "there"
     assert task.id.branch() not in hub.branches
     assert not place.machine.runs
-    assert place.machine.trees[task.id].head == last
-    (entry,) = place.mirror.saved["tasks"]  # type: ignore[misc]
-    assert entry["status"] == "foreign"
-    assert entry["worktree"] == place.machine.trees[task.id].path
+    assert place.machine.kept == [last]
+    assert not place.machine.trees
     assert place.tick() == ""
 
 
@@ -607,7 +606,7 @@ def test_a_label_on_a_stopped_task_waits_for_the_pause(hub: MemoryHub) -> None:
     place.settle()
     place.machine.exit(place.run, 1, said="KeyError: 'x'")
     place.settle()
-    place.wishes.wanted.add(hub.refs[number].task.id)
+    place.wishes.make(WishKind.STOP, hub.refs[number].task.id)
     place.settle()
     hub.label(number, "agent-ready")
     place.settle()

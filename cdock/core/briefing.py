@@ -1,0 +1,101 @@
+"""What an agent is told at the start of an attempt: the values that its prompt may name."""
+
+import re
+
+from cdock.core import messages
+from cdock.core.attempts import in_round
+from cdock.core.errands import Errand
+from cdock.core.model import Answer, Attempt, Cause, Outcome, Task, Workspace
+from cdock.core.policy import Policy
+from cdock.core.speaking import for_agents
+from cdock.core.world import Case
+
+LESSONS = 5
+"""Earlier failures that are told."""
+_TEACHING = (Outcome.FAILED, Outcome.TIMED_OUT, Outcome.STALLED)
+
+TEMPLATES = {
+    Cause.ANSWER: "answer",
+    Cause.MESSAGE: "message",
+    Cause.NOTES: "notes",
+    Cause.GO_ON: "go-on",
+    Cause.REVIEW: "review",
+    Cause.CHECKS: "checks",
+    Cause.CONFLICT: "conflict",
+    Cause.FINDINGS: "findings",
+    Cause.OPINION: "opinion",
+}
+"""The template that goes on in a conversation, by cause; in a new one it follows the task's own."""
+
+
+def prompt_values(
+    case: Case,
+    task: Task,
+    workspace: Workspace,
+    policy: Policy,
+    *,
+    errand: Errand,
+    answer: Answer | None,
+    requests: str = "",
+) -> dict[str, object]:
+    """What a prompt template may name. `requests` is what a review, a check or a second agent wants, in full."""
+    issue = case.issue
+    earlier = in_round(task)
+    last = task.last
+    failures = lessons(task)
+    return {
+        "task": {
+            "id": str(task.id),
+            "title": " ".join(messages.visible(issue.title).split()),
+            "description": messages.visible(issue.body),
+            "branch": task.id.branch(policy.branch_prefix),
+            "issue": issue.number,
+            "base": workspace.base,
+        },
+        "cause": errand.cause.value,
+        "attempt": len(earlier) + 1,
+        "tries": policy.tries,
+        "lesson": last.error if last and last.round == task.round and last.outcome in _TEACHING else "",
+        "lessons": failures[:-1] if last and last.outcome in _TEACHING else failures,
+        "handoff": last.error if last and last.outcome is Outcome.HANDOFF else "",
+        "interrupted": last.outcome.value if last and last.outcome else "",
+        "has_work": workspace.has_work,
+        "answer": answer.text if answer else "",
+        "said": [{"author": c.author, "text": messages.visible(c.body)} for c in for_agents(case, task)],
+        "message": errand.text,
+        "requests": requests,
+        "conflicts": policy.conflicts,
+        "acceptance": list(policy.acceptance),
+    }
+
+
+def lessons(task: Task) -> list[dict[str, object]]:
+    """What earlier attempts taught, the newest last: short, and whatever round they were of."""
+    failed = [a for a in task.attempts if a.outcome in _TEACHING]
+    return [_lesson(a) for a in failed[-LESSONS:]]
+
+
+def _lesson(attempt: Attempt) -> dict[str, object]:
+    return {
+        "attempt": attempt.number,
+        "agent": attempt.agent,
+        "outcome": attempt.outcome.value if attempt.outcome else "",
+        "error": attempt.error.strip()[-400:],
+        "said": attempt.summary.strip()[-300:],
+    }
+
+
+_REPLY = re.compile(r"^\[?(?P<name>[A-Z]\d{1,3})\]?[:. ]+(?P<words>.*)$")
+
+
+def replies_in(text: str) -> dict[str, str]:
+    """What an agent says to each request, by its name (`R1`): a line that begins with it, and those that follow."""
+    found: dict[str, list[str]] = {}
+    name = ""
+    for line in text.replace("\r\n", "\n").split("\n"):
+        if start := _REPLY.match(line):
+            name = start["name"]
+            found[name] = [start["words"]]
+        elif name:
+            found[name].append(line)
+    return {name: "\n".join(lines).strip() for name, lines in found.items()}

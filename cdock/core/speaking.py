@@ -1,0 +1,54 @@
+"""Words of people for a working agent: comments on the task's issue, and what was typed at a terminal."""
+
+from dataclasses import dataclass
+
+from cdock.core import messages
+from cdock.core.commands import parse_command
+from cdock.core.model import Comment, Task
+from cdock.core.wishes import WishKind
+from cdock.core.world import Case
+
+
+@dataclass(frozen=True)
+class Message:
+    """One of them. `uid` tells it apart wherever it turns up; `comment` is its id, 0 for the terminal's."""
+
+    uid: str
+    text: str
+    author: str
+    comment: int = 0
+    wish: str = ""
+
+
+def unheard(case: Case, task: Task) -> tuple[Message, ...]:
+    """What no agent of the task has read yet, comments first, each kind oldest first."""
+    said = sorted((c for c in for_agents(case, task) if c.id > task.told), key=lambda c: c.id)
+    told = {ref for attempt in task.attempts for ref in attempt.refs}
+    return (
+        *(Message(f"comment-{c.id}", messages.visible(c.body), c.author, comment=c.id) for c in said),
+        *(
+            Message(f"wish-{wish.id}", wish.text, wish.author, wish=wish.id)
+            for wish in case.wishes
+            if wish.kind is WishKind.PROMPT and f"wish-{wish.id}" not in told
+        ),
+    )
+
+
+def for_agents(case: Case, task: Task) -> tuple[Comment, ...]:
+    """Comments on the issue that agents are told: of people who may write, and no commands."""
+    return tuple(
+        c
+        for c in case.issue.comments
+        if c.by_writer and not messages.is_ours(c) and parse_command(c, issue=case.issue.number) is None
+        if messages.visible(c.body)
+    )
+
+
+def newest(case: Case, task: Task) -> int:
+    """The id of the last comment that an agent is told with its task."""
+    return max((c.id for c in for_agents(case, task)), default=task.told)
+
+
+def spoken(said: tuple[Message, ...]) -> str:
+    """All of them as one text."""
+    return "\n\n".join(f"{message.author} says:\n{message.text}" for message in said)

@@ -1,0 +1,107 @@
+"""What a task waits for, and what ends that. Waiting is not failing: none of it spends an attempt."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from cdock.core.budgets import day_over
+from cdock.core.model import Cap, Cause, Outcome, Task
+from cdock.core.policy import Policy
+from cdock.core.world import Case, World
+
+
+class WaitKind(StrEnum):
+    """Whom or what for."""
+
+    HUMAN = "human"
+    PROVIDER = "provider"  # the usage limit of the model's provider
+    GITHUB = "github"  # it does not answer
+    DEPENDENCY = "dependency"
+    QUOTA = "quota"  # of the forge's writes, or of a day's money
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """One thing waited for. `why` and `unblocks` are sentences for people; `until` is when it ends by itself."""
+
+    kind: WaitKind
+    why: str
+    unblocks: str
+    until: datetime | None = None
+
+
+def changed(case: Case, task: Task) -> bool:
+    """Whether the issue asks for something else than what was approved. Older claims do not know."""
+    return bool(task.approved) and task.approved != case.issue.digest
+
+
+def held(case: Case, task: Task, world: World, policy: Policy) -> Waiting | None:
+    """What keeps the next attempt of a claimed task from starting, apart from a question that is open."""
+    ready = policy.labels.ready
+    if not case.issue.wears(ready):
+        go_on = f"Comment `/cdock resume` or add the label `{ready}` to go on with it."
+        if task.stopped:
+            return Waiting(WaitKind.HUMAN, "A person stopped it. The work is kept.", go_on)
+        done = task.last is not None and task.last.outcome is Outcome.SUCCEEDED
+        if task.paused and not done:
+            return Waiting(WaitKind.HUMAN, "A person paused it. The work is kept.", go_on)
+        if changed(case, task) and task.disputed == case.issue.digest and not done:
+            return Waiting(
+                WaitKind.HUMAN,
+                "The title or the text was changed after the approval, by somebody who may not start work.",
+                f"Look at it, then add the label `{ready}` to approve it as it is now.",
+            )
+    return _limit(case, task, world, policy) or _money(world, policy)
+
+
+def _limit(case: Case, task: Task, world: World, policy: Policy) -> Waiting | None:
+    last = task.last
+    if last is None or last.outcome is not Outcome.LIMITED or last.round != task.round or last.cap is Cap.DAY:
+        return None
+    until = limit_end(task, policy)
+    if until is not None and last.ended_at is not None and not last.ended_at <= world.now < until:
+        return None
+    why = "The usage limit of the model's provider is reached."
+    if until is None:
+        ready = policy.labels.ready
+        return Waiting(
+            WaitKind.PROVIDER, why, f"Comment `/cdock resume` or add the label `{ready}` when it is over."
+        )
+    return Waiting(WaitKind.PROVIDER, why, "It goes on by itself in the same conversation.", until)
+
+
+def limit_end(task: Task, policy: Policy) -> datetime | None:
+    """When work goes on after a provider's limit; None when a person has to say so, or nothing waits for one."""
+    last = task.last
+    if (
+        last is None
+        or last.outcome is not Outcome.LIMITED
+        or last.ended_at is None
+        or not policy.resume_limits
+    ):
+        return None
+    return last.until or last.ended_at + policy.limit_pause
+
+
+def _money(world: World, policy: Policy) -> Waiting | None:
+    until = day_over(world, policy)
+    if until is None:
+        return None
+    why = f"The money of one day on this machine (${policy.day_cost:.2f}) is used up."
+    return Waiting(
+        WaitKind.QUOTA, why, "It goes on by itself on the next day, or with a higher `day_cost`.", until
+    )
+
+
+def blocked(case: Case) -> Waiting | None:
+    """What keeps an issue from being claimed though it is ready."""
+    count = case.issue.blocked_by
+    if not count:
+        return None
+    issues = "an open issue" if count == 1 else f"{count} open issues"
+    return Waiting(WaitKind.DEPENDENCY, f"It is blocked by {issues}.", "It starts when they are closed.")
+
+
+def with_a_person(task: Task) -> bool:
+    """Whether a person has the agent's terminal."""
+    return task.running is not None and task.running.cause is Cause.PERSON

@@ -1,0 +1,295 @@
+"""Start an attempt: who makes it, in which conversation, and what it is about; write it down, then start its run."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from cdock.core import messages
+from cdock.core.answers import earlier_answer, granted
+from cdock.core.attempts import choice_of
+from cdock.core.bodies import pull_body
+from cdock.core.briefing import TEMPLATES, prompt_values
+from cdock.core.budgets import cost_left, turns_left
+from cdock.core.errands import Errand
+from cdock.core.errors import CdockError, Refused
+from cdock.core.events import Job, RunSpec
+from cdock.core.feedback import asked
+from cdock.core.model import Answer, Attempt, Cause, Outcome, Role, Task, Workspace
+from cdock.core.policy import Step
+from cdock.core.pulls import CheckState
+from cdock.core.speaking import newest
+from cdock.core.world import Case
+from cdock.ports import Agent
+from cdock.reconciler.claiming import about, branch_of, require_go, swap, task_of
+from cdock.reconciler.house import House
+
+log = logging.getLogger("cdock")
+
+REQUEST_LIMIT = 8_000
+"""Characters of one request of a review, or of one failed check, that an agent is told."""
+CHECKS = 5
+"""Failed checks that are told in full."""
+
+
+@dataclass(frozen=True)
+class _Who:
+    """Who makes the attempt, and in which conversation; `resumed` when that is one that goes on."""
+
+    agent: Agent
+    step: Step
+    session: str
+    resumed: bool
+
+
+def start(house: House, case: Case, errand: Errand) -> None:
+    """Write the next attempt down, then start its agent.
+
+    Raises:
+        Refused: the agent is not configured here, or cannot do what is asked of it.
+    """
+    task = task_of(case)
+    assert case.workspace is not None, "planned only with a workspace"  # noqa: S101 - for the type checker
+    workspace, said = case.workspace, errand.answer
+    if said:
+        task = granted(task, said, house.policy)
+    who = _who(house, task, errand)
+    target = house.workspaces.target() if errand.cause is Cause.CONFLICT else ""
+    attempt = Attempt(
+        number=(task.last.number if task.last else 0) + 1,
+        round=task.round,
+        agent=who.step.agent,
+        model=who.step.model,
+        started_at=house.clock.now(),
+        session=who.session,
+        answer=said.ref if said else "",
+        cause=errand.cause,
+        refs=(*errand.refs, *(m.uid for m in errand.words if m.uid not in errand.refs)),
+    )
+    job = _job(house, case, task, workspace, errand=errand, who=who, attempt=attempt)
+    # Whatever is wrong with the settings of the agent comes up here, before an attempt is on record.
+    if errand.cause is Cause.PERSON:
+        launch = who.agent.attach(job)
+    else:
+        launch = who.agent.resume(job) if who.resumed else who.agent.start(job)
+    if (task.stopped or task.paused) and not said:
+        require_go(house, case)
+    if errand.cause in (Cause.REVIEW, Cause.CHECKS, Cause.CONFLICT) and case.pull and not case.pull.draft:
+        _back_to_draft(house, case, task)
+    house.runner.forget_signals(task.id)
+    house.memory.unpushable.pop(task.issue, None)
+    # Written down before the start: a crash in between leaves an attempt that is seen as lost, never a second run.
+    begun = replace(
+        task.with_attempt(attempt),
+        base=workspace.base,
+        stopped=False,
+        paused=False,
+        told=max(task.told, newest(case, task)) if errand.cause is not Cause.PERSON else task.told,
+    )
+    claim = swap(house, case, begun)
+    _say(task, attempt, errand)
+    for wish in case.wishes:
+        if f"wish-{wish.id}" in attempt.refs:
+            house.wishes.granted(wish.id)
+    spec = RunSpec(
+        name=task.id.run(attempt.number),
+        task=str(task.id),
+        attempt=attempt.number,
+        role=Role.AGENT,
+        base=workspace.head,
+        branch=branch_of(house, task.id),
+        objects=house.workspaces.objects,
+        launch=launch,
+        target=target,
+        unfinished=workspace.unfinished,
+        apart=errand.cause is Cause.OPINION,
+    )
+    try:
+        house.runner.start(spec)
+    except CdockError as error:
+        lost = replace(
+            attempt,
+            outcome=Outcome.LOST,
+            error=house.fit(error.message)[-4_000:],
+            ended_at=house.clock.now(),
+            answer="",
+        )
+        swap(house, replace(case, claim=claim), claim.task.with_attempt(lost))
+        raise
+
+
+def _who(house: House, task: Task, errand: Errand) -> _Who:
+    step = choice_of(task, errand.cause, house.policy)
+    agent = agent_of(house, step.agent)
+    if errand.cause is Cause.PERSON and not agent.can.attach:
+        for_it = f"`cdock prompt {task.id} …` speaks to it, `cdock bash {task.id}` looks at its workspace"
+        raise Refused(
+            f"nobody can take over the conversation of the agent {step.agent!r}",
+            code="CD456",
+            tried=f"attaching to {task.id}",
+            fix=for_it,
+        )
+    before = _conversation(task)
+    # A conversation can only go on where it took place; its log tells.
+    here = before is not None and house.logs.size(task.id, task.id.run(before.number)) > 0
+    resumed = bool(
+        before
+        and here
+        and before.session
+        and before.agent == step.agent
+        and agent.can.resume
+        and not errand.fresh
+    )
+    session = before.session if resumed and before else str(house.ids.uuid())
+    return _Who(agent, step, session, resumed)
+
+
+def _conversation(task: Task) -> Attempt | None:
+    """The attempt whose conversation goes on: the last one that was about the work itself."""
+    return next((a for a in reversed(task.attempts) if a.cause is not Cause.OPINION), None)
+
+
+def agent_of(house: House, name: str) -> Agent:
+    """The agent of this name.
+
+    Raises:
+        Refused: it is not configured any more; somebody asked for it on another machine, or in former times.
+    """
+    found = house.agents.get(name)
+    if found is None:
+        raise Refused(
+            f"the agent {name!r} that this task should use is not configured here",
+            code="CD453",
+            tried=f"starting it; configured are {', '.join(sorted(house.agents))}",
+            fix="comment `/cdock agent NAME` on the issue with another one, or configure it in cdock.toml",
+        )
+    return found
+
+
+def _job(
+    house: House,
+    case: Case,
+    task: Task,
+    workspace: Workspace,
+    *,
+    errand: Errand,
+    who: _Who,
+    attempt: Attempt,
+) -> Job:
+    said = errand.answer or earlier_answer(case, task)
+    values = prompt_values(
+        case,
+        task,
+        workspace,
+        house.policy,
+        errand=errand,
+        answer=said,
+        requests=_requests(house, case, errand),
+    )
+    settings = dict(house.agent_settings.get(who.step.agent, {}))
+    settings |= {
+        "task": task.id.worktree,
+        "attempt": str(values["attempt"]),
+        "cause": errand.cause.value,
+        "answer": _answer_text(errand.answer),
+    }
+    # The issue's own limit and the agent's configured one: the lower of those that are set.
+    turns = [n for n in (turns_left(task, house.policy), int(settings.get("max_turns", "0"))) if n]
+    costs = [n for n in (cost_left(task, house.policy), float(settings.get("max_cost", "0"))) if n]
+    return Job(
+        prompt=_prompt(house, errand, values, resumed=who.resumed),
+        session=who.session,
+        model=who.step.model or settings.get("model", ""),
+        max_turns=min(turns, default=0),
+        max_cost=min(costs, default=0.0),
+        settings=settings,
+    )
+
+
+def _answer_text(said: Answer | None) -> str:
+    return said.text if said else ""
+
+
+def _prompt(house: House, errand: Errand, values: Mapping[str, object], *, resumed: bool) -> str:
+    """In a conversation that goes on only what is new; in a new one the task first."""
+    template = TEMPLATES.get(errand.cause)
+    if resumed and template:
+        return house.prompts.fill(template, values)
+    task = house.prompts.fill("task", values)
+    # An answer is part of the task's own template, and what was interrupted begins anew.
+    if template is None or errand.cause in (Cause.ANSWER, Cause.GO_ON):
+        return task
+    if errand.cause is Cause.OPINION:
+        return house.prompts.fill(template, values)
+    return f"{task}\n\n{house.prompts.fill(template, values)}"
+
+
+def _requests(house: House, case: Case, errand: Errand) -> str:
+    """What a review, failed checks or a second agent want, each with the name that it is answered by."""
+    match errand.cause:
+        case Cause.REVIEW:
+            return _numbered(errand.refs, _reviewed(case))
+        case Cause.CHECKS:
+            return _failures(house, case)
+        case Cause.FINDINGS:
+            return errand.text[:REQUEST_LIMIT]
+        case _:
+            return ""
+
+
+def _reviewed(case: Case) -> Mapping[str, str]:
+    pull = case.pull
+    found = asked(pull, ()) if pull else ()
+    texts = {}
+    for one in found:
+        words = messages.visible(one.remark.body)[:REQUEST_LIMIT]
+        if one.thread is None:
+            texts[one.ref] = f"{one.remark.author} says about the whole:\n{words}"
+            continue
+        where = f"{one.thread.path}:{one.thread.line}" if one.thread.line else one.thread.path
+        talk = [
+            f"{r.author}: {messages.visible(r.body)[:REQUEST_LIMIT]}"
+            for r in one.thread.remarks
+            if r.mine or r.by_writer
+        ]
+        texts[one.ref] = f"at {messages.seen(where)}\n" + "\n".join(talk or [words])
+    return texts
+
+
+def _numbered(refs: Sequence[str], texts: Mapping[str, str]) -> str:
+    return "\n\n".join(f"R{n}: {texts[ref]}" for n, ref in enumerate(refs, start=1) if ref in texts)
+
+
+def _failures(house: House, case: Case) -> str:
+    checks = [check for check in (case.pull.checks if case.pull else ()) if check.state is CheckState.FAILED]
+    parts = []
+    for check in checks[:CHECKS]:
+        more = house.forge.explain_check(check) or check.summary
+        parts.append(f"{check.name}: failed\n{house.fit(messages.seen(more))[-REQUEST_LIMIT:]}".rstrip())
+    left_out = len(checks) - CHECKS
+    return "\n\n".join([*parts, *([f"and {left_out} more"] if left_out > 0 else [])])
+
+
+def _back_to_draft(house: House, case: Case, task: Task) -> None:
+    if not house.policy.drafts or case.pull is None:
+        return
+    house.forge.ensure_pull_shown(case.pull, body=pull_body(task, house.policy), draft=True)
+    house.memory.stale = True
+
+
+_SENTENCES = {
+    Cause.ANSWER: "answered by a person",
+    Cause.REVIEW: "review round",
+    Cause.CHECKS: "checks failed",
+    Cause.CONFLICT: "conflict",
+    Cause.OPINION: "second opinion",
+    Cause.PERSON: "a person has the terminal",
+}
+
+
+def _say(task: Task, attempt: Attempt, errand: Errand) -> None:
+    text = errand.answer.author if errand.answer else ""
+    sentence = _SENTENCES.get(errand.cause, "attempt starts")
+    log.info(
+        sentence,
+        extra=about(task, attempt=attempt.number, text=text, cause=errand.cause.value, agent=attempt.agent),
+    )

@@ -1,0 +1,46 @@
+"""In-memory ports that keep the promises of the real ones, shipped for tests of rules and loops.
+
+`MemoryHub` is the forge with its git; any number of `MemoryMachine`s work with it. Both have verbs for what people
+and agents do. `Faults` lets any port call fail on purpose.
+"""
+
+from cdock.testing.agent import ABLE, UNABLE, MemoryAgent
+from cdock.testing.clock import START, Crash, Faults, MemoryClock, MemoryIds
+from cdock.testing.desk import (
+    MemoryLedger,
+    MemoryLocks,
+    MemoryLogs,
+    MemoryMirror,
+    MemoryOutbox,
+    MemoryPrompts,
+    MemoryWishes,
+)
+from cdock.testing.forge import MemoryClaims, MemoryForge
+from cdock.testing.hub import ROOT, MemoryHub
+from cdock.testing.machine import MemoryMachine, MemoryRun, MemoryRunner, MemoryWorkspaces
+
+__all__ = (
+    "ABLE",
+    "ROOT",
+    "START",
+    "UNABLE",
+    "Crash",
+    "Faults",
+    "MemoryAgent",
+    "MemoryClaims",
+    "MemoryClock",
+    "MemoryForge",
+    "MemoryHub",
+    "MemoryIds",
+    "MemoryLedger",
+    "MemoryLocks",
+    "MemoryLogs",
+    "MemoryMachine",
+    "MemoryMirror",
+    "MemoryOutbox",
+    "MemoryPrompts",
+    "MemoryRun",
+    "MemoryRunner",
+    "MemoryWishes",
+    "MemoryWorkspaces",
+)
