@@ -3,7 +3,7 @@
 # run directory asks for, keeps what an agent left uncommitted, and ends with the exit code of what it ran.
 #
 # CDOCK_WORKSPACE  kept over all attempts of a task; the repository is its directory `src`
-# CDOCK_RUN        directory of this run: entry.sh, bin/cdock, and
+# CDOCK_RUN        directory of this run: entry.sh, snapshot.sh, bin/cdock, and
 #                    agent: argv/NNNN (one argument each), stdin     check: commands/NNNN (one shell command each)
 #                  here we leave `stderr`, and `exit`: the code, then "stopped" when we were asked to end
 # CDOCK_STATE      what the agent itself keeps over attempts
@@ -13,6 +13,13 @@
 # CDOCK_BRANCH     the branch that is fetched from the workspace
 # CDOCK_SOCKETS    where the sockets of the host's proxies are, if there are any
 #
+# And where they are wanted:
+# CDOCK_INPUT      live: after `stdin` come the messages of `inbox`, see say.sh, until a line of the output holds the
+#                  text of the file `until`. terminal: the program is run inside tmux, for a person
+# CDOCK_TARGET     a commit of the object store that the repository is to know as refs/cdock/target
+# CDOCK_UNFINISHED a commit of the object store whose changes a new workspace begins with, uncommitted
+# CDOCK_APART      when not empty, the program gets a copy of the repository, and nothing it does there is kept
+#
 # Arguments are files and not text for a shell, so that no byte of them can mean anything to one. The program runs in
 # the foreground: a shell starts background programs deaf to SIGINT, and test suites inherit that.
 
@@ -21,11 +28,16 @@ exec 2>&1 # one stream, so that what is printed stays in order
 umask 022
 
 src=$CDOCK_WORKSPACE/src
+apart=$CDOCK_RUN/apart
+input=${CDOCK_INPUT-}
 stderr_shown=16384
+drain_tries=100
+snapshot_limit=60
 stopped=
 trap 'stopped=1' TERM INT HUP
 
 finish() {
+    [ -z "${CDOCK_APART-}" ] || rm -rf "$apart"
     { echo "$1"; [ -z "$stopped" ] || echo stopped; } >"$CDOCK_RUN/exit.new"
     mv -f "$CDOCK_RUN/exit.new" "$CDOCK_RUN/exit"
     exit "$1"
@@ -36,19 +48,37 @@ fail() {
     finish 70
 }
 
+make_repository() { # directory, the object store it borrows from, the commit it starts from
+    rm -rf "$1" &&
+        git init -q -b "$CDOCK_BRANCH" "$1" &&
+        printf '%s\n' "$2" >"$1/.git/objects/info/alternates" &&
+        git -C "$1" config user.name 'cdock agent' &&
+        git -C "$1" config user.email 'agent@cdock.invalid' &&
+        mkdir -p "$1/.git/info" &&
+        printf '.cdock/\n' >>"$1/.git/info/exclude" &&
+        git -C "$1" reset -q --hard "$3"
+}
+
 make_workspace() {
     # Made aside and moved into place, so that a run killed half-way leaves nothing that looks finished.
     new=$CDOCK_WORKSPACE/src.new
-    rm -rf "$new" &&
-        git init -q -b "$CDOCK_BRANCH" "$new" &&
-        printf '%s\n' "$CDOCK_OBJECTS" >"$new/.git/objects/info/alternates" &&
-        git -C "$new" config user.name 'cdock agent' &&
-        git -C "$new" config user.email 'agent@cdock.invalid' &&
-        mkdir -p "$new/.git/info" &&
-        printf '.cdock/\n' >>"$new/.git/info/exclude" &&
-        git -C "$new" reset -q --hard "$CDOCK_BASE" &&
+    make_repository "$new" "$CDOCK_OBJECTS" "$CDOCK_BASE" &&
+        { [ -z "${CDOCK_UNFINISHED-}" ] || lay_out_unfinished "$new"; } &&
         { [ ! -e "$src" ] || mv "$src" "$src.without-git.$(date +%s)"; } &&
         mv "$new" "$src"
+}
+
+lay_out_unfinished() { # directory
+    # Picked and not copied: it may have been set down before the newest commits, which then stand.
+    git -C "$1" cherry-pick --no-commit -X ours "$CDOCK_UNFINISHED" >"$CDOCK_RUN/unfinished" 2>&1 ||
+        printf 'cdock: not all of the unfinished work could be laid out: %s\n' "$(tail -n 1 "$CDOCK_RUN/unfinished")"
+    git -C "$1" cherry-pick --quit
+    git -C "$1" reset -q
+}
+
+make_copy() {
+    head=$(git -C "$src" rev-parse -q --verify "refs/heads/$CDOCK_BRANCH^{commit}") &&
+        make_repository "$apart" "$src/.git/objects" "$head"
 }
 
 remove_stale_locks() {
@@ -85,21 +115,138 @@ keep_work() {
     fi
 }
 
-run_agent() {
+keep_unfinished() {
+    # What ends badly is not committed, but it is not lost either.
+    set -- sh "$CDOCK_RUN/snapshot.sh"
+    ! command -v timeout >/dev/null || set -- timeout -k 1 "$snapshot_limit" "$@"
+    "$@" >"$CDOCK_RUN/keep" 2>&1 </dev/null ||
+        printf '\ncdock: unfinished work could not be set down: %s\n' "$(tail -n 1 "$CDOCK_RUN/keep")"
+}
+
+end_agent() { # exit code
+    if [ -z "${CDOCK_APART-}" ]; then
+        if [ "$1" -eq 0 ]; then keep_work; else keep_unfinished; fi
+    fi
+    finish "$1"
+}
+
+launch() {
     set --
     while [ "$#" -lt "$CDOCK_COUNT" ]; do
         file=$(printf '%s/argv/%04d' "$CDOCK_RUN" "$#")
         value=$(cat "$file" && printf .) # the dot keeps newlines at the end, which $(…) would drop
         set -- "$@" "${value%.}"
     done
-    "$@" <"$CDOCK_RUN/stdin" 2>"$CDOCK_RUN/stderr"
+    case $input in
+        live) "$@" <"$CDOCK_RUN/in" >"$CDOCK_RUN/out" 2>"$CDOCK_RUN/stderr" ;;
+        terminal) "$@" ;;
+        *) "$@" <"$CDOCK_RUN/stdin" 2>"$CDOCK_RUN/stderr" ;;
+    esac
+}
+
+run_agent() {
+    launch
     code=$?
+    [ "$input" != live ] || stop_listening
     if [ -s "$CDOCK_RUN/stderr" ]; then
         printf '\n[stderr]\n'
         tail -c "$stderr_shown" "$CDOCK_RUN/stderr"
     fi
-    [ "$code" -ne 0 ] || keep_work
-    finish "$code"
+    end_agent "$code"
+}
+
+# A live run: `deliver` writes into the pipe `in`, which the program reads; the program writes into the pipe `out`, from
+# which `tee` prints it and shows it to `watch`. Whoever has something for `deliver` rings: writes a line into the pipe
+# `bell`. All three are deaf to the signals that the engine's init sends to everybody, and end when the program ends.
+
+prepare_inbox() {
+    # An earlier agent of this task may have laid something here.
+    rm -rf "$CDOCK_RUN/inbox" "$CDOCK_RUN/bell" "$CDOCK_RUN/in" "$CDOCK_RUN/out" "$CDOCK_RUN/seen" &&
+        mkfifo "$CDOCK_RUN/in" "$CDOCK_RUN/out" "$CDOCK_RUN/seen" &&
+        mkdir "$CDOCK_RUN/inbox" &&
+        mkfifo "$CDOCK_RUN/bell"
+}
+
+start_listening() {
+    { trap '' TERM INT HUP && deliver; } >/dev/null &
+    deliverer=$!
+    { trap '' TERM INT HUP && watch; } >/dev/null &
+    # Without a reader of `seen` it still has to print.
+    { trap '' TERM INT HUP PIPE && tee "$CDOCK_RUN/seen" && rm -f "$CDOCK_RUN/out"; } <"$CDOCK_RUN/out" 2>/dev/null &
+}
+
+stop_listening() {
+    # What the program left in the background may hold its pipes open for ever, so nobody waits for their end.
+    { kill -KILL "$deliverer" && wait "$deliverer"; } 2>/dev/null
+    # Where the program did not come to open its pipes, the others wait for that.
+    for pipe in out seen; do [ ! -p "$CDOCK_RUN/$pipe" ] || : 1<>"$CDOCK_RUN/$pipe"; done
+    tries=0
+    while [ -p "$CDOCK_RUN/out" ] && [ "$tries" -lt "$drain_tries" ]; do
+        tries=$((tries + 1))
+        sleep 0.02
+    done
+}
+
+deliver() {
+    exec 3>"$CDOCK_RUN/in" 4<>"$CDOCK_RUN/bell"
+    # By the shell itself: a program could go on waiting for a reader after this shell was killed.
+    text=$(cat "$CDOCK_RUN/stdin" && printf .)
+    printf %s "${text%.}" >&3
+    count=0 word=
+    while :; do
+        for message in "$CDOCK_RUN/inbox/$(printf %06d "$count")"-*; do :; done
+        if [ -f "$message" ]; then
+            printf '%s\n' "$(cat "$message")" >&3
+            count=$((count + 1))
+        elif [ "$word" = enough ]; then
+            break
+        else
+            read -r word <&4 || break
+        fi
+    done
+}
+
+watch() {
+    exec <"$CDOCK_RUN/seen"
+    ! grep -q -F -f "$CDOCK_RUN/until" || echo enough 1<>"$CDOCK_RUN/bell"
+    exec cat
+}
+
+# A terminal: the session in tmux is `cdock`, its socket `tmux` in the run directory. That is always named from inside
+# the directory, because the path of a socket may hold about 100 bytes. The program in it is this script, as `inside`.
+
+run_terminal() {
+    command -v tmux >/dev/null || fail 'tmux is not here, so nobody could be given a terminal: install it in the image'
+    rm -rf "$CDOCK_RUN/tmux" "$CDOCK_RUN/code"
+    for term in screen-256color screen; do
+        [ ! -e "/usr/share/terminfo/s/$term" ] && [ ! -e "/lib/terminfo/s/$term" ] &&
+            [ ! -e "/etc/terminfo/s/$term" ] || break
+    done
+    here_tmux -f /dev/null start-server \; set-option -g default-terminal "$term" \; set-option -g history-limit 20000 \; \
+        new-session -d -s cdock -x 200 -y 50 -c "$PWD" sh "$CDOCK_RUN/entry.sh" inside >"$CDOCK_RUN/stderr" 2>&1 ||
+        fail "tmux did not start: $(tail -n 1 "$CDOCK_RUN/stderr")"
+    while [ -z "$stopped" ] && here_tmux has-session -t cdock 2>/dev/null; do
+        # In the background, because `wait` is what a signal interrupts.
+        here_tmux wait-for ended >/dev/null 2>&1 &
+        wait "$!"
+    done
+    if [ -n "$stopped" ]; then
+        here_tmux kill-session -t cdock 2>/dev/null
+        tries=0
+        until [ -e "$CDOCK_RUN/code" ] || [ "$tries" -ge "$drain_tries" ]; do
+            tries=$((tries + 1))
+            sleep 0.05
+        done
+        end_agent 143
+    fi
+    case $(cat "$CDOCK_RUN/code" 2>/dev/null) in
+        126 | 127) fail "the program could not be started: $(cat "$CDOCK_RUN/argv/0000")" ;;
+    esac
+    end_agent 0
+}
+
+here_tmux() {
+    (cd "$CDOCK_RUN" && exec tmux -S tmux "$@")
 }
 
 run_check() {
@@ -117,12 +264,26 @@ run_check() {
     finish 0
 }
 
+if [ "${1-}" = inside ]; then
+    launch
+    echo "$?" >"$CDOCK_RUN/code.new"
+    mv -f "$CDOCK_RUN/code.new" "$CDOCK_RUN/code"
+    exit
+fi
+[ "$input" != live ] || prepare_inbox || fail "the inbox could not be made in $CDOCK_RUN"
 mkdir -p "$CDOCK_STATE"
 if [ ! -e "$src/.git" ]; then
     make_workspace 2>&1 || fail "the workspace could not be made from $CDOCK_BASE"
 fi
 remove_stale_locks
+if [ -n "${CDOCK_APART-}" ]; then
+    make_copy || fail "the copy of the repository could not be made"
+    src=$apart
+fi
 cd "$src" || fail "there is no $src"
+if [ -n "${CDOCK_TARGET-}" ]; then
+    git update-ref refs/cdock/target "$CDOCK_TARGET" || fail "there is no commit $CDOCK_TARGET to be merged"
+fi
 bridge_model
 [ -z "$stopped" ] || finish 143
 case $CDOCK_ROLE in
@@ -130,6 +291,10 @@ case $CDOCK_ROLE in
         # Not for a check: an agent knows where its check will run, and could lay programs there.
         PATH=$CDOCK_RUN/bin:$PATH
         export PATH
+        case $input in
+            terminal) run_terminal ;;
+            live) start_listening ;;
+        esac
         run_agent
         ;;
     check) run_check ;;

@@ -4,6 +4,7 @@ A workspace is `src` (the repository), `state` (what the agent keeps over attemp
 `attempts`. `templates/entry.sh` is the main program of every run and documents the files it reads.
 """
 
+import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -14,10 +15,18 @@ from cdock.core.model import Role
 
 SIGNAL_LIMIT = 64 * 1024
 """Most bytes taken of a signal file; a help issue holds no more than that anyway."""
-SIGNALS = {"help": "src/.cdock/help.md", "handoff": "src/.cdock/handoff.md"}
+SIGNALS = {name: f"src/.cdock/{name}.md" for name in ("help", "handoff", "replies")}
 """Signal files by their name in `Signals`, relative to the workspace."""
+SOURCE = "src"
+"""The working tree, relative to the workspace."""
 REPOSITORY = "src/.git"
 """What is fetched from, relative to the workspace."""
+INPUT, APART = "CDOCK_INPUT", "CDOCK_APART"
+LIVE, TERMINAL = "live", "terminal"
+"""Values of `INPUT`."""
+NOT_READY = 75
+"""Exit code of `say.sh` for a run that takes no message now."""
+_UID = re.compile(r"[A-Za-z0-9-]{1,64}")
 
 # The verb is written out here because the real cdock is not inside; the file appears whole, whoever reads when.
 _SHIM = """#!/bin/sh
@@ -26,6 +35,10 @@ set -eu
 question=${2-}
 if [ "${1-}" != help-agent ] || [ -z "$question" ]; then
     echo 'Inside a run there is one verb: cdock help-agent "your question"' >&2
+    exit 2
+fi
+if [ -n "${CDOCK_APART-}" ]; then
+    echo 'This run only looks at the work, and nobody is asked on its behalf: write the question into your answer.' >&2
     exit 2
 fi
 mkdir -p "$CDOCK_WORKSPACE/src/.cdock"
@@ -82,8 +95,14 @@ def environment(spec: RunSpec, places: Places) -> dict[str, str]:
         "CDOCK_BASE": spec.base,
         "CDOCK_BRANCH": spec.branch,
     }
-    if places.sockets:
-        told["CDOCK_SOCKETS"] = places.sockets
+    wanted = {
+        "CDOCK_SOCKETS": places.sockets,
+        "CDOCK_TARGET": spec.target,
+        "CDOCK_UNFINISHED": spec.unfinished,
+        APART: "1" if spec.apart else "",
+        INPUT: _input_of(spec),
+    }
+    told |= {name: value for name, value in wanted.items() if value}
     launch = spec.launch.env if spec.launch else {}
     return {**{name: places.fill(value) for name, value in launch.items()}, **told}
 
@@ -96,6 +115,7 @@ def files(spec: RunSpec, places: Places) -> dict[str, tuple[str, int]]:
     """
     laid: dict[str, tuple[str, int]] = {
         f"{places.attempt}/entry.sh": (entry_script(), 0o755),
+        f"{places.attempt}/snapshot.sh": (snapshot_script(), 0o755),
         f"{places.attempt}/bin/cdock": (_SHIM, 0o755),
     }
     if (spec.launch is None) == (not spec.commands) or (spec.launch is None) == (spec.role == Role.AGENT):
@@ -110,8 +130,16 @@ def files(spec: RunSpec, places: Places) -> dict[str, tuple[str, int]]:
         for number, argument in enumerate(launch.argv):
             laid[f"{places.attempt}/argv/{number:04}"] = (places.fill(argument), 0o644)
         laid[f"{places.attempt}/stdin"] = (launch.stdin, 0o644)
+        if launch.until:
+            laid[f"{places.attempt}/until"] = (launch.until, 0o644)
         laid |= {_inside(path, places): (text, 0o644) for path, text in launch.files.items()}
     return laid
+
+
+def _input_of(spec: RunSpec) -> str:
+    if spec.launch is None:
+        return ""
+    return TERMINAL if spec.launch.terminal else LIVE if spec.launch.until else ""
 
 
 def _inside(path: str, places: Places) -> str:
@@ -130,7 +158,77 @@ def _inside(path: str, places: Places) -> str:
 
 def entry_script() -> str:
     """The text of `entry.sh`."""
-    return template_file("entry.sh").read_text(encoding="utf-8")
+    return _script("entry.sh")
+
+
+def snapshot_script() -> str:
+    """The text of `snapshot.sh`, which sets down what a run has not committed."""
+    return _script("snapshot.sh")
+
+
+def say_script() -> str:
+    """The text of `say.sh`, which lays a message into the inbox of a run."""
+    return _script("say.sh")
+
+
+def _script(name: str) -> str:
+    return template_file(name).read_text(encoding="utf-8")
+
+
+def message(line: str, *, uid: str) -> tuple[tuple[str, ...], bytes]:
+    """Arguments and standard input of `say.sh` for a message.
+
+    Raises:
+        Refused: it is not one line, or its uid not one of ours.
+    """
+    text = line.removesuffix("\n")
+    if not _UID.fullmatch(uid) or not text or any(character in text for character in "\n\0"):
+        raise Refused(
+            f"The message {uid[:64]!r} is not one line with a plain uid.",
+            tried="speaking to a run",
+            fix="This is a fault in cdock; please report it.",
+        )
+    content = text.encode()
+    return (uid, str(len(content))), content
+
+
+_ATTACH = """
+cd "$1" || exit 1
+unset TMUX
+tries=0
+until tmux -S tmux has-session -t cdock 2>/dev/null; do
+    tries=$((tries + 1))
+    if [ -e exit ] || [ "$tries" -ge 300 ]; then
+        echo 'cdock: there is no terminal here, or not any more' >&2
+        exit 1
+    fi
+    sleep 0.1
+done
+exec tmux -S tmux attach-session -t cdock
+"""
+
+
+def attaching(run: str) -> tuple[str, ...]:
+    """The command that shows the terminal of the run whose directory is `run`; it waits until there is one."""
+    return ("/bin/sh", "-c", _ATTACH, "cdock", run)
+
+
+def no_terminal(name: str) -> Refused:
+    """What is to be said when there is nothing to attach to."""
+    return Refused(
+        f"The run {name} has no terminal: it was not started for a person, or has ended.",
+        tried=f"looking for the terminal of {name}",
+        fix="See `cdock status`, and attach to the task again.",
+    )
+
+
+def no_workspace(task: str, *, where: str) -> Refused:
+    """What is to be said when there is nothing to look into."""
+    return Refused(
+        f"There is no workspace of {task} here.",
+        tried=f"looking for {where}",
+        fix="A task has one from its first attempt until it is done; see `cdock status`.",
+    )
 
 
 def ended_by(text: str) -> tuple[int, bool] | None:

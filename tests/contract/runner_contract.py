@@ -4,7 +4,7 @@ import shlex
 import subprocess
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ from cdock.ports import Runner
 
 LIMIT = 60.0
 BRANCH = "cdock/add-oauth-login.a7b2c8d"
+THAT_IS_ALL = "that is all"
 
 
 @dataclass(frozen=True)
@@ -27,11 +28,14 @@ class Program:
     """Messages of commits it makes on top of what is there."""
     help: str = ""
     handoff: str = ""
+    replies: str = ""
     says: str = ""
     ends: int | None = 0
     """Exit code; None goes on until stopped."""
     deaf: bool = False
     """It and a child of it ignore SIGTERM."""
+    listens: bool = False
+    """It prints `heard: ` and each line of its standard input, `THAT_IS_ALL` after the line `stop`, and ends with it."""
 
 
 def until(condition: Callable[[], object], *, limit: float = LIMIT, what: str = "") -> None:
@@ -339,7 +343,87 @@ class RunnerContract:
         assert "\n" not in sentence
 
 
-class RealRunnerContract(RunnerContract):
+class ControlContract(RunnerContract):
+    """What a runner promises to those who steer a run or look into it."""
+
+    # — speaking to it —
+
+    def test_messages_are_heard_in_order_and_each_once(self, task: TaskId) -> None:
+        runner = self.runner()
+        runner.start(self.spec(task, Program(listens=True)))
+        runner.send(task.run(1), uid="b-1", line="one")
+        runner.send(task.run(1), uid="1", line="two")
+        later = self.runner()
+        later.send(task.run(1), uid="b-1", line="one")
+        later.send(task.run(1), uid="a", line="three")
+        until(lambda: b"three" in runner.output(task.run(1), offset=0), what="the third message is heard")
+        assert runner.list()[0].alive
+        later.send(task.run(1), uid="z", line="stop")
+        assert self.ended(later, task.run(1)).exit_code == 0
+        words = ("first", "one", "two", "three", "stop")
+        said = "".join(f"heard: {word}\n" for word in words) + f"{THAT_IS_ALL}\n"
+        assert later.output(task.run(1), offset=0).decode() == said
+        later.send(task.run(1), uid="late", line="too late")
+
+    def test_speaking_to_nobody_is_no_error(self, task: TaskId) -> None:
+        runner = self.runner()
+        runner.send(task.run(1), uid="a", line="hello")
+        runner.start(self.spec(task, Program(ends=None, says="up\n")))
+        until(lambda: runner.output(task.run(1), offset=0), what="it is up")
+        runner.send(task.run(1), uid="a", line="hello")
+        runner.stop(task.run(1), grace=5)
+        assert b"hello" not in runner.output(task.run(1), offset=0)
+
+    @pytest.mark.parametrize("uid", ["", "a/b", "..", "a b", "a\n", "x" * 65, "ä", "$(id)"])
+    def test_an_uid_that_is_not_ours_is_refused(self, task: TaskId, uid: str) -> None:
+        with pytest.raises(Refused):
+            self.runner().send(task.run(1), uid=uid, line="hello")
+
+    @pytest.mark.parametrize("line", ["", "two\nlines", "nul\0"])
+    def test_a_message_is_one_line(self, task: TaskId, line: str) -> None:
+        with pytest.raises(Refused):
+            self.runner().send(task.run(1), uid="a", line=line)
+
+    def test_a_run_that_listens_can_be_stopped(self, task: TaskId) -> None:
+        runner = self.runner()
+        runner.start(self.spec(task, Program(listens=True)))
+        until(lambda: runner.output(task.run(1), offset=0), what="it is up")
+        before = time.monotonic()
+        runner.stop(task.run(1), grace=30)
+        assert time.monotonic() - before < 20
+        assert self.ended(runner, task.run(1)).exit_code == 143
+        assert runner.output(task.run(1), offset=0).startswith(b"heard: first\n")
+
+    # — looking into it —
+
+    def test_replies_are_a_signal(self, task: TaskId) -> None:
+        runner = self.runner()
+        run = self.run(runner, self.spec(task, Program(replies="t1: done\n")))
+        assert run.signals == Signals(replies="t1: done\n")
+        runner.forget_signals(task)
+        assert self.ended(runner, task.run(1)).signals == Signals()
+
+    def test_a_snapshot_of_what_is_not_there_is_no_error(self, task: TaskId) -> None:
+        self.runner().snapshot(task.run(1))
+
+    def test_a_run_that_is_not_for_a_person_has_no_terminal(self, task: TaskId) -> None:
+        runner = self.runner()
+        with pytest.raises(Refused):
+            runner.terminal(task.run(1))
+        runner.start(self.spec(task, Program(ends=None)))
+        with pytest.raises(Refused):
+            runner.terminal(task.run(1))
+        runner.stop(task.run(1), grace=0)
+
+    def test_a_shell_needs_a_workspace(self, task: TaskId) -> None:
+        runner = self.runner()
+        with pytest.raises(Refused):
+            runner.shell(task)
+        self.run(runner, self.spec(task, Program()))
+        assert runner.shell(task)
+
+
+class RealRunnerContract(ControlContract):
     """For runners that really run something: programs are shell scripts, commits are git's."""
 
     scratch: Path
@@ -355,7 +439,8 @@ class RealRunnerContract(RunnerContract):
         return str(self.mirror / "objects"), self.commit
 
     def launch(self, program: Program) -> Launch:
-        return script(shell_of(program), files={"{run}/says": program.says})
+        launch = script(shell_of(program), files={"{run}/says": program.says})
+        return replace(launch, stdin="first\n", until=THAT_IS_ALL) if program.listens else launch
 
     def subjects(self, remote: Remote, *, branch: str) -> tuple[str, ...]:
         return fetched_subjects(remote, branch=branch, scratch=self.scratch)
@@ -535,12 +620,15 @@ def shell_of(program: Program) -> str:
     lines = ["set -eu"]
     lines += [f"git commit -q --allow-empty -m {shlex.quote(message)}" for message in program.commits]
     lines.append("mkdir -p .cdock")
-    for name, text in (("help", program.help), ("handoff", program.handoff)):
+    for name, text in (("help", program.help), ("handoff", program.handoff), ("replies", program.replies)):
         if text:
             lines.append(f"printf %s {shlex.quote(text)} >.cdock/{name}.md")
     if program.deaf:
         lines += ["trap '' TERM", "(while :; do sleep 0.1; done) &"]
     lines.append('cat "${0%/*}/says"')
+    if program.listens:
+        lines.append('while IFS= read -r line; do printf "heard: %s\\n" "$line"; '
+                     f'[ "$line" != stop ] || echo {shlex.quote(THAT_IS_ALL)}; done')  # fmt: skip
     lines.append("while :; do sleep 0.1; done" if program.ends is None else f"exit {program.ends}")
     return "\n".join(lines) + "\n"
 

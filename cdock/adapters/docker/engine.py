@@ -29,11 +29,14 @@ class Engine:
     """
 
     def __init__(self, environment: Mapping[str, str], *, timeout: int = TIMEOUT) -> None:
-        self._environment = {name: environment[name] for name in _DECIDING if name in environment}
+        self.environment: Mapping[str, str] = {
+            name: environment[name] for name in _DECIDING if name in environment
+        }
+        """What decides for this engine. Programs that are to reach it are given that."""
         self._timeout = timeout
         self._threads = threading.local()
         self._met = False
-        self._arguments = _arguments(self._environment)
+        self._arguments = _arguments(self.environment)
 
     @property
     def address(self) -> str:
@@ -43,7 +46,7 @@ class Engine:
     @property
     def shell_prefix(self) -> str:
         """Shell words that give a program the environment which decides for this engine."""
-        return "env " + " ".join(shlex.quote(f"{name}={value}") for name, value in self._environment.items())
+        return "env " + " ".join(shlex.quote(f"{name}={value}") for name, value in self.environment.items())
 
     def connect(self, *, tried: str) -> "APIClient":
         """The client of this thread.

@@ -1,19 +1,19 @@
 """Runs as containers of a Docker Engine: behind walls, started detached, found again by their labels."""
 
-import contextlib
 import logging
 import shlex
 import sys
 import threading
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from functools import partial
 from math import ceil
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from cdock.adapters import rundir
-from cdock.adapters.docker import modelproxy, walls
+from cdock.adapters.docker import modelproxy, talking, terminals, tools, walls
 from cdock.adapters.docker.archives import packed
+from cdock.adapters.docker.containers import absent_is_fine, appearing, inspected, refuse_alive, told
 from cdock.adapters.docker.engine import Engine, status_of
 from cdock.adapters.docker.modelproxy import ModelProxy
 from cdock.adapters.docker.output import printed
@@ -27,11 +27,14 @@ from cdock.core.model import Role, Run
 
 if TYPE_CHECKING:
     from docker import APIClient
+    from docker.types import Mount
 
 log = logging.getLogger(__name__)
 
 _TOOL_LIMIT = 30
 """Seconds a small step of ours in a workspace may take."""
+_SNAPSHOT_LIMIT = 60
+"""Seconds it may take to set down what a run has not committed."""
 
 
 class DockerRunner:
@@ -80,8 +83,8 @@ class DockerRunner:
             for found in api.containers(all=True, filters={"label": [f"{INSTANCE}={self._instance}"]}):
                 if (found.get("Labels") or {}).get(ROLE) == TOOL:
                     continue
-                with _absent_is_fine():
-                    if run := self._seen.run(_inspect(api, str(found["Id"])), api=api):
+                with absent_is_fine():
+                    if run := self._seen.run(inspected(api, str(found["Id"])), api=api):
                         runs.append(run)
         return tuple(sorted(runs, key=lambda run: run.name))
 
@@ -91,12 +94,8 @@ class DockerRunner:
         Raises:
             Refused: the image is not there, or the names of the run or its workspace are taken by somebody else.
         """
-        places = Places(
-            workspace=walls.WORKSPACE,
-            attempt=rundir.attempt_directory(spec.name),
-            objects=f"{walls.MIRROR}/objects",
-            sockets=walls.SOCKETS if (model := self._model_of(spec)) else "",
-        )
+        model = self._model_of(spec)
+        places = _places(spec.name, objects=f"{walls.MIRROR}/objects", sockets=walls.SOCKETS if model else "")
         laid = rundir.files(spec, places)
         if model:
             modelproxy.ensure(model)
@@ -110,7 +109,7 @@ class DockerRunner:
                 # Ours and never started: new, or whoever made it died before this line.
                 api.put_archive(existing["Id"], walls.WORKSPACE, packed(laid))
                 self._begin(api, existing["Id"])
-            run = self._seen.run(_inspect(api, existing["Id"]), api=api)
+            run = self._seen.run(inspected(api, existing["Id"]), api=api)
         if run is None:
             raise Unavailable(
                 f"The run {spec.name} is just being removed.", tried=f"starting the run {spec.name}"
@@ -119,7 +118,7 @@ class DockerRunner:
 
     def stop(self, name: str, *, grace: float) -> None:
         """SIGTERM to all of it, `grace` seconds, SIGKILL."""
-        with self._engine.asking(f"stopping the run {name}") as api, _absent_is_fine():
+        with self._engine.asking(f"stopping the run {name}") as api, absent_is_fine():
             if found := self._find(api, name):
                 if found["State"]["Status"] == "created":
                     api.remove_container(
@@ -127,7 +126,7 @@ class DockerRunner:
                     )  # there is nothing to stop, and nobody shall start it now
                     return
                 api.stop(found["Id"], timeout=ceil(grace))
-                if _inspect(api, name)["State"]["Running"]:
+                if inspected(api, name)["State"]["Running"]:
                     raise Unavailable(f"The run {name} is still alive.", tried=f"stopping the run {name}")
 
     def remove(self, name: str) -> None:
@@ -136,9 +135,9 @@ class DockerRunner:
         Raises:
             Refused: it is alive.
         """
-        with self._engine.asking(f"removing the run {name}") as api, _absent_is_fine():
+        with self._engine.asking(f"removing the run {name}") as api, absent_is_fine():
             if found := self._find(api, name):
-                _refuse_alive(found, tried=f"removing the run {name}")
+                refuse_alive(found, tried=f"removing the run {name}")
                 api.remove_container(found["Id"])
                 self._forget(str(found["Id"]))
 
@@ -148,7 +147,7 @@ class DockerRunner:
         This costs the engine time for the whole log, however little of it is new.
         """
         fresh = b""
-        with self._engine.asking(f"reading the output of {name}") as api, _absent_is_fine():
+        with self._engine.asking(f"reading the output of {name}") as api, absent_is_fine():
             if found := self._find(api, name):
                 fresh = self._printed(api, found, offset=offset)
         return fresh
@@ -167,6 +166,125 @@ class DockerRunner:
                 extra={"run": found["Name"], "offset": offset, "length": length},
             )
         return fresh
+
+    def send(self, name: str, *, uid: str, line: str) -> None:
+        """Lay the message into the inbox of the run, from where its entry script delivers it.
+
+        It goes by standard input, so that no list of processes and no inspection shows a word of it.
+        """
+        arguments, content = rundir.message(line, uid=uid)
+        tried = f"speaking to the run {name}"
+        with self._engine.asking(tried) as api, absent_is_fine():
+            found = self._find(api, name)
+            if found is None or told(found, rundir.INPUT) != rundir.LIVE:
+                return
+            code, said = self._step(api, found, rundir.say_script(), *arguments, given=content, tried=tried)
+            if code and inspected(api, name)["State"]["Running"]:
+                why = "it takes no messages now" if code == rundir.NOT_READY else said
+                raise Unavailable(f"The message did not get to the run {name}: {why}", tried=tried)
+
+    def snapshot(self, name: str) -> None:
+        """Have git set it down, inside of the run or, when that has ended, in a container of its own."""
+        tried = f"setting down what the run {name} has not committed"
+        with self._engine.asking(tried) as api, absent_is_fine():
+            found = self._find(api, name)
+            if found is None or found["Config"]["Labels"][ROLE] != Role.AGENT or told(found, rundir.APART):
+                return
+            if found["State"]["Running"]:
+                code, said = self._step(
+                    api, found, rundir.snapshot_script(), limit=_SNAPSHOT_LIMIT, tried=tried
+                )
+                if code == 0:
+                    return
+                if inspected(api, name)["State"]["Running"]:
+                    raise Unavailable(f"Unfinished work could not be set down: {said}", tried=tried)
+            task = found["Config"]["Labels"][TASK]
+            if volume := self._volume(api, task):
+                alone = () if self._living(api, task) else ("alone",)
+                self._tool(
+                    api,
+                    task,
+                    volume,
+                    rundir.snapshot_script(),
+                    *alone,
+                    environment=_places_of(name),
+                    limit=_SNAPSHOT_LIMIT,
+                    tried=tried,
+                )
+
+    def terminal(self, name: str) -> tuple[str, ...]:
+        """Attach to the tmux session of the run, by the docker command.
+
+        Raises:
+            Refused: there is no such run alive, or it has no terminal; there is no docker command.
+        """
+        tried = f"looking for the terminal of {name}"
+        with self._engine.asking(tried) as api:
+            found = self._find(api, name)
+        if found is None or not found["State"]["Running"] or told(found, rundir.INPUT) != rundir.TERMINAL:
+            raise rundir.no_terminal(name)
+        return terminals.within(name, *rundir.attaching(_places(name).run), engine=self._engine, tried=tried)
+
+    def shell(self, task: TaskId) -> tuple[str, ...]:
+        """A shell in the container of a living run, or else in one of its own that is gone when the shell ends.
+
+        Raises:
+            Refused: there is no workspace of this task here; there is no docker command.
+        """
+        tried = f"making a shell in the workspace of {task}"
+        tree = f"{walls.WORKSPACE}/{rundir.SOURCE}"
+        command = ("/bin/sh", "-c", terminals.ANY_SHELL, "sh", tree)
+        with self._engine.asking(tried) as api:
+            if living := self._living(api, str(task)):
+                return terminals.within(living, *command, engine=self._engine, tried=tried)
+            volume = self._volume(api, str(task))
+            if volume is None:
+                raise rundir.no_workspace(str(task), where=f"the volume {self.volume_of(str(task))}")
+            starting = partial(terminals.starting, engine=self._engine, tried=tried)
+            starting("")  # nothing is made when it could not be started
+            return starting(
+                tools.made_for_a_person(
+                    *command,
+                    api=api,
+                    image=self._image,
+                    mounts=_mounts(volume),
+                    labels=self._tool_labels(str(task)),
+                    environment={},
+                    limits=self._limits,
+                )
+            )
+
+    def _step(
+        self,
+        api: "APIClient",
+        found: Mapping[str, Any],
+        script: str,
+        *arguments: str,
+        given: bytes = b"",
+        limit: float = _TOOL_LIMIT,
+        tried: str,
+    ) -> tuple[int, str]:
+        """Run a script inside of a run. When that ends meanwhile, the code is that of a kill."""
+        from docker.errors import APIError
+
+        container = str(found["Id"])
+        try:
+            return talking.told(
+                script, *arguments, container=container, given=given, api=api, limit=limit, tried=tried
+            )
+        except (APIError, Unavailable):
+            if inspected(api, container)["State"]["Running"]:
+                raise
+            return 137, "the run has ended"
+
+    def _living(self, api: "APIClient", task: str) -> str:
+        """The name of a living run of the task, an agent's first; empty when there is none."""
+        labels = [f"{INSTANCE}={self._instance}", f"{TASK}={task}"]
+        found = {
+            each["Labels"][ROLE]: str(each["Names"][0]).removeprefix("/")
+            for each in api.containers(filters={"label": labels, "status": "running"})
+        }
+        return found.get(Role.AGENT) or found.get(Role.CHECK) or ""
 
     def remote(self, task: TaskId) -> Remote:
         """Fetch by an upload-pack that runs in a container of its own, with the workspace read-only.
@@ -201,19 +319,19 @@ class DockerRunner:
             labels = [f"{INSTANCE}={self._instance}", f"{TASK}={task}"]
             containers = []
             for each in api.containers(all=True, filters={"label": labels}):
-                with _absent_is_fine():
-                    containers.append(_inspect(api, str(each["Id"])))
+                with absent_is_fine():
+                    containers.append(inspected(api, str(each["Id"])))
             for found in containers:
                 if found["Config"]["Labels"][ROLE] != TOOL:
-                    _refuse_alive(found, tried=tried)
+                    refuse_alive(found, tried=tried)
             for found in containers:
-                with _absent_is_fine():
+                with absent_is_fine():
                     api.remove_container(found["Id"], force=True)
-                with _absent_is_fine():  # a volume can go only after the last container that had it
+                with absent_is_fine():  # a volume can go only after the last container that had it
                     api.wait(found["Id"], timeout=_TOOL_LIMIT, condition="removed")
                 self._forget(str(found["Id"]))
             if volume := self._volume(api, str(task)):
-                with _absent_is_fine():
+                with absent_is_fine():
                     api.remove_volume(volume["Name"])
 
     def forget_signals(self, task: TaskId) -> None:
@@ -224,7 +342,9 @@ class DockerRunner:
                     f"if [ -e {path} ] || [ -L {path} ]; then rm -rf {last} && mv -f {path} {last}; fi"
                     for path, last in ((path, _last(path)) for path in rundir.SIGNALS.values())
                 ]
-                self._tool(api, str(task), str(volume["Name"]), script=" && ".join(moves))
+                self._tool(
+                    api, str(task), volume, " && ".join(moves), tried=f"moving the signals of {task} aside"
+                )
         self._seen.forget_signals(task)
 
     def volume_of(self, task: str) -> str:
@@ -240,7 +360,7 @@ class DockerRunner:
     def _volume(self, api: "APIClient", task: str) -> dict[str, Any] | None:
         """The task's volume, if it is there and ours."""
         name = self.volume_of(task)
-        with _absent_is_fine():
+        with absent_is_fine():
             found: dict[str, Any] = api.inspect_volume(name)
             if (found.get("Labels") or {}).get(INSTANCE) == self._instance:
                 return found
@@ -276,7 +396,7 @@ class DockerRunner:
                 labels=self._labels(spec),
                 host_config=walls.host_config(api, mounts=mounts, limits=self._limits),
             )
-            return _inspect(api, made["Id"])
+            return inspected(api, made["Id"])
         except ImageNotFound as error:
             raise Refused(
                 f"The image {self._image} is not on the engine at {self._engine.address}.",
@@ -286,7 +406,7 @@ class DockerRunner:
         except APIError as error:
             if status_of(error) != 409:
                 raise
-            return _appearing(api, spec.name)
+            return appearing(api, spec.name)
 
     def _environment(self, spec: RunSpec, places: Places) -> dict[str, str]:
         told = {
@@ -320,8 +440,8 @@ class DockerRunner:
 
     def _find(self, api: "APIClient", name: str) -> dict[str, Any] | None:
         """The container of this name, if it is ours."""
-        with _absent_is_fine():
-            found = _inspect(api, name)
+        with absent_is_fine():
+            found = inspected(api, name)
             if (found["Config"]["Labels"] or {}).get(INSTANCE) == self._instance:
                 return found
         return None
@@ -333,67 +453,49 @@ class DockerRunner:
             api.start(container)
         except APIError:
             # The engine writes down why it could not start it; that is then how the run ended.
-            if not _inspect(api, container)["State"].get("Error"):
+            if not inspected(api, container)["State"].get("Error"):
                 raise
 
-    def _tool(self, api: "APIClient", task: str, volume: str, *, script: str) -> None:
-        """Run a few lines of shell in the workspace."""
-        made = api.create_container(
-            self._image,
-            entrypoint=["/bin/sh", "-c", script],
-            command=[],
-            user=walls.USER,
-            working_dir=walls.WORKSPACE,
+    def _tool(
+        self,
+        api: "APIClient",
+        task: str,
+        volume: Mapping[str, Any],
+        script: str,
+        *arguments: str,
+        environment: Mapping[str, str] | None = None,
+        limit: int = _TOOL_LIMIT,
+        tried: str,
+    ) -> None:
+        """Run a script in the workspace, whether a run of the task is alive or not."""
+        tools.run_script(
+            script,
+            *arguments,
+            api=api,
+            image=self._image,
+            mounts=_mounts(volume),
             labels=self._tool_labels(task),
-            host_config=walls.host_config(api, mounts=[walls.volume(volume)], limits=walls.TOOL),
+            environment=environment or {},
+            tried=tried,
+            limit=limit,
         )
-        try:
-            api.start(made["Id"])
-            code = api.wait(made["Id"], timeout=_TOOL_LIMIT)["StatusCode"]
-            if code != 0:
-                said = api.logs(made["Id"]).decode(errors="replace").strip()
-                raise Unavailable(f"A step in the workspace of {task} failed: {said}", tried=script)
-        finally:
-            api.remove_container(made["Id"], force=True)
 
 
-@contextlib.contextmanager
-def _absent_is_fine() -> Iterator[None]:
-    """What is not there, or is just being removed by somebody, needs no more from us."""
-    from docker.errors import APIError, NotFound
-
-    try:
-        yield
-    except NotFound:
-        pass
-    except APIError as error:
-        if not (status_of(error) == 409 and "already in progress" in str(error.explanation)):
-            raise
+def _mounts(volume: Mapping[str, Any]) -> "list[Mount]":
+    """A workspace, and the objects that its repository borrows."""
+    return [walls.volume(str(volume["Name"])), walls.mirror(volume["Labels"][MIRROR])]
 
 
-def _inspect(api: "APIClient", container: str) -> dict[str, Any]:
-    seen: dict[str, Any] = api.inspect_container(container)
-    return seen
+def _places_of(name: str) -> dict[str, str]:
+    """What the scripts of a run are told of it."""
+    places = _places(name)
+    return {"CDOCK_WORKSPACE": places.workspace, "CDOCK_RUN": places.run}
 
 
-def _appearing(api: "APIClient", container: str) -> dict[str, Any]:
-    """A container whose name is taken; the engine takes the name first and shows the container a little later."""
-    from docker.errors import NotFound
-
-    deadline = time.monotonic() + _TOOL_LIMIT
-    while True:
-        try:
-            return _inspect(api, container)
-        except NotFound:
-            if time.monotonic() > deadline:
-                raise
-        time.sleep(0.05)
-
-
-def _refuse_alive(found: Mapping[str, Any], *, tried: str) -> None:
-    if found["State"]["Running"]:
-        name = str(found["Name"]).removeprefix("/")
-        raise Refused(f"The run {name} is still alive.", tried=tried, fix="Stop it first.")
+def _places(name: str, *, objects: str = "", sockets: str = "") -> Places:
+    return Places(
+        workspace=walls.WORKSPACE, attempt=rundir.attempt_directory(name), objects=objects, sockets=sockets
+    )
 
 
 def _last(path: str) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from cdock.adapters import rundir
 from cdock.adapters.docker import walls
 from cdock.adapters.docker.archives import start_of
+from cdock.adapters.docker.containers import told
 from cdock.core.ids import TaskId, parse_task_id
 from cdock.core.model import Role, Run, RunState, Signals
 
@@ -73,6 +74,7 @@ class Seen:
             )
         if state["Status"] in ("running", "paused", "restarting"):
             return run
+        quiet = run.role is not Role.AGENT or told(found, rundir.APART)
         return replace(
             run,
             state=RunState.EXITED,
@@ -80,7 +82,7 @@ class Seen:
             finished_at=_moment(state["FinishedAt"]),
             oom=bool(state["OOMKilled"]),
             error=self._error(api, run.name, found),
-            signals=self._left(api, found, task) if run.role is Role.AGENT else Signals(),
+            signals=Signals() if quiet else self._left(api, found, task),
         )
 
     def _error(self, api: "APIClient", name: str, found: Mapping[str, Any]) -> str:

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -45,6 +46,32 @@ def start(script: Path, *, env: Mapping[str, str], output: Path, note: Callable[
         if reading >= 0:
             os.close(reading)
         os.close(writing)
+
+
+def step(
+    script: str, *arguments: str, env: Mapping[str, str], given: bytes = b"", limit: float
+) -> tuple[int, str]:
+    """Run a small script of ours to its end; its exit code, and what it said.
+
+    Raises:
+        TimeoutError: it took more than `limit` seconds. All it started is killed.
+    """
+    begun = subprocess.Popen(
+        ["/bin/sh", "-c", script, "cdock", *arguments],
+        env=dict(env),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    with begun:
+        try:
+            said, _ = begun.communicate(given, timeout=limit)
+        except subprocess.TimeoutExpired as error:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(begun.pid, signal.SIGKILL)
+            raise TimeoutError from error
+    return begun.returncode, said.decode(errors="replace").strip()
 
 
 def created_at(pid: int) -> float:

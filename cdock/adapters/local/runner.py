@@ -25,6 +25,8 @@ _PASSED = ("PATH", "HOME", "LANG", "LC_ALL", "TERM", "TMPDIR", "USER", "LOGNAME"
 _NEVER = ("GH_TOKEN", "GITHUB_TOKEN", "CDOCK_TOKEN", "GH_ENTERPRISE_TOKEN", "GITHUB_ENTERPRISE_TOKEN")
 """The forge's tokens stay with us, whatever the settings allow."""
 _LOCK_LIMIT = 30.0
+_SAY_LIMIT = 15.0
+_SNAPSHOT_LIMIT = 60.0
 _VERSION = 1
 
 
@@ -39,6 +41,9 @@ class _Note:
     pid: int
     created: float
     started: float
+    input: str = ""
+    """See `rundir.INPUT`."""
+    apart: bool = False
     version: int = _VERSION
 
 
@@ -81,6 +86,7 @@ class LocalRunner:
             # No note means that nothing was started from here: what is left is of a start that did not come to be.
             if directory.exists():
                 _delete(directory)
+            environment = rundir.environment(spec, places)
             for path, (text, mode) in laid.items():
                 target = workspace / path
                 target.parent.mkdir(parents=True, exist_ok=True)
@@ -88,13 +94,21 @@ class LocalRunner:
 
             def write_down(pid: int) -> None:
                 note = _Note(
-                    spec.name, spec.task, spec.attempt, spec.role, pid, process.created_at(pid), time.time()
+                    name=spec.name,
+                    task=spec.task,
+                    attempt=spec.attempt,
+                    role=spec.role,
+                    pid=pid,
+                    created=process.created_at(pid),
+                    started=time.time(),
+                    input=environment.get(rundir.INPUT, ""),
+                    apart=spec.apart,
                 )
                 _write(directory / "run.json", json.dumps(asdict(note)), mode=0o600)
 
             process.start(
                 Path(places.entry),
-                env={"TERM": "dumb", **self._environment, **rundir.environment(spec, places)},
+                env={"TERM": "dumb", **self._environment, **environment},
                 output=directory / "output",
                 note=write_down,
             )
@@ -138,6 +152,65 @@ class LocalRunner:
                 return file.read()
         return b""
 
+    def send(self, name: str, *, uid: str, line: str) -> None:
+        """Lay the message into the inbox of the run, from where its entry script delivers it."""
+        arguments, content = rundir.message(line, uid=uid)
+        tried = f"speaking to the run {name}"
+        for directory, note in self._named(name):
+            if note.input == rundir.LIVE and self._seen(directory, note).alive:
+                code, said = self._step(
+                    rundir.say_script(),
+                    *arguments,
+                    at=directory,
+                    given=content,
+                    limit=_SAY_LIMIT,
+                    tried=tried,
+                )
+                if code and self._seen(directory, note).alive:
+                    why = "it takes no messages now" if code == rundir.NOT_READY else said
+                    raise Unavailable(f"The message did not get to the run {name}: {why}", tried=tried)
+
+    def snapshot(self, name: str) -> None:
+        """Have git set it down, with all that the repository's own settings make git do: there is no wall here."""
+        tried = f"setting down what the run {name} has not committed"
+        for directory, note in self._named(name):
+            if note.role != Role.AGENT or note.apart:
+                continue
+            alone = () if self._task_alive(note.task) else ("alone",)
+            code, said = self._step(
+                rundir.snapshot_script(), *alone, at=directory, limit=_SNAPSHOT_LIMIT, tried=tried
+            )
+            if code:
+                raise Unavailable(f"Unfinished work could not be set down: {said}", tried=tried)
+
+    def terminal(self, name: str) -> tuple[str, ...]:
+        """Attach to the tmux session of the run.
+
+        Raises:
+            Refused: there is no such run alive, or it has no terminal; tmux is not installed.
+        """
+        for directory, note in self._named(name):
+            if note.input == rundir.TERMINAL and self._seen(directory, note).alive:
+                if not shutil.which("tmux", path=self._environment.get("PATH")):
+                    raise Refused(
+                        "tmux is not installed on this machine.",
+                        tried=f"looking for the terminal of {name}",
+                        fix="Install tmux.",
+                    )
+                return rundir.attaching(str(directory))
+        raise rundir.no_terminal(name)
+
+    def shell(self, task: TaskId) -> tuple[str, ...]:
+        """A shell of this user in the working tree.
+
+        Raises:
+            Refused: there is no workspace of this task here.
+        """
+        tree = self._runs / str(task) / rundir.SOURCE
+        if not tree.is_dir():
+            raise rundir.no_workspace(str(task), where=str(tree))
+        return ("/bin/sh", "-c", 'cd "$1" && exec "${SHELL:-sh}"', "sh", str(tree))
+
     def remote(self, task: TaskId) -> Remote:
         """Fetch by a plain upload-pack of this machine. It reads as this user: there is no wall here either."""
         return Remote(
@@ -166,6 +239,25 @@ class LocalRunner:
             with contextlib.suppress(FileNotFoundError, NotADirectoryError):
                 signal_file.rename(signal_file.with_name(f"last-{signal_file.name}"))
 
+    def _step(
+        self, script: str, *arguments: str, at: Path, given: bytes = b"", limit: float, tried: str
+    ) -> tuple[int, str]:
+        """Run one of the scripts for the run at this directory."""
+        env = {
+            **self._environment,
+            "CDOCK_RUN": str(at),
+            "CDOCK_WORKSPACE": str(at.parent.parent),
+        }
+        try:
+            return process.step(script, *arguments, env=env, given=given, limit=limit)
+        except TimeoutError as error:
+            raise Unavailable(f"It was not done within {limit:g} seconds.", tried=tried) from error
+
+    def _task_alive(self, task: str) -> bool:
+        return any(
+            note.task == task and self._seen(directory, note).alive for directory, note in self._noted()
+        )
+
     def _noted(self) -> Iterator[tuple[Path, _Note]]:
         for path in sorted(self._runs.glob("*/attempts/*/run.json")):
             if note := _read_note(path.parent):
@@ -193,9 +285,9 @@ class LocalRunner:
         )
         if process.alive(note.pid, created=note.created, script=directory / "entry.sh"):
             return run
-        return self._ended(run, directory)
+        return self._ended(run, directory, apart=note.apart)
 
-    def _ended(self, run: Run, directory: Path) -> Run:
+    def _ended(self, run: Run, directory: Path, *, apart: bool) -> Run:
         ended = rundir.ended_by(_read(directory / "exit") or "")
         code, stopped = ended or (137, True)
         return replace(
@@ -204,7 +296,7 @@ class LocalRunner:
             exit_code=code,
             finished_at=_moment(_changed(directory / "exit") or _changed(directory / "output")),
             error=rundir.ended_from_outside(code) if stopped else "",
-            signals=self._signals(str(run.task)) if run.role is Role.AGENT else Signals(),
+            signals=Signals() if apart or run.role is not Role.AGENT else self._signals(str(run.task)),
         )
 
     def _signals(self, task: str) -> Signals:
@@ -238,6 +330,8 @@ def _read_note(directory: Path) -> _Note | None:
         and isinstance(note.task, str)
         and parse_task_id(note.task) is not None
         and note.role in tuple(Role)
+        and isinstance(note.input, str)
+        and isinstance(note.apart, bool)
         and all(type(number) is int and 0 < number < 2**31 for number in (note.attempt, note.pid))
         and all(
             type(moment) in (int, float) and 0 <= moment < 1e11 for moment in (note.created, note.started)
