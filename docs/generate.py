@@ -35,7 +35,7 @@ _WITHOUT_ERROR: Mapping[int, str] = {
     2: "an unknown verb, option or argument",
     3: "`cdock run` ended, and gave up on some of the issues after three failures in a row each; "
     "`cdock sync` found something that a person has to see to",
-    130: "Ctrl-C at a question, or while a command that is not the poller worked",
+    130: "Ctrl-C at a question, or while a command that is not the poller worked, `cdock logs -f` among them",
 }
 # What the numbers of the rules mean is said once, at the policy they end up in.
 _IN_POLICY: Mapping[str, str] = {
@@ -95,7 +95,9 @@ def cli_page() -> str:
     parts = [NOTICE, "# Command line\n", _usage(root), _help_of(cdock), _options(cdock, root)]
     parts += [
         "A `TASK` is named by its issue number (`42` or `#42`), the address of its issue, its id "
-        "(`cdock.add-login.a7b2c8d`, with or without `cdock.`), or a beginning of its id that no other task has.\n",
+        "(`cdock.add-login.a7b2c8d`, with or without `cdock.`), or a beginning of its id that no other task has. "
+        "Where several make sense, a `PATTERN` such as `'auth-*'` names all whose id fits; quote it, or your shell "
+        "fills it in.\n",
         "What was asked for goes to standard output, everything else to standard error.\n",
     ]
     for name in cdock.list_commands(root):
@@ -121,7 +123,14 @@ def _usage(context: click.Context) -> str:
 
 
 def _help_of(command: click.Command) -> str:
-    return f"{inspect.cleandoc(command.help or '')}\n"
+    text = inspect.cleandoc(command.help or "")
+    # What click is told not to wrap.
+    text = re.sub(
+        r"\x08\nExamples:\n((?:  .+(?:\n|$))+)",
+        lambda found: f"```sh\n{textwrap.dedent(found[1]).rstrip()}\n```",
+        text,
+    )
+    return f"{text}\n"
 
 
 def _options(command: click.Command, context: click.Context) -> str:
@@ -241,7 +250,10 @@ def _kind(field: FieldInfo) -> str:
         return "duration"
     plain = {str: "string", bool: "true or false", int: "whole number", float: "number"}
     if get_origin(kind) is tuple:
-        return f"list of {plain[get_args(kind)[0]]}s"
+        inner = get_args(kind)[0]
+        if issubclass(inner, BaseModel):
+            return f"list of tables: {', '.join(f'`{key}`' for key in inner.model_fields)}"
+        return f"list of {plain[inner]}s"
     return plain[kind]
 
 

@@ -83,13 +83,33 @@ def as_of(mirror: dict[str, Any], state: Path) -> str:
     return f"as of {clock(seen)}, {ago(age.total_seconds())} ago"
 
 
+WAITS = {
+    "human": "a person",
+    "provider": "the model's provider",
+    "github": "GitHub",
+    "dependency": "another issue",
+    "quota": "quota",
+}
+"""What a task can wait for, in words."""
+
+
 def waits_for(task: dict[str, Any]) -> str:
-    """`waiting: GitHub quota until 14:05`; empty when nothing outside keeps the task waiting."""
+    """`waiting: quota until 14:05`; empty when nothing outside keeps the task waiting, or no longer."""
     waiting = task.get("waiting") or {}
-    if not isinstance(waiting, dict) or not waiting.get("for"):
+    if not isinstance(waiting, dict) or not waiting.get("kind"):
         return ""
+    kind = clean(str(waiting["kind"]))
+    what = WAITS.get(kind, kind)
     until = moment(waiting.get("until"))
     if until is None:
-        return f"waiting: {clean(str(waiting['for']))}"
-    over = until <= datetime.now(UTC)
-    return "" if over else f"waiting: {clean(str(waiting['for']))} until {clock(until)}"
+        return f"waiting: {what}"
+    return "" if until <= datetime.now(UTC) else f"waiting: {what} until {clock(until)}"
+
+
+def since(text: object) -> str:
+    """`since 14:05 (3 min)`; empty where no time is told."""
+    then = moment(text)
+    if then is None:
+        return ""
+    age = max(datetime.now(UTC) - then, timedelta(0))
+    return f"since {clock(then)} ({ago(age.total_seconds())})"

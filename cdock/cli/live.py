@@ -1,6 +1,8 @@
 """What the poller says while it works: the loop's log records as lines for people."""
 
 import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -9,6 +11,8 @@ from cdock.cli.console import clean
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
+
+    from cdock.wiring import Site
 
 # The loop's fixed sentences, how they look, and which field of the record follows.
 _LINES: dict[str, tuple[str, str, str]] = {
@@ -30,6 +34,18 @@ _LINES: dict[str, tuple[str, str, str]] = {
     "changed after its approval": ("!", "yellow", "text"),
     "waiting": ("…", "yellow", "text"),
     "forge is back": ("✓", "green", "text"),
+    "message sent": ("→", "cyan", "text"),
+    "message read": ("✓", "cyan", "text"),
+    "handoff asked": ("⇄", "yellow", "text"),
+    "provider limit": ("…", "yellow", "text"),
+    "draft pull request": ("◉", "blue", "text"),
+    "ready for review": ("◉", "bold blue", "text"),
+    "review round": ("◉", "cyan", "text"),
+    "checks failed": ("✗", "yellow", "text"),
+    "conflict": ("✗", "yellow", "text"),
+    "a person has the terminal": ("☻", "bold yellow", "text"),
+    "control is back": ("▶", "cyan", "text"),
+    "second opinion": ("⚖", "cyan", "text"),
 }
 
 
@@ -91,3 +107,30 @@ def listen(console: "Console", *, verbose: bool = False) -> logging.Handler:
     log.propagate = False
     log.addHandler(handler)
     return handler
+
+
+@contextmanager
+def journaled(sites: "Mapping[str, Site]") -> Iterator[None]:
+    """Write the journals of the tasks of these clones, each under the name that its house has in the log."""
+    from cdock.wiring import journal
+
+    log, handlers = logging.getLogger("cdock"), []
+    log.setLevel(logging.INFO)
+    for name, of in sites.items():
+        handler = journal(of)
+        handler.addFilter(_only_of(name))
+        handlers.append(handler)
+        log.addHandler(handler)
+    try:
+        yield
+    finally:
+        for handler in handlers:
+            log.removeHandler(handler)
+            handler.close()
+
+
+def _only_of(name: str) -> Callable[[logging.LogRecord], bool]:
+    """Lets pass what is logged while a step of the house of this name is done."""
+    from cdock.reconciler.house import PLACE
+
+    return lambda _: PLACE.get() == name

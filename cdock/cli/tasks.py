@@ -2,11 +2,16 @@
 
 import json
 import re
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cdock.adapters.git.clone import left_behind, no_repository, outside_state, state_of
 from cdock.core.errors import Misconfigured, Refused
+
+if TYPE_CHECKING:
+    from cdock.core.ids import TaskId
 
 REBUILD = "cdock sync --rebuild"
 
@@ -75,15 +80,30 @@ def task_id_of(task: dict[str, Any]) -> str:
     return f"cdock.{task['worktree_id']}.{task['short_uuid']}"
 
 
+def parsed_id(task: dict[str, Any]) -> "TaskId":
+    """The same as a value.
+
+    Raises:
+        Misconfigured: the mirror was changed by somebody.
+    """
+    from cdock.core.ids import parse_task_id
+
+    if found := parse_task_id(task_id_of(task)):
+        return found
+    raise Misconfigured(
+        f"the mirror names a task {task_id_of(task)!r}, which is no id of ours", code="CD418", fix=REBUILD
+    )
+
+
 def find_task(tasks: list[dict[str, Any]], named: str) -> dict[str, Any]:
     """The task named by `42`, `#42`, the issue's address, its id, or a part of the id that only it begins with.
 
     Raises:
         Refused: none or several are.
     """
-    number = re.fullmatch(r"#?(\d+)", named.strip()) or re.search(r"/issues/(\d+)/?$", named.strip())
-    if number:
-        found = [task for task in tasks if task["github"]["issue_number"] == int(number[1])]
+    number = issue_of(named)
+    if number is not None:
+        found = [task for task in tasks if task["github"]["issue_number"] == number]
     else:
         wanted = named.strip().removeprefix("cdock.")
         found = [task for task in tasks if task_id_of(task).removeprefix("cdock.").startswith(wanted)]
@@ -97,4 +117,61 @@ def find_task(tasks: list[dict[str, Any]], named: str) -> dict[str, Any]:
         code="CD403",
         tried=f"the tasks of this clone's mirror: {known}",
         fix="name it by its issue number or its id (`cdock status` lists them)",
+    )
+
+
+def issue_of(named: str) -> int | None:
+    """The issue that `42`, `#42` or its address names; None for other names."""
+    number = re.fullmatch(r"#?(\d+)", named.strip()) or re.search(r"/issues/(\d+)/?$", named.strip())
+    return int(number[1]) if number else None
+
+
+def find_tasks(tasks: list[dict[str, Any]], named: Sequence[str]) -> list[dict[str, Any]]:
+    """The tasks that any of the names means, each once: as in `find_task`, or patterns of ids such as `auth-*`.
+
+    Raises:
+        Refused: a name means none, or is no pattern and means several.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for name in named:
+        matches = _matching(tasks, name) if is_pattern(name) else [find_task(tasks, name)]
+        found |= {task_id_of(task): task for task in matches}
+    return list(found.values())
+
+
+def is_pattern(named: str) -> bool:
+    """Whether a name may mean any number of tasks."""
+    return not set("*?[").isdisjoint(named)
+
+
+def _matching(tasks: list[dict[str, Any]], pattern: str) -> list[dict[str, Any]]:
+    wanted = pattern.strip().removeprefix("cdock.")
+    found = [task for task in tasks if fnmatchcase(task_id_of(task).removeprefix("cdock."), wanted)]
+    if found:
+        return found
+    raise Refused(
+        f"no task matches {pattern!r}",
+        code="CD403",
+        tried=f"the ids of the {len(tasks)} tasks in this clone's mirror",
+        fix="quote the pattern, or your shell fills it in; `cdock status` lists the ids",
+    )
+
+
+def require_here(task: dict[str, Any]) -> dict[str, Any]:
+    """The task, if this clone's poller works on it.
+
+    Raises:
+        Refused: another poller has taken it over, or it has come to its end.
+    """
+    status = task.get("status")
+    if status not in ("foreign", "done", "cancelled"):
+        return task
+    why = "is held by another poller" if status == "foreign" else f"is {status}"
+    raise Refused(
+        f"{task_id_of(task)} {why}",
+        code="CD445",
+        tried="looking into the mirror, which is as old as `cdock status` says",
+        fix="ask the poller that holds it, or comment on its issue"
+        if status == "foreign"
+        else f"open #{task['github']['issue_number']} again and label it",
     )

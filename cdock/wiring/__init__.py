@@ -7,14 +7,16 @@ from uuid import uuid4
 
 from cdock.core.errors import Misconfigured
 from cdock.core.secrets import secrets_in
+from cdock.settings import home
 from cdock.wiring.forges import account, credential, forge, lock_directory, repository, token_file
 from cdock.wiring.runners import agent_image, engine_of, require_credential, runner
 from cdock.wiring.site import Site, site
 
 if TYPE_CHECKING:
+    from cdock.adapters.files.journal import Journal
     from cdock.adapters.github.tokens import Credential
     from cdock.core.policy import Policy
-    from cdock.ports import Clock, Forge, Outbox
+    from cdock.ports import Clock, Forge, Outbox, Workspaces
     from cdock.reconciler.house import House
 
 __all__ = (
@@ -26,6 +28,7 @@ __all__ = (
     "credential",
     "engine_of",
     "forge",
+    "journal",
     "lock_directory",
     "post",
     "repository",
@@ -33,6 +36,7 @@ __all__ = (
     "runner",
     "site",
     "token_file",
+    "workspaces",
 )
 
 
@@ -57,6 +61,20 @@ def post(of: Site) -> PostOffice:
     return PostOffice(forge=forge(of), outbox=of.outbox, clock=SystemClock(), policy=of.settings.policy())
 
 
+def workspaces(of: Site, *, by: "Credential | None" = None) -> "Workspaces":
+    """The worktrees of the clone. Without a credential they can be looked at, and nothing be fetched."""
+    from cdock.adapters.git.worktrees import GitWorkspaces
+
+    return GitWorkspaces(of.place, url=repository(of).clone_url, token=by.token if by else "")
+
+
+def journal(of: Site) -> "Journal":
+    """What writes down all that the loop says of this clone's tasks, once it is made a handler of the log."""
+    from cdock.adapters.files.journal import Journal
+
+    return Journal(of.clone.state / "tasks")
+
+
 def build(
     of: Site,
     *,
@@ -70,10 +88,10 @@ def build(
         Refused: something a person has to mend first, such as a token that is not there.
     """
     from cdock.adapters.agents import KINDS, agent
+    from cdock.adapters.files.ledger import FileLedger
     from cdock.adapters.files.locks import FileLocks
     from cdock.adapters.files.mirror import FileMirror
     from cdock.adapters.git.claims import GitClaims
-    from cdock.adapters.git.worktrees import GitWorkspaces
     from cdock.adapters.prompts import TemplatePrompts
     from cdock.adapters.system import RandomIds, SystemClock
     from cdock.reconciler.house import House
@@ -96,7 +114,7 @@ def build(
             policy=policy,
             namespace=settings.claims.namespace,
         ),
-        workspaces=GitWorkspaces(place, url=remote.clone_url, token=by.token),
+        workspaces=workspaces(of, by=by),
         runner=runner(of),
         agents={
             name: agent(name, settings=tables.get(name, {}))
@@ -108,6 +126,7 @@ def build(
         outbox=of.outbox,
         locks=FileLocks(lock_directory(of.env, remote)),
         wishes=of.wishes,
+        ledger=FileLedger(home(of.env) / "ledger.json"),
         prompts=TemplatePrompts(of.clone.root),
         clock=clock or SystemClock(),
         ids=RandomIds(),
@@ -115,6 +134,7 @@ def build(
         me=of.poller,
         process=str(uuid4()),
         machine=socket.gethostname(),
+        pages=f"{remote.host.web}/{remote.full_name}",
         poll_every=settings.poll.interval.total_seconds(),
         poll_idle=settings.poll.idle.total_seconds(),
         only=only,

@@ -100,22 +100,26 @@ def test_the_versions_agree() -> None:
     assert version("cdock") == __version__
 
 
-@pytest.mark.parametrize("agent", ["command", "one-of-former-days"])
-def test_the_log_of_an_agent_cannot_steer_the_terminal(tmp_path: Path, agent: str) -> None:
+def test_the_log_of_an_agent_cannot_steer_the_terminal(tmp_path: Path) -> None:
     (tmp_path / ".git").mkdir()
     task = {
         "worktree_id": "add-login",
         "short_uuid": "a7b2c8d",
+        "status": "failed",
         "github": {"issue_number": 7},
-        "attempts": {"history": [{"number": 1, "agent": agent, "outcome": "failed"}]},
+        "attempts": {"history": [{"number": 1, "agent": "command", "outcome": "failed"}]},
     }
     state = tmp_path / ".git" / "cdock"
-    log = state / "tasks" / "add-login.a7b2c8d" / "cdock.add-login.a7b2c8d.1.log"
-    log.parent.mkdir(parents=True)
-    log.write_bytes(b"fine\x1b]0;mine\x07\x1b[2J\n")
+    folder = state / "tasks" / "add-login.a7b2c8d"
+    folder.mkdir(parents=True)
+    said = "fine\x1b]0;mine\x07\x1b[2J"
+    (folder / "cdock.add-login.a7b2c8d.1.log").write_text(f"{said}\n")
+    record = {"time": "2026-11-21T12:00:00+00:00", "event": "agent", "kind": "text", "text": said}
+    (folder / "journal.jsonl").write_text(json.dumps(record, ensure_ascii=False) + "\n")
     (state / "state.json").write_text(json.dumps({"version": 1, "isolation": "", "tasks": [task]}))
-    shown = CliRunner().invoke(cdock, ["-C", str(tmp_path), "logs", "7"])
-    assert "fine" in shown.output
-    assert "\x1b" not in shown.output
+    for words in ((), ("--json",)):
+        shown = CliRunner().invoke(cdock, ["-C", str(tmp_path), "logs", "7", *words])
+        assert "fine" in shown.output
+        assert "\x1b" not in shown.output
     raw = CliRunner().invoke(cdock, ["-C", str(tmp_path), "logs", "7", "--raw"])
     assert "\x1b[2J" in raw.output, "who asks for the bytes gets them"

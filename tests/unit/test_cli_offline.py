@@ -100,15 +100,16 @@ def test_while_the_poller_cannot_reach_github_status_says_since_when_and_why(clo
 
 def test_a_task_that_waits_for_quota_says_until_when(clone: Path) -> None:
     later = NOW + timedelta(minutes=30)
-    waiting = {"for": "GitHub quota", "until": later.isoformat()}
-    mirror(clone, {**TASK, "waiting": waiting}, quota_until=later.isoformat())
+    waiting = {"kind": "quota", "why": "", "until": later.isoformat(), "unblocks": ""}
+    working = {**TASK, "status": "in-progress"}
+    mirror(clone, {**working, "waiting": waiting}, quota_until=later.isoformat())
     with only_poller(clone / ".git" / "cdock"):
         shown = cli(clone, "status")
-    assert f"waiting: GitHub quota until {asof.clock(later)}" in shown.stdout
+    assert f"waiting: quota until {asof.clock(later)}" in shown.stdout
     assert f"waiting: GitHub quota until {asof.clock(later)}" in shown.stderr
     over = {**waiting, "until": (NOW - timedelta(seconds=1)).isoformat()}
-    mirror(clone, {**TASK, "waiting": over})
-    assert "waiting: GitHub" not in cli(clone, "status").stdout
+    mirror(clone, {**working, "waiting": over})
+    assert "waiting: quota" not in cli(clone, "status").stdout
 
 
 def test_status_counts_what_is_held_back(clone: Path) -> None:
@@ -234,7 +235,7 @@ def test_an_answer_is_for_the_open_help_issue(clone: Path) -> None:
 
 @pytest.mark.parametrize(
     ("words", "expected"),
-    [(["7", "x"], "CD403"), (["42", "x"], "CD443"), (["42"], "CD440"), (["42", " "], "CD440")],
+    [(["7", "x"], "CD403"), (["42", "x"], "CD443"), (["42", ""], "CD440"), (["42", " "], "CD440")],
 )
 def test_no_answer(clone: Path, capsys: pytest.CaptureFixture[str], words: list[str], expected: str) -> None:
     mirror(clone, {**TASK, "help_number": None if expected == "CD443" else 57})

@@ -76,6 +76,13 @@ def test_every_record_of_a_task_is_written_with_all_its_fields(tmp_path: Path) -
         assert path.stat().st_mode & 0o777 == 0o600
 
 
+def test_what_cdock_did_is_there_at_once_and_in_order(tmp_path: Path) -> None:
+    with keeping(tmp_path):
+        agent("before it")
+        log.info("attempt ended", extra={"task": str(TASK), "text": "at once"})
+        assert texts(tmp_path) == ["before it", "at once"]
+
+
 def test_what_waits_is_written_soon_without_the_end(tmp_path: Path) -> None:
     with keeping(tmp_path):
         agent("hello")

@@ -1,8 +1,8 @@
 """The journal of every task: what the loop and the agent did, as JSON lines and as lines for people.
 
-Records are written by a thread of their own, a batch at a time: neither a slow disk nor a full one holds up the loop.
-What a killed process had not written yet is less than a moment of it, and an agent's words are read again at the next
-start, when those that are there already are left out.
+What the loop did is on disk at once. The words of agents gather for a moment and are written by a thread, a batch at a
+time, so that a hundred of them cost the loop nothing. A killed process loses that moment only until the next start,
+when the output of what still runs is read again, and what is there already is left out.
 """
 
 import json
@@ -19,6 +19,8 @@ from typing import Any, BinaryIO
 from cdock.core.ids import TaskId, parse_task_id
 
 LINES, TEXT = "journal.jsonl", "journal.log"
+AGENT = "agent"
+"""The sentence of the loop that stands for one event of an agent."""
 LIMIT = 10 * 1024**2
 """Bytes of a file before the next one is begun."""
 FILES = 3
@@ -49,30 +51,41 @@ class Journal(logging.Handler):
         self._root, self._limit, self._pause = root, limit, pause
         self._waiting: dict[TaskId, list[dict[str, Any]]] = defaultdict(list)
         self._known: dict[TaskId, dict[str, list[int]]] = {}
-        self._writing = threading.Lock()
+        self._guard, self._writing = threading.Lock(), threading.Lock()
         self._wake, self._ended = threading.Event(), threading.Event()
         self._failed = False
         self._thread = threading.Thread(target=self._write_on, name="journal", daemon=True)
         self._thread.start()
 
+    def createLock(self) -> None:  # noqa: N802 - the name is the library's
+        """See `logging.Handler`. There are locks of our own: its one would be held while a batch is written."""
+        self.lock = None
+
     def emit(self, record: logging.LogRecord) -> None:
-        """See `logging.Handler`; returns before anything is on disk."""
+        """See `logging.Handler`."""
         task = parse_task_id(str(getattr(record, "task", "")))
         if task is None:
             return
-        self._waiting[task].append(_fields_of(record))
-        self._wake.set()
+        with self._guard:
+            self._waiting[task].append(_fields_of(record))
+        if record.getMessage() == AGENT:
+            self._wake.set()
+        else:
+            self.flush()
 
     def flush(self) -> None:
         """Write all that waits."""
         with self._writing:
-            self.acquire()
-            try:
+            with self._guard:
                 batch, self._waiting = self._waiting, defaultdict(list)
-            finally:
-                self.release()
-            for task, records in batch.items():
-                self._write(task, records)
+            failed = [error for task, records in batch.items() if (error := self._write(task, records))]
+            first, self._failed = bool(failed) and not self._failed, bool(failed)
+        if first:
+            # It names no task, so it does not come back here.
+            log.warning(
+                "the journal cannot be written, work goes on without it",
+                extra={"error": str(failed[0]), "fix": "make room on the disk"},
+            )
 
     def close(self) -> None:
         """Write all that waits, and end."""
@@ -89,7 +102,8 @@ class Journal(logging.Handler):
             self._wake.clear()
             self.flush()
 
-    def _write(self, task: TaskId, records: list[dict[str, Any]]) -> None:
+    def _write(self, task: TaskId, records: list[dict[str, Any]]) -> OSError | None:
+        """Write the records of one task; what went wrong."""
         folder = self._root / task.name
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -99,15 +113,9 @@ class Journal(logging.Handler):
             if fresh:
                 self._append(folder / LINES, [json.dumps(r, ensure_ascii=False, default=str) for r in fresh])
                 self._append(folder / TEXT, [f"{r['time']} {sentence_of(r)}" for r in fresh])
-            self._failed = False
         except OSError as error:
-            if not self._failed:
-                self._failed = True
-                # It names no task, so it does not come back here.
-                log.warning(
-                    "the journal cannot be written, work goes on without it",
-                    extra={"error": f"{folder}: {error.strerror}", "fix": "make room on the disk"},
-                )
+            return error
+        return None
 
     def _is_known(self, task: TaskId, record: dict[str, Any]) -> bool:
         """Whether a former process wrote this down. Several records may come of one line, at one offset."""
@@ -139,7 +147,7 @@ def journal_files(folder: Path) -> tuple[Path, ...]:
 def sentence_of(record: Mapping[str, Any]) -> str:
     """A record of the journal as a line for people, without its time; no part of it can steer a terminal."""
     event = str(record.get("event", ""))
-    if event == "agent":
+    if event == AGENT:
         return _clean(_MARKS.get(str(record.get("kind")), "") + str(record.get("text", "")))
     words = [
         f"{name} {record[name]}" if name == "attempt" else str(record[name])

@@ -24,9 +24,15 @@ def command(
 ) -> int:
     """Write TEXT as a comment on the open help issue of TASK; the same agent goes on with it.
 
-    TASK is its issue, its id, the beginning of its id, or the help issue itself. The answer is kept on this machine
-    first; while GitHub is away that is all that happens, and it is delivered later, once, if the question is still
-    open by then.
+    TASK is its issue, its id, the beginning of its id, or the help issue itself. Without TEXT the question is shown,
+    with the choices that the help issue offers as boxes. The answer is kept on this machine first; while GitHub is
+    away that is all that happens, and it is delivered later, once, if the question is still open by then.
+
+    \b
+    Examples:
+      cdock answer 42
+      cdock answer 42 "The table is called customers since March."
+      cdock answer auth --file answer.md
     """
     from datetime import UTC, datetime
     from uuid import uuid4
@@ -36,7 +42,10 @@ def command(
     from cdock.core.outbox import new_answer
 
     state = find_state(start)
-    number = _help_of(read_mirror(state)["tasks"], task)
+    found = _asking(read_mirror(state)["tasks"], task)
+    if not text and file is None:
+        return _show(found, as_json=as_json)
+    number = int(found["help_number"])
     said = text_of(" ".join(text) if text else None, file)
     entry = new_answer(uuid4(), on=number, body=said, now=datetime.now(UTC).replace(microsecond=0))
     handed = hand_over(start, state, entry, wait=wait)
@@ -51,25 +60,42 @@ def command(
     return 0
 
 
-def _help_of(tasks: list[dict[str, Any]], named: str) -> int:
-    """The open help issue of the task that is named, or that is named itself.
+def _asking(tasks: list[dict[str, Any]], named: str) -> dict[str, Any]:
+    """The task that is named, itself or by its open help issue.
 
     Raises:
         Refused: there is no such task, or it asks nothing.
     """
-    from cdock.cli.tasks import find_task, task_id_of
+    from cdock.cli.tasks import find_task, issue_of, task_id_of
     from cdock.core.errors import Refused
 
-    bare = named.strip().removeprefix("#").rpartition("/")[2]
-    asked = [task["help_number"] for task in tasks if task.get("help_number")]
-    if bare.isdecimal() and int(bare) in asked:
-        return int(bare)
-    task = find_task(tasks, named)
-    if number := task.get("help_number"):
-        return int(number)
+    number = issue_of(named)
+    asked = [task for task in tasks if number is not None and task.get("help_number") == number]
+    task = asked[0] if asked else find_task(tasks, named)
+    if task.get("help_number"):
+        return task
     raise Refused(
         f"{task_id_of(task)} asks nothing: it has no open help issue that was seen",
         code="CD443",
         tried="looking into the mirror, which is as old as `cdock status` says",
-        fix=f"write a comment on #{task['github']['issue_number']}, or wait until it asks",
+        fix=f'cdock prompt {task["github"]["issue_number"]} "…" says something to its agent all the same',
     )
+
+
+def _show(task: dict[str, Any], *, as_json: bool) -> int:
+    """Print the question and what it offers."""
+    from cdock.cli.console import clean
+
+    number, choices = task["github"]["issue_number"], task.get("choices") or []
+    question = str(task.get("question") or "")
+    if as_json:
+        about = {"issue": number, "help": task["help_number"], "question": question, "choices": choices}
+        click.echo(json.dumps({"schema": 1, "data": about, "meta": {}}, ensure_ascii=False))
+        return 0
+    for line in question.splitlines() or ["(the question is in the help issue)"]:
+        click.echo(clean(line))
+    for choice in choices:
+        click.echo(f"- [ ] {clean(str(choice['text']))}")
+    hint = f'cdock answer {number} "…" answers #{task["help_number"]}'
+    click.echo(f"{hint}{', and so does a tick there' if choices else ''}", err=True)
+    return 0

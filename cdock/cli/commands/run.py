@@ -1,6 +1,8 @@
 """`cdock run`: the poller."""
 
 import signal
+from collections import Counter
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from cdock.reconciler.house import House
+    from cdock.wiring import Site
 
 
 LEAST_SPACE = 200 * 1024**2
@@ -19,6 +22,14 @@ LEAST_SPACE = 200 * 1024**2
 
 @click.command(short_help="The poller.")
 @click.option("--once", is_flag=True, help="End when everything found is finished or waits for a person.")
+@click.option(
+    "--supervise",
+    type=click.IntRange(min=1),
+    is_flag=False,
+    flag_value=1,
+    metavar="[ROUNDS]",
+    help="As --once, and then try again, with what was learnt, what ran out of tries; --supervise=3 up to 3 times.",
+)
 @click.option(
     "--issue", "issues", type=int, multiple=True, metavar="N", help="Claim only this issue (repeatable)."
 )
@@ -35,6 +46,7 @@ LEAST_SPACE = 200 * 1024**2
 def command(
     start: Path,
     once: bool,
+    supervise: int | None,
     issues: tuple[int, ...],
     dry_run: bool,
     max_parallel: int | None,
@@ -46,13 +58,19 @@ def command(
 
     Works on the repository of the current directory, or of each CLONE that is named: these share the room for attempts
     and take turns. Ctrl-C ends the poller, not the agents: the next `cdock run` finds and adopts them.
+
+    \b
+    Examples:
+      cdock run
+      cdock run --once --issue 42
+      cdock run --supervise=2
     """
     from cdock.adapters.files.doorbell import hearing
     from cdock.adapters.files.poller import only_poller
     from cdock.adapters.system import SystemClock
     from cdock.adapters.webhook import listening
     from cdock.cli.console import talk
-    from cdock.cli.live import listen
+    from cdock.cli.live import journaled, listen
     from cdock.reconciler.loop import run
     from cdock.wiring import build, repository, site
 
@@ -63,12 +81,12 @@ def command(
     clock = SystemClock()
     with ExitStack() as stack:
         houses = []
-        for here in sites:
+        for here, name in zip(sites, _names(sites), strict=True):
             if not dry_run:
                 require_space(here.clone.state, here.clone.shown)
                 stack.enter_context(only_poller(here.clone.state))
             house = build(here, clock=clock, only=frozenset(issues), max_parallel=max_parallel)
-            house.name = repository(here).name if len(sites) > 1 else ""
+            house.name = name
             houses.append(house)
         if dry_run:
             return max(_dry_run(house) for house in houses)
@@ -84,15 +102,58 @@ def command(
                 markup=False,
             )
             console.print(house.runner.isolation, style="dim", markup=False)
-            _ensure_labels(house, console, patient=not once)
+            _ensure_labels(house, console, patient=not (once or supervise))
         left = [here.clone.state / name for here in sites for name in ("outbox", "wishes")]
         stack.enter_context(hearing(*left, ring=clock.knock))
+        named = {house.name: here for here, house in zip(sites, houses, strict=True)}
+        stack.enter_context(journaled(named))
         listen(console, verbose=verbose)
-        given_up = run(*houses, once=once)
+        given_up = run(*houses, once=once or supervise is not None)
+        for turn in range(1, (supervise or 0) + 1):
+            again = sum(_try_again(here.clone.state) for here in sites)
+            if not again or clock.sleep(0):
+                break
+            console.print(f"round {turn} of {supervise}: trying {again} again, with what was learnt")
+            given_up = run(*houses, once=True)
+        if supervise:
+            _sum_up(console, sites)
     if given_up:
         console.print(f"{given_up} of the issues could not be worked on, see above")
         return 3
     return 0
+
+
+def _names(sites: "Sequence[Site]") -> list[str]:
+    """What the repositories are called in the log, each by a name of its own; nothing when there is only one."""
+    from cdock.wiring import repository
+
+    if len(sites) == 1:
+        return [""]
+    places = [repository(here) for here in sites]
+    short = [place.name for place in places]
+    return [place.name if short.count(place.name) == 1 else str(place) for place in places]
+
+
+def _try_again(state: Path) -> int:
+    """Ask for a new round of all tasks that ran out of tries; how many there are."""
+    from cdock.cli import wishing
+    from cdock.cli.commands.retry import out_of_tries
+    from cdock.cli.tasks import read_mirror
+    from cdock.core.wishes import WishKind
+
+    stuck = [task for task in read_mirror(state)["tasks"] if out_of_tries(task)]
+    for task in stuck:
+        wishing.wish(state, WishKind.RETRY, task)
+    return len(stuck)
+
+
+def _sum_up(console: "Console", sites: "Sequence[Site]") -> None:
+    """How many tasks are in which state now: `2 in-review, 1 needs-help`."""
+    from cdock.cli.tasks import read_mirror
+
+    states = Counter(task["status"] for here in sites for task in read_mirror(here.clone.state)["tasks"])
+    told = ", ".join(f"{count} {status}" for status, count in sorted(states.items()))
+    console.print(f"in the end: {told or 'no tasks'}", markup=False)
 
 
 def _ensure_labels(house: "House", console: "Console", *, patient: bool) -> None:

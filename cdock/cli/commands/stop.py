@@ -25,22 +25,22 @@ def command(start: Path, task: str) -> int:
     same, and what has to be written there follows when it is back.
     """
     from cdock.adapters.files.poller import only_poller, poller_runs
+    from cdock.cli import wishing
     from cdock.cli.console import talk
-    from cdock.cli.tasks import find_task, read_mirror, task_id_of
-    from cdock.core.ids import parse_task_id
+    from cdock.cli.tasks import find_task, parsed_id, read_mirror
+    from cdock.core.wishes import WishKind
     from cdock.wiring import site
 
     here = site(start)
     found = find_task(read_mirror(here.clone.state)["tasks"], task)
-    name = parse_task_id(task_id_of(found))
-    assert name is not None, "the mirror's ids are ours"  # noqa: S101 - for the type checker
-    here.wishes.stop(name)
+    name = parsed_id(found)
+    wish = wishing.wish(here.clone.state, WishKind.STOP, found)
     if poller_runs(here.clone.state):
         talk().print(f"asked the poller to stop {name}", markup=False)
         return 0
     with only_poller(here.clone.state):
         try:
-            _stop(here, name, issue=found["github"]["issue_number"])
+            _stop(here, name, issue=found["github"]["issue_number"], wish=wish.id)
         except Unavailable as error:
             ended = _end_runs(here, name)
             talk().print(
@@ -54,21 +54,23 @@ def command(start: Path, task: str) -> int:
     return 0
 
 
-def _stop(here: "Site", name: "TaskId", *, issue: int) -> None:
+def _stop(here: "Site", name: "TaskId", *, issue: int, wish: str) -> None:
     """Let the loop do it, as the poller would.
 
     Raises:
         Unavailable: the forge is away.
         Refused: it did not come to its end.
     """
+    from cdock.cli.live import journaled
     from cdock.reconciler.loop import tick
     from cdock.wiring import build
 
     # No slots: this command ends work, it never begins any.
     house = build(here, only=frozenset({issue}), max_parallel=0)
-    for _ in range(TICKS):
-        if not tick(house) and name not in house.wishes.stops():
-            return
+    with journaled({house.name: here}):
+        for _ in range(TICKS):
+            if not tick(house) and not here.wishes.waits(wish):
+                return
     raise Refused(
         f"{name} could not be stopped",
         code="CD409",
