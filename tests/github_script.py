@@ -75,8 +75,9 @@ class Script:
         self._answers: dict[tuple[str, str], list[Say | Callable[[Seen], Say]]] = {}
         self.port = 0
         self.on("GET", "/repos/maria/demo", Say(content=repo_row("maria/demo")))
-        for feed in ("issues?changed", "issues/comments?changed", "pulls?changed", "issues?helps"):
-            self.on("GET", f"/repos/maria/demo/{feed}", Say(content=[], etag='W/"none"'))
+        for feed in ("issues", "issues/comments", "pulls", "pulls/comments"):
+            self.on("GET", f"/repos/maria/demo/{feed}?changed", Say(content=[], etag='W/"none"'))
+        self.on("GET", "/repos/maria/demo/issues?helps", Say(content=[], etag='W/"none"'))
         self.on("GET", "/user", Say(content={"login": BOT}))
 
     @property

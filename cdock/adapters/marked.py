@@ -2,14 +2,24 @@
 
 from uuid import UUID
 
+from cdock.core.choices import ticked
 from cdock.core.messages import Marker, parse_marker
 from cdock.core.model import Comment, HelpIssue, Issue
 
 
 def help_of(
-    issue: Issue, *, comments: tuple[Comment, ...] = (), closed_by: str = "", closed_by_writer: bool = False
+    issue: Issue,
+    *,
+    comments: tuple[Comment, ...] = (),
+    closed_by: str = "",
+    closed_by_writer: bool = False,
+    ticked_by: str = "",
+    ticked_by_writer: bool = False,
 ) -> HelpIssue | None:
-    """`issue` as a help issue, or None when its first line is not the marker of one. Its author is not looked at."""
+    """`issue` as a help issue, or None when its first line is not the marker of one. Its author is not looked at.
+
+    `ticked_by` changed its text last, and `ticked_by_writer` says that nobody did who may not.
+    """
     marker = parse_marker(issue.body)
     if marker is None or marker.kind != "help":
         return None
@@ -27,6 +37,9 @@ def help_of(
         closed_by="" if issue.open else closed_by,
         closed_by_writer=not issue.open and closed_by_writer,
         created_at=issue.created_at,
+        ticked=(keys := ticked(issue.body)),
+        ticked_by=ticked_by if keys else "",
+        ticked_by_writer=bool(keys) and ticked_by_writer,
     )
 
 

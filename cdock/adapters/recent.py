@@ -42,6 +42,12 @@ class RecentCreations:
         with self._lock:
             self._seen.pop(key, None)
 
+    def doubted(self, key: Key) -> bool:
+        """Whether it was sent in the last minutes, and nobody knows what became of it."""
+        with self._lock:
+            creation = self._seen.get(key)
+        return creation is not None and creation.row is None and time.monotonic() - creation.at < self._keep
+
     def row(self, key: Key) -> dict[str, Any] | None:
         """What was created under `key` though lists do not show it yet; None when creating is right.
 

@@ -19,9 +19,11 @@ from cdock.adapters.github.hosts import parse_repository
 from cdock.adapters.github.rest import GitHubForge
 from cdock.core.model import Watch
 from cdock.core.policy import Labels
-from tests.contract.forge_contract import ForgeContract, Hub
+from cdock.core.pulls import Opinion
+from tests.contract.forge_contract import ForgeContract
 from tests.contract.openapi.contract import Contract, load_contract
 from tests.contract.openapi.proxy import Proxy, checked_proxy
+from tests.contract.pull_contract import PullContract, PullHub, ThreadContract
 from tests.forge_server import ForgeServer
 
 LIMIT = 30.0
@@ -65,8 +67,15 @@ def published() -> Contract:
     return load_contract()
 
 
+EVENTS = {
+    Opinion.APPROVED: "APPROVE",
+    Opinion.CHANGES: "REQUEST_CHANGES",
+    Opinion.COMMENT: "COMMENT",
+}
+
+
 class GitHubHub:
-    """See `Hub`. People act through REST with their own tokens, and through git."""
+    """See `PullHub`. People act through REST and GraphQL with their own tokens, and through git."""
 
     bot, writer, stranger = BOT, WRITER, STRANGER
 
@@ -79,8 +88,12 @@ class GitHubHub:
         self._allow_bot("push")
         self._git("init", "--quiet", "--initial-branch=main", ".")
         self._commit("main")
+        self._passed = 0.0
         self.forge = GitHubForge(
-            parse_repository(f"{address}/{self._name}.git"), token=site.tokens[BOT], timeout=LIMIT
+            parse_repository(f"{address}/{self._name}.git"),
+            token=site.tokens[BOT],
+            timeout=LIMIT,
+            clock=lambda: time.monotonic() + self._passed,
         )
 
     def open_issue(self, title: str, *, body: str = "", by: str, labels: Sequence[str] = ()) -> int:
@@ -116,6 +129,61 @@ class GitHubHub:
     def push(self, branch: str) -> None:
         self._git("checkout", "--quiet", "-B", branch, "main")
         self._commit(branch)
+
+    def write(self, branch: str, path: str, text: str) -> str:
+        known = self._git("branch", "--list", branch)
+        self._git("checkout", "--quiet", *([branch] if known else ["-b", branch, "main"]))
+        file = self._work / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+        self._git("add", "--", path)
+        self._commit(branch)
+        return self._git("rev-parse", "HEAD").strip()
+
+    def review(
+        self, pull: int, opinion: Opinion, body: str, *, by: str, on: Sequence[tuple[str, int, str]] = ()
+    ) -> None:
+        self._review(pull, {"event": EVENTS[opinion], "body": body}, by=by, on=on)
+
+    def draft_review(self, pull: int, body: str, *, by: str, on: Sequence[tuple[str, int, str]]) -> None:
+        self._review(pull, {"body": body}, by=by, on=on)
+
+    def _review(
+        self, pull: int, fields: Mapping[str, Any], *, by: str, on: Sequence[tuple[str, int, str]]
+    ) -> None:
+        said = [{"path": path, "line": line, "body": text} for path, line, text in on]
+        self._call("POST", f"pulls/{pull}/reviews", by=by, body={**fields, "comments": said})
+
+    def answer(self, pull: int, body: str, *, by: str) -> None:
+        first = [row for row in self._all(f"pulls/{pull}/comments") if "in_reply_to_id" not in row][-1]
+        self._call("POST", f"pulls/{pull}/comments/{first['id']}/replies", by=by, body={"body": body})
+
+    def resolve(self, pull: int, *, by: str) -> None:
+        node = self._call("GET", f"pulls/{pull}")["node_id"]
+        asked = "query($id:ID!){node(id:$id){... on PullRequest{reviewThreads(last:1){nodes{id}}}}}"
+        (thread,) = self._graphql(asked, by=by, id=node)["node"]["reviewThreads"]["nodes"]
+        settle = "mutation($id:ID!){resolveReviewThread(input:{threadId:$id}){clientMutationId}}"
+        self._graphql(settle, by=by, id=thread["id"])
+
+    def say_status(self, commit: str, name: str, state: str, *, description: str = "", url: str = "") -> None:
+        body = {"state": state, "context": name, "description": description, "target_url": url}
+        self._call("POST", f"statuses/{commit}", body=body)
+
+    def text_of_pull(self, pull: int) -> tuple[str, bool]:
+        row = self._call("GET", f"pulls/{pull}")
+        return row["body"], row["draft"]
+
+    def said_on_lines(self, pull: int) -> list[tuple[str, str]]:
+        return [(row["user"]["login"], row["body"]) for row in self._all(f"pulls/{pull}/comments")]
+
+    def later(self) -> None:
+        self._passed += 60.0
+
+    def _graphql(self, document: str, *, by: str, **variables: Any) -> Any:
+        body = {"query": document, "variables": variables}
+        answer = self._request("POST", f"{self._site.server.url}/api/graphql", by, body).json()
+        assert "errors" not in answer, answer
+        return answer["data"]
 
     def merge(self, pull: int) -> None:
         self._call("PUT", f"pulls/{pull}/merge", by=WRITER, body={})
@@ -185,7 +253,7 @@ class GitHubHub:
         self._git("commit", "--quiet", "--allow-empty", "--message", f"Work on {branch}")
         self._git("push", "--quiet", f"{self._site.server.url}/{self._name}.git", f"HEAD:refs/heads/{branch}")
 
-    def _git(self, *args: str) -> None:
+    def _git(self, *args: str) -> str:
         credential = base64.b64encode(f"x:{self._site.tokens[WRITER]}".encode()).decode()
         settings = {
             "user.name": "Maria",
@@ -203,6 +271,7 @@ class GitHubHub:
             check=False,
         )
         assert done.returncode == 0, f"git {args}: {done.stderr}"
+        return done.stdout
 
 
 def _git_environment(settings: Mapping[str, str]) -> dict[str, str]:
@@ -216,7 +285,7 @@ def _git_environment(settings: Mapping[str, str]) -> dict[str, str]:
     return {**kept, **quiet, **numbered, "GIT_CONFIG_COUNT": str(len(settings))}
 
 
-class TestGitHubForge(ForgeContract):
+class TestGitHubForge(ForgeContract, PullContract, ThreadContract):
     """Each test also fails on a request that GitHub's published contract does not know."""
 
     @pytest.fixture
@@ -226,7 +295,7 @@ class TestGitHubForge(ForgeContract):
             assert [found for found in proxy.violations if found.rule in REQUEST_RULES] == []
 
     @pytest.fixture
-    def hub(self, site: Site, proxy: Proxy, tmp_path: Path) -> Iterator[Hub]:
+    def hub(self, site: Site, proxy: Proxy, tmp_path: Path) -> Iterator[PullHub]:
         hub = GitHubHub(site, address=proxy.url, work=tmp_path)
         yield hub
         hub.forge.close()
@@ -253,7 +322,7 @@ class TestGitHubForge(ForgeContract):
         assert hub.forge.look(watch, fresh=False) is first
         assert [(each.method, each.status) for each in proxy.exchanges[count:]] == [("GET", 304)] * 2
 
-    def test_with_an_open_pull_request_a_quiet_look_is_three(self, hub: GitHubHub, proxy: Proxy) -> None:
+    def test_with_an_open_pull_request_a_quiet_look_is_four(self, hub: GitHubHub, proxy: Proxy) -> None:
         hub.push("cdock/x.0b9b54d")
         hub.forge.ensure_pull(head="cdock/x.0b9b54d", title="X", body="")
         watch = Watch(ready="agent-ready", help="agent-help", branches=frozenset({"cdock/x.0b9b54d"}))
@@ -262,4 +331,4 @@ class TestGitHubForge(ForgeContract):
         assert hub.forge.look(watch) is first
         count = len(proxy.exchanges)
         assert hub.forge.look(watch) is first
-        assert [(each.method, each.status) for each in proxy.exchanges[count:]] == [("GET", 304)] * 3
+        assert [(each.method, each.status) for each in proxy.exchanges[count:]] == [("GET", 304)] * 4

@@ -13,6 +13,7 @@ from typing import Any
 from cdock.adapters import payload
 from cdock.adapters.github import normalize
 from cdock.adapters.github.client import Client
+from cdock.adapters.github.edits import history_of
 from cdock.adapters.github.faults import Unsupported
 from cdock.adapters.github.home import Home, Row
 from cdock.adapters.github.normalize import User
@@ -30,8 +31,11 @@ query Approval($owner: String!, $name: String!, $number: Int!) {
     issue(number: $number) {
       title
       body
+      createdAt
+      author { __typename login }
       lastEditedAt
       editor { __typename login }
+      userContentEdits(first: 100) { totalCount nodes { editedAt editor { __typename login } } }
       timelineItems(last: 100, itemTypes: [LABELED_EVENT, UNLABELED_EVENT, RENAMED_TITLE_EVENT]) {
         nodes {
           __typename
@@ -93,7 +97,7 @@ class Approvals:
     def _read(self, issue: int) -> tuple[str, list[Change], bool]:
         if not self._without_graphql:
             try:
-                return *self._by_graphql(issue), False
+                return self._by_graphql(issue)
             except Absent as error:
                 raise self._home.gone(issue) from error
             except (Unsupported, NotPermitted):
@@ -101,7 +105,7 @@ class Approvals:
                 self._without_graphql = True
         return *self._by_rest(issue), True
 
-    def _by_graphql(self, issue: int) -> tuple[str, list[Change]]:
+    def _by_graphql(self, issue: int) -> tuple[str, list[Change], bool]:
         owner, _, name = self._home.full_name.partition("/")
         variables = {"owner": owner, "name": name, "number": issue}
         data = self._client.graphql(APPROVAL, variables, writing=False)
@@ -110,11 +114,9 @@ class Approvals:
             raise self._home.gone(issue)
         nodes = (row.get("timelineItems") or {}).get("nodes") or ()
         changes = [_node(node) for node in nodes if isinstance(node, dict)]
-        if row.get("lastEditedAt"):
-            changes.append(
-                Change("edited", _actor(row.get("editor")), payload.moment_of(row, "lastEditedAt"))
-            )
-        return normalize.digest_of(row), changes
+        history = history_of(row)
+        changes += [Change("edited", edit.by, edit.at) for edit in history.edits]
+        return normalize.digest_of(row), changes, not history.whole
 
     def _by_rest(self, issue: int) -> tuple[str, list[Change]]:
         row = self._client.find(self._home.path(f"issues/{issue}"))
@@ -141,14 +143,8 @@ def _node(node: Mapping[str, Any]) -> Change:
     label = node.get("label")
     name = label.get("name") if isinstance(label, dict) else ""
     return Change(
-        kind, _actor(node.get("actor")), payload.moment_of(node, "createdAt"), label=str(name or "")
+        kind,
+        normalize.actor_of(node.get("actor")),
+        payload.moment_of(node, "createdAt"),
+        label=str(name or ""),
     )
-
-
-def _actor(actor: object) -> User:
-    """GraphQL names a bot without what REST puts behind it."""
-    if not isinstance(actor, dict) or not isinstance(actor.get("login"), str):
-        return User("")
-    login = actor["login"]
-    bot = actor.get("__typename") == "Bot"
-    return User(f"{login.removesuffix('[bot]')}[bot]" if bot else login, bot=bot)

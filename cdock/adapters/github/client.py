@@ -196,6 +196,21 @@ class Client:
         page = Page(content, answer.headers.get("etag", ""), _next_link(answer.headers))
         return Poll(page, changed=True, store=partial(self._etags.store, key))
 
+    def text(self, path: str, *, most: int) -> str:
+        """The end of a text such as a log, at most `most` bytes. Where it lies at another host, that gets no token.
+
+        Raises:
+            Unavailable: no usable answer, or a rate limit.
+            Refused: the host said no; `Absent` when there is no such thing.
+        """
+        tried = f"GET {path}"
+        answer = self._wire.text(path, tried=tried, most=most)
+        if answer.status >= 300:
+            raise error_of(
+                answer.status, answer.headers, answer.body, tried=tried, host=self.host, writing=False
+            )
+        return answer.body
+
     def graphql(
         self, document: str, variables: Mapping[str, Any], *, writing: bool, may_wait: bool = False
     ) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from cdock.adapters.github.faults import Unsupported
-from cdock.core.errors import NotPermitted
+from cdock.core.errors import NotPermitted, Refused
 
 T = TypeVar("T")
 
@@ -19,7 +19,10 @@ all the time can itself trip a limit."""
 
 
 class OptionalFeatures:
-    """Which features were found lacking, by their names in `permissions.FEATURES`. `clock` is in seconds."""
+    """Which features were found lacking, by names for people: those of `permissions.FEATURES` where they are there.
+
+    `clock` is in seconds.
+    """
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -29,22 +32,30 @@ class OptionalFeatures:
 
     def attempt(self, feature: str, do: Callable[[], T], *, otherwise: T) -> T:
         """What `do` gives, or `otherwise` where the feature is lacking. All other errors of `do` are raised."""
-        with self._lock:
-            if self._clock() < self._again_at.get(feature, float("-inf")):
-                return otherwise
+        if not self.available(feature):
+            return otherwise
         try:
             given = do()
         except (NotPermitted, Unsupported) as error:
-            with self._lock:
-                self._again_at[feature] = self._clock() + AGAIN
-                first = feature not in self._warned
-                self._warned.add(feature)
-            if first:
-                log.warning(
-                    "left out: the token or the host lacks it",
-                    extra={"feature": feature, "said": error.message, "fix": error.fix},
-                )
+            self.lacks(feature, error)
             return otherwise
         with self._lock:
             self._warned.discard(feature)
         return given
+
+    def available(self, feature: str) -> bool:
+        """Whether it is worth trying: it was not found lacking lately."""
+        with self._lock:
+            return self._clock() >= self._again_at.get(feature, float("-inf"))
+
+    def lacks(self, feature: str, error: Refused) -> None:
+        """It was found lacking; `error` says how."""
+        with self._lock:
+            self._again_at[feature] = self._clock() + AGAIN
+            first = feature not in self._warned
+            self._warned.add(feature)
+        if first:
+            log.warning(
+                "left out: the token or the host lacks it",
+                extra={"feature": feature, "said": error.message, "fix": error.fix},
+            )

@@ -3,7 +3,7 @@
 Pure. What all forges say alike is read by `payload`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from cdock.adapters import payload
@@ -33,7 +33,8 @@ def issue_from_rest(row: Row) -> Issue:
     Raises:
         Unavailable: it lacks its number, id or time.
     """
-    return payload.issue_of(row, author=payload.login_of(row), labels=labels_of(row))
+    issue = payload.issue_of(row, author=payload.login_of(row), labels=labels_of(row))
+    return replace(issue, blocked_by=_blocked_by(row))
 
 
 def comment_from_rest(row: Row, *, mine: bool, by_writer: bool) -> Comment:
@@ -57,6 +58,10 @@ def pull_from_rest(row: Row) -> PullRequest:
         head=head_of(row),
         open=payload.is_open(row),
         merged=bool(row.get("merged_at")) or row.get("merged") is True,
+        draft=row.get("draft") is True,
+        body=payload.body_of(row),
+        commit=_commit_of(row.get("head")),
+        target=_commit_of(row.get("base")),
     )
 
 
@@ -86,10 +91,26 @@ def spoken_on(row: Row) -> int:
     Raises:
         Unavailable: it does not say.
     """
-    number = payload.text_of(row, "issue_url").rpartition("/")[2]
-    if not number.isdecimal():
-        raise payload.misshapen("issue_url")
-    return int(number)
+    return _number_at(row, "issue_url")
+
+
+def remarked_on(row: Row) -> int:
+    """The number of the pull request that a comment on a line stands on.
+
+    Raises:
+        Unavailable: it does not say.
+    """
+    return _number_at(row, "pull_request_url")
+
+
+def changed_of(row: Row) -> datetime | None:
+    """When it last changed, by the forge's clock; None when it does not say."""
+    return updated_of(row) if row.get("updated_at") else None
+
+
+def older(one: datetime | None, other: datetime | None) -> bool:
+    """Whether one thing was changed before the other, as far as that is known of both."""
+    return one is not None and other is not None and one < other
 
 
 def updated_of(row: Row) -> datetime:
@@ -107,6 +128,37 @@ def user_of(row: Row, field: str = "user") -> User:
     login = payload.login_of(row, field)
     kind = payload.text_of(user, "type") if isinstance(user, dict) else ""
     return User(login, bot=kind == "Bot" or login.endswith("[bot]"))
+
+
+def actor_of(actor: object) -> User:
+    """Who is named by GraphQL, which leaves out what REST puts behind a bot's login."""
+    if not isinstance(actor, dict):
+        return User("")
+    login = payload.text_of(actor, "login")
+    bot = actor.get("__typename") == "Bot"
+    return User(f"{login.removesuffix('[bot]')}[bot]" if bot and login else login, bot=bot)
+
+
+def nodes_of(row: Row, connection: str) -> list[Row]:
+    """What GraphQL lists in a connection."""
+    return [node for node in fields_of(row.get(connection)).get("nodes") or () if isinstance(node, dict)]
+
+
+def fields_of(value: object) -> Row:
+    """What GraphQL shows of one thing; nothing where it shows none."""
+    return value if isinstance(value, dict) else {}
+
+
+def whole_of(row: Row, name: str) -> int:
+    """A whole number of GraphQL, which sends those of 64 bits as text.
+
+    Raises:
+        Unavailable: there is none.
+    """
+    value = row.get(name)
+    if isinstance(value, bool) or not str(value).isdecimal():
+        raise payload.misshapen(name)
+    return int(str(value))
 
 
 def labels_of(row: Row) -> frozenset[str]:
@@ -129,6 +181,24 @@ def head_of(row: Row) -> str:
     if "repo" in head and (not home or home != _repository_of(base)):
         return ""
     return payload.text_of(head, "ref")
+
+
+def _commit_of(end: object) -> str:
+    return payload.text_of(end, "sha") if isinstance(end, dict) else ""
+
+
+def _blocked_by(row: Row) -> int:
+    """How many open issues it depends on. The summary may lag, and older servers have none."""
+    summary = row.get("issue_dependencies_summary")
+    count = summary.get("blocked_by") if isinstance(summary, dict) else None
+    return count if isinstance(count, int) and not isinstance(count, bool) else 0
+
+
+def _number_at(row: Row, field: str) -> int:
+    number = payload.text_of(row, field).rpartition("/")[2]
+    if not number.isdecimal():
+        raise payload.misshapen(field)
+    return int(number)
 
 
 def _repository_of(end: object) -> int:

@@ -1,4 +1,4 @@
-"""What the forge showed last, with our own writes since: nothing here asks anybody.
+"""Issues as the forge showed them last, with our own writes since: nothing here asks anybody.
 
 Replicas lag, so what is older than what is known is passed over. A value that did not change stays the same object, so
 that a thousand quiet issues cost a look nothing.
@@ -13,9 +13,9 @@ from datetime import datetime
 from cdock.adapters import payload
 from cdock.adapters.github import normalize
 from cdock.adapters.github.normalize import User
+from cdock.adapters.github.shownpulls import ShownPulls
 from cdock.adapters.payload import Row
 from cdock.core.model import Comment, Issue
-from cdock.core.pulls import PullRequest
 
 LAG = 60.0
 """Seconds for which a replica may not know of a write of ours."""
@@ -45,6 +45,10 @@ class Thread:
     """Who closed it, where a row said so; lists leave it out."""
     closing_judged: bool = False
     closed_by_writer: bool = False
+    ticks_judged: bool = False
+    """Whether it is known who changed its text as it is."""
+    ticked_by: str = ""
+    ticked_by_writer: bool = False
     said: dict[int, Said] = field(default_factory=dict)
     complete: bool = False
     """Whether `said` is all that was said, and kept so."""
@@ -87,26 +91,21 @@ class Thread:
         return surely <= self.count <= sum(moment <= changed for moment in made)
 
 
-@dataclass(frozen=True)
-class Shown:
-    """A pull request and when it changed."""
-
-    pull: PullRequest
-    updated: datetime | None
-
-
 class Picture:
-    """Issues, comments and pull requests by number. Safe to use from several threads."""
+    """Issues with their comments by number, and the `pulls` beside them. Safe to use from several threads."""
 
     def __init__(self) -> None:
-        self.revision = 0
-        """Grows with every change that can be seen."""
+        self.pulls = ShownPulls()
+        self._revision = 0
         self._threads: dict[int, Thread] = {}
-        self._pulls: dict[str, dict[int, Shown]] = {}
         self._label_ids: dict[str, str] = {}
-        self._strange: set[int] = set()
         self._changed: set[int] = set()
         self._lock = threading.RLock()
+
+    @property
+    def revision(self) -> int:
+        """Grows with every change that can be seen."""
+        return self._revision + self.pulls.revision
 
     # Issues.
 
@@ -130,12 +129,16 @@ class Picture:
             known = self._threads.get(issue.number)
             if known is None or known.issue.id != issue.id:
                 known = self._threads[issue.number] = Thread(issue=issue, count=None)
-                self.revision += 1
-            elif _older(issue.updated_at, known.issue.updated_at) or not self._current(known, issue, row):
+                self._revision += 1
+            elif normalize.older(issue.updated_at, known.issue.updated_at) or not self._current(
+                known, issue, row
+            ):
                 return known
+            if issue.body != known.issue.body:
+                known.ticks_judged, known.ticked_by, known.ticked_by_writer = False, "", False
             if issue != known.issue:
                 known.issue, known.shown = issue, None
-                self.revision += 1
+                self._revision += 1
             known.about = normalize.helped_issue(issue)
             known.node = str(row.get("node_id") or "")
             self.note_label_ids(row.get("labels") or ())
@@ -174,7 +177,7 @@ class Picture:
             known.labelled_until = time.monotonic() + LAG
             if worn != known.issue.labels:
                 known.issue, known.shown = replace(known.issue, labels=frozenset(worn)), None
-                self.revision += 1
+                self._revision += 1
 
     def note_label_ids(self, labels: Iterable[object]) -> None:
         """Rows of labels were read: they tell what GraphQL calls them."""
@@ -199,21 +202,28 @@ class Picture:
         with self._lock:
             if known := self._threads.get(number):
                 known.closer, known.closed_by_writer, known.closing_judged = user, by_writer, True
-                self.revision += 1
+                self._revision += 1
+
+    def note_ticks(self, number: int, login: str, *, by_writer: bool) -> None:
+        """Who changed an issue's text last, and whether all who did may write to the repository."""
+        with self._lock:
+            if known := self._threads.get(number):
+                known.ticked_by, known.ticked_by_writer, known.ticks_judged = login, by_writer, True
+                self._revision += 1
 
     def doubt(self, number: int) -> None:
         """A write to the issue may have been applied or not: it and its comments have to be read."""
         with self._lock:
             if known := self._threads.get(number):
                 known.unsure, known.complete = True, False
-                self.revision += 1
+                self._revision += 1
 
     def forget(self, numbers: Iterable[int]) -> None:
         """These issues are gone, or nobody wants them any more."""
         with self._lock:
             for number in numbers:
                 if self._threads.pop(number, None):
-                    self.revision += 1
+                    self._revision += 1
 
     def compare_counts(self) -> None:
         """Where the forge counts other comments than are known, they have to be read. To be asked after both came."""
@@ -223,7 +233,7 @@ class Picture:
                 thread = self._threads.get(number)
                 if thread and thread.complete and not thread.matches():
                     thread.complete = False
-                    self.revision += 1
+                    self._revision += 1
 
     # Comments.
 
@@ -234,8 +244,8 @@ class Picture:
             said = thread.said.get(payload.id_of(row)) if thread else None
             if said is None:
                 return False
-            updated = _moment_of(row)
-            if _older(updated, said.updated):
+            updated = normalize.changed_of(row)
+            if normalize.older(updated, said.updated):
                 return True
             return updated == said.updated and said.comment.body == payload.body_of(row)
 
@@ -247,10 +257,12 @@ class Picture:
                 return
             before = thread.said.get(comment.id)
             until = time.monotonic() + LAG if written else before.kept_until if before else 0.0
-            thread.said[comment.id] = Said(comment, _moment_of(row), until, str(row.get("node_id") or ""))
+            thread.said[comment.id] = Said(
+                comment, normalize.changed_of(row), until, str(row.get("node_id") or "")
+            )
             if before is None or before.comment != comment:
                 thread.shown = None
-                self.revision += 1
+                self._revision += 1
 
     def note_edit(self, number: int, comment: int, body: str) -> None:
         """We changed the text of a comment that is known."""
@@ -258,7 +270,7 @@ class Picture:
             thread = self._threads.get(number)
             if thread and (said := thread.said.get(comment)):
                 said.comment, thread.shown = replace(said.comment, body=body), None
-                self.revision += 1
+                self._revision += 1
 
     def note_talk(self, number: int) -> None:
         """Somebody spoke on an issue whose comments nobody wants: they are to be read before anybody does."""
@@ -282,69 +294,4 @@ class Picture:
                 del thread.said[each]
             if deleted:
                 thread.shown = None
-                self.revision += 1
-
-    # Pull requests.
-
-    def knows_branch(self, branch: str) -> bool:
-        """Whether the pull requests of this branch were read."""
-        return branch in self._pulls
-
-    def newest_pull(self, branch: str) -> PullRequest | None:
-        """The open pull request of a branch, else its last one."""
-        with self._lock:
-            pulls = [shown.pull for shown in self._pulls.get(branch, {}).values()]
-        return max(pulls, key=lambda pull: (pull.open, pull.number), default=None)
-
-    def note_branch(self, branch: str, rows: Iterable[Row]) -> None:
-        """All pull requests of a branch were read."""
-        with self._lock:
-            self._pulls.setdefault(branch, {})
-            for row in rows:
-                self.note_pull(row)
-
-    def note_pull(self, row: Row) -> bool:
-        """A pull request's row was read, or answered to a write of ours; whether it is one of a known branch."""
-        pull = normalize.pull_from_rest(row)
-        updated = _moment_of(row)
-        with self._lock:
-            self._strange.add(pull.number)
-            own = self._pulls.get(pull.head)
-            if own is None:
-                return False
-            before = own.get(pull.number)
-            if before is None or not _older(updated, before.updated):
-                own[pull.number] = Shown(before.pull if before and before.pull == pull else pull, updated)
-                self.revision += before is None or before.pull != pull
-            return True
-
-    def forget_branches(self, branches: Iterable[str]) -> None:
-        """The pull requests of these branches have to be read anew, once they are wanted."""
-        with self._lock:
-            for branch in branches:
-                self._pulls.pop(branch, None)
-                self.revision += 1
-
-    def branches(self) -> tuple[str, ...]:
-        """All branches whose pull requests were read."""
-        with self._lock:
-            return tuple(self._pulls)
-
-    def is_news(self, row: Row) -> bool:
-        """Whether an issue's row is of a pull request that may be one of ours and is not known to be as it says."""
-        number, is_open = payload.number_of(row), payload.is_open(row)
-        with self._lock:
-            for own in self._pulls.values():
-                if number in own:
-                    return own[number].pull.open is not is_open
-            strange = number not in self._strange
-            self._strange.add(number)
-            return strange
-
-
-def _moment_of(row: Row) -> datetime | None:
-    return normalize.updated_of(row) if row.get("updated_at") else None
-
-
-def _older(one: datetime | None, other: datetime | None) -> bool:
-    return one is not None and other is not None and one < other
+                self._revision += 1

@@ -4,12 +4,15 @@ What a read shows is noted first and the read counts as seen after that, so that
 that could not be read) loses no change.
 """
 
+import logging
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 from cdock.adapters import payload
 from cdock.adapters.github import client, normalize
 from cdock.adapters.github.client import PER_PAGE, Client, Poll, Query
+from cdock.adapters.github.degrading import OptionalFeatures
+from cdock.adapters.github.edits import edits_of
 from cdock.adapters.github.home import Home, Row
 from cdock.adapters.github.normalize import User
 from cdock.adapters.github.picture import Picture
@@ -19,14 +22,24 @@ from cdock.adapters.refusals import Absent, OutcomeUnknown
 from cdock.core.errors import Unavailable
 from cdock.core.messages import speaks_for_cdock
 
+log = logging.getLogger(__name__)
+
 
 class Reader:
     """Reads things of one repository into a picture of it."""
 
-    def __init__(self, client: Client, home: Home, writers: Writers, picture: Picture) -> None:
+    def __init__(
+        self,
+        client: Client,
+        home: Home,
+        writers: Writers,
+        optional: OptionalFeatures,
+        picture: Picture,
+    ) -> None:
         self._client = client
         self._home = home
         self._writers = writers
+        self._optional = optional
         self._picture = picture
 
     def issue(self, number: int, *, anew: bool = False) -> bool:
@@ -97,10 +110,12 @@ class Reader:
         """Read the pull requests of a branch."""
         owner = self._home.full_name.partition("/")[0]
         query: Query = {"head": f"{owner}:{branch}", "state": "all"}
-        pages = self._pages("pulls", query, anew=not self._picture.knows_branch(branch))
+        pages = self._pages("pulls", query, anew=not self._picture.pulls.knows(branch))
         if pages is not None:
             # GitHub ignores a `head` it cannot read and lists everything.
-            self._picture.note_branch(branch, [r for r in _rows(pages) if normalize.head_of(r) == branch])
+            self._picture.pulls.note_branch(
+                branch, [r for r in _rows(pages) if normalize.head_of(r) == branch]
+            )
         _commit(pages)
 
     def branches(self, branches: Collection[str]) -> None:
@@ -113,7 +128,7 @@ class Reader:
                 by_branch.get(normalize.head_of(row), []).append(row)
             if not page.next:
                 for branch, rows in by_branch.items():
-                    self._picture.note_branch(branch, rows)
+                    self._picture.pulls.note_branch(branch, rows)
                 return
             if left:
                 page = self._client.poll(page.next, anew=True)
@@ -151,6 +166,26 @@ class Reader:
         if thread and not thread.issue.open:
             closer = thread.closer or User("")
             self._picture.note_closer(number, closer, by_writer=self._writers.include(closer))
+
+    def ticks(self, number: int) -> None:
+        """Find out who changed the text of an issue, and whether the words of all of them count."""
+        thread = self._picture.thread(number)
+        if thread is None:
+            return
+        try:
+            history = self._optional.attempt(
+                "see who ticks boxes", lambda: edits_of(self._client, self._home, number), otherwise=None
+            )
+        except Unavailable as error:
+            # Nothing else depends on it, and GraphQL has limits of its own: a tick is taken for nobody's until then.
+            log.debug("who ticked a box could not be read", extra={"issue": number, "error": error.message})
+            return
+        if history is None:
+            self._picture.note_ticks(number, "", by_writer=False)
+        elif history.text == thread.issue.body:
+            by_writers = bool(history.edits) and all(self._writers.include(edit.by) for edit in history.edits)
+            last = history.edits[-1].by.login if history.edits else ""
+            self._picture.note_ticks(number, last, by_writer=history.whole and by_writers)
 
     def _note_all(self, pages: list[Poll] | None) -> frozenset[int] | None:
         if pages is None:

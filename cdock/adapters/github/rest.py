@@ -5,7 +5,8 @@ certain, else at the forge. Text counts as ours only when our own account wrote 
 person may use the same account, and anybody may copy a marker.
 """
 
-from collections.abc import Collection, Iterator
+import time
+from collections.abc import Callable, Collection, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,11 +14,15 @@ from cdock.adapters import payload
 from cdock.adapters.github import normalize
 from cdock.adapters.github.approvals import Approvals
 from cdock.adapters.github.client import Client, Query
+from cdock.adapters.github.degrading import OptionalFeatures
+from cdock.adapters.github.explaining import Explainer
 from cdock.adapters.github.gate import Budget, gate_for
 from cdock.adapters.github.home import Home
 from cdock.adapters.github.hosts import Repository
 from cdock.adapters.github.labelling import Labelling
 from cdock.adapters.github.pulls import Pulls
+from cdock.adapters.github.replying import Replies
+from cdock.adapters.github.subissues import SubIssues
 from cdock.adapters.github.tokens import Credential, Token
 from cdock.adapters.github.watch import Watcher
 from cdock.adapters.github.writers import WRITING, Writers
@@ -27,7 +32,7 @@ from cdock.core.errors import NotPermitted, Refused, Unavailable
 from cdock.core.messages import Marker, parse_marker, speaks_for_cdock
 from cdock.core.model import Approval, HelpIssue, Issue, Snapshot, Watch
 from cdock.core.policy import Labels
-from cdock.core.pulls import PullRequest
+from cdock.core.pulls import Check, PullRequest
 
 Row = dict[str, Any]
 
@@ -45,7 +50,7 @@ class GitHubForge:
     `timeout` in seconds is for connecting and for each silence of the server. `budget` for writes and `settle`, in
     seconds, are what GitHub needs; the embedded forge on this machine needs neither. A `token` may be what gives it.
     `sweep` is the number of seconds between two safety sweeps. The words of bots in `trusted` count, and those of
-    people with one of the `roles`.
+    people with one of the `roles`. `clock`, in seconds, is for what is asked at a pace.
     """
 
     def __init__(
@@ -59,6 +64,7 @@ class GitHubForge:
         sweep: float = SWEEP,
         trusted: Collection[str] = (),
         roles: Collection[str] = WRITING,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         local = repository.host.loopback
         credential = Token(token) if isinstance(token, str) else token
@@ -67,9 +73,13 @@ class GitHubForge:
         self._recent = RecentCreations(settle=(0.0 if local else SETTLE) if settle is None else settle)
         self._home = Home(self._client, repository.full_name)
         self._writers = Writers(self._client, self._home, trusted=trusted, roles=roles)
-        self._watcher = Watcher(self._client, self._home, self._writers, sweep=sweep)
+        optional = OptionalFeatures(clock=clock)
+        self._watcher = Watcher(self._client, self._home, self._writers, optional, sweep=sweep, clock=clock)
         self._labelling = Labelling(self._client, self._home, self._watcher)
-        self._pulls = Pulls(self._client, self._home, self._watcher)
+        self._pulls = Pulls(self._client, self._home, self._watcher, optional)
+        self._replies = Replies(self._client, self._home, self._writers, self._watcher, self._recent)
+        self._explainer = Explainer(self._client, self._home, optional)
+        self._sub_issues = SubIssues(self._client, self._home, optional)
         self._approvals = Approvals(self._client, self._home, self._writers)
 
     def close(self) -> None:
@@ -190,11 +200,25 @@ class GitHubForge:
             raise Refused(
                 f"the help issue #{made.number} does not begin with its marker", tried=f"ask about #{issue}"
             )
+        if made.open:
+            self._sub_issues.ensure(made.id, parent=issue)
         return found
 
-    def ensure_pull(self, *, head: str, title: str, body: str) -> PullRequest:
+    def ensure_pull(self, *, head: str, title: str, body: str, draft: bool = False) -> PullRequest:
         """See `Forge.ensure_pull`. A closed or merged one of this branch is returned as it is: a person decided."""
-        return self._pulls.ensure(head=head, title=title, body=body)
+        return self._pulls.ensure(head=head, title=title, body=body, draft=draft)
+
+    def ensure_pull_shown(self, pull: PullRequest, *, body: str, draft: bool) -> None:
+        """See `Forge.ensure_pull_shown`. Where there are no drafts, only the text is changed."""
+        self._pulls.show(pull, body=body, draft=draft)
+
+    def ensure_reply(self, pull: PullRequest, *, thread: str, marker: str, body: str) -> None:
+        """See `Forge.ensure_reply`. A thread that was deleted needs none."""
+        self._replies.ensure(pull, thread=thread, marker=_marker(marker), body=body)
+
+    def explain_check(self, check: Check) -> str:
+        """See `Forge.explain_check`."""
+        return self._explainer.explain(check)
 
     def ensure_closed(self, issue: int) -> None:
         """See `Forge.ensure_closed`."""

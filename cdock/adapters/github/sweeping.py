@@ -88,4 +88,4 @@ class Sweep:
             for thread in self._picture.threads()
             if thread.issue.number not in kept and not (thread.issue.open and thread.issue.wears(watch.ready))
         )
-        self._picture.forget_branches(set(self._picture.branches()) - watch.branches)
+        self._picture.pulls.forget(set(self._picture.pulls.branches()) - watch.branches)

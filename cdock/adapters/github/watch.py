@@ -1,7 +1,7 @@
 """Looking at a repository for next to nothing: two lists at constant addresses, and single reads of what they hide.
 
-Every fresh look asks for the issues and the comments that changed, and for pull requests while one of ours is open.
-Unchanged, that is two or three answers of no cost, however many issues are watched.
+Every fresh look asks for the issues and the comments that changed, and while one of our pull requests is open for those
+and for comments on their lines. Unchanged, that is two or four answers of no cost, however many issues are watched.
 """
 
 import threading
@@ -11,14 +11,18 @@ from collections.abc import Callable
 from cdock.adapters import payload
 from cdock.adapters.github import normalize
 from cdock.adapters.github.client import Client
+from cdock.adapters.github.degrading import OptionalFeatures
+from cdock.adapters.github.following import Follower
 from cdock.adapters.github.home import Home, Row
 from cdock.adapters.github.picture import Picture, Thread
 from cdock.adapters.github.polling import Feed
 from cdock.adapters.github.reading import Reader
 from cdock.adapters.github.sweeping import Sweep
 from cdock.adapters.github.writers import Writers
+from cdock.core.choices import ticked
 from cdock.core.messages import speaks_for_cdock
 from cdock.core.model import Snapshot, Watch
+from cdock.core.pulls import PullRequest
 
 AGED = 300.0
 """Seconds after the last look from which a write looks for itself."""
@@ -30,23 +34,37 @@ and again can bring a secondary limit)."""
 
 
 class Watcher:
-    """Keeps a picture of what is watched. `sweep` is the number of seconds between two safety sweeps."""
+    """Keeps a picture of what is watched. `sweep` is the number of seconds between two safety sweeps.
 
-    def __init__(self, client: Client, home: Home, writers: Writers, *, sweep: float) -> None:
+    `clock`, in seconds, never jumps; it is for what is asked at a pace.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        home: Home,
+        writers: Writers,
+        optional: OptionalFeatures,
+        *,
+        sweep: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.picture = Picture()
-        self.reader = Reader(client, home, writers, self.picture)
+        self.reader = Reader(client, home, writers, optional, self.picture)
+        self.follower = Follower(client, home, writers, self.picture.pulls, optional, clock=clock)
         self._home = home
         self._writers = writers
         self._issues = Feed(client, "issues", size=50, state="all")
         self._comments = Feed(client, "issues/comments", size=50)
         self._pulls = Feed(client, "pulls", size=30, state="all")
+        self._remarks = Feed(client, "pulls/comments", size=50)
         self._sweep = Sweep(home, self.reader, self.picture, every=sweep)
         self._lock = threading.Lock()
         self._looked_at = 0.0
         self._listed: set[tuple[str, str]] = set()
         self._absent: dict[int, tuple[float, float]] = {}
         self._heard: set[int] = set()
-        self._pull_news = self._follows_pulls = False
+        self._pull_news = self._follows_pulls = self._unjudged = False
         self._last: tuple[Watch, int, Snapshot] | None = None
 
     def look(self, watch: Watch, *, fresh: bool) -> Snapshot:
@@ -60,6 +78,7 @@ class Watcher:
                 if self._sweep.due:
                     self._sweep.go_on(watch, self._wanted(watch), kept=self._all_helps(watch.help))
                     self._complete(watch)
+                self.follower.follow(self._pulls_of(watch))
                 self._looked_at = time.monotonic()
             return self._show(watch)
 
@@ -90,7 +109,7 @@ class Watcher:
 
         def take_issue(row: Row) -> None:
             if payload.is_pull(row):
-                self._pull_news |= self.picture.is_news(row) and not first
+                self._pull_news |= self.picture.pulls.is_news(row) and not first
             else:
                 self.reader.note(row)
 
@@ -99,7 +118,9 @@ class Watcher:
 
         def take_comment(row: Row) -> None:
             number = normalize.spoken_on(row)
-            if self.picture.thread(number) is None:
+            if self.picture.pulls.find(number):
+                self.follower.note_remark(number, row)
+            elif self.picture.thread(number) is None:
                 self._heard.add(number)
             elif number in wanted:
                 self.reader.note_comment(number, row)
@@ -125,21 +146,29 @@ class Watcher:
         return max(0, (thread.count or 0) - len(thread.said)) if thread else 0
 
     def _poll_pulls(self, watch: Watch) -> None:
-        pulls = (self.picture.newest_pull(branch) for branch in watch.branches)
-        follows = any(pull and pull.open for pull in pulls)
+        follows = any(pull.open for pull in self._pulls_of(watch))
         if not follows and not (self._pull_news and watch.branches):
             self._follows_pulls = False
             return
         if not self._follows_pulls:
             # What changed while nothing of ours was open is no news.
             self._pulls.restart()
-        self._pulls.walk(self._home.path("pulls"), self.picture.note_pull)
+            self._remarks.restart()
+        self._pulls.walk(self._home.path("pulls"), self.follower.note_row)
+        if follows:
+            self._remarks.walk(self._home.path("pulls/comments"), self._take_remark)
         self._follows_pulls, self._pull_news = follows, False
+
+    def _take_remark(self, row: Row) -> None:
+        number = normalize.remarked_on(row)
+        if self.picture.pulls.find(number):
+            self.follower.note_remark(number, row)
 
     # What is wanted and was never shown.
 
     def _complete(self, watch: Watch) -> None:
-        if self._last and self._last[:2] == (watch, self.picture.revision) and not self._absent:
+        as_before = self._last is not None and self._last[:2] == (watch, self.picture.revision)
+        if as_before and not self._absent and not self._unjudged:
             return
         self._list("ready", watch.ready)
         self._list("help", watch.help)
@@ -154,13 +183,23 @@ class Watcher:
                 self._hear(number, thread)
             if thread and not thread.issue.open and thread.about and not thread.closing_judged:
                 self.reader.closing(number)
-        branches = sorted(branch for branch in watch.branches if not self.picture.knows_branch(branch))
+        self._judge_ticks(watch)
+        branches = sorted(branch for branch in watch.branches if not self.picture.pulls.knows(branch))
         if len(branches) >= MANY:
             self.reader.branches(branches)
         else:
             for branch in branches:
                 self.reader.branch(branch)
         self._absent = {n: again for n, again in self._absent.items() if n in watch.held}
+
+    def _judge_ticks(self, watch: Watch) -> None:
+        def unjudged() -> list[int]:
+            helps = (thread for thread in self._helps(watch) if not thread.ticks_judged)
+            return [thread.issue.number for thread in helps if ticked(thread.issue.body)]
+
+        for number in unjudged():
+            self.reader.ticks(number)
+        self._unjudged = bool(unjudged())
 
     def _list(self, kind: str, label: str) -> None:
         if (kind, label) in self._listed:
@@ -188,6 +227,10 @@ class Watcher:
         self._heard.discard(number)
 
     # What is shown.
+
+    def _pulls_of(self, watch: Watch) -> list[PullRequest]:
+        pulls = (self.picture.pulls.newest(branch) for branch in watch.branches)
+        return [pull for pull in pulls if pull]
 
     def _wanted(self, watch: Watch) -> frozenset[int]:
         """The issues whose comments are wanted: the held ones, and those that ask about them."""
@@ -223,14 +266,15 @@ class Watcher:
                 comments=thread.comments(),
                 closed_by=thread.closer.login if thread.closer else "",
                 closed_by_writer=thread.closed_by_writer,
+                ticked_by=thread.ticked_by,
+                ticked_by_writer=thread.ticked_by_writer,
             )
             for thread in self._helps(watch)
         ]
-        pulls = [self.picture.newest_pull(branch) for branch in watch.branches]
         shown = Snapshot(
             issues=tuple(issues[number] for number in sorted(issues)),
             helps=tuple(sorted((h for h in helps if h), key=lambda help_: help_.number)),
-            pulls=tuple(sorted((p for p in pulls if p), key=lambda pull: pull.number)),
+            pulls=tuple(sorted(self._pulls_of(watch), key=lambda pull: pull.number)),
         )
         if self._last and self._last[2] == shown:
             shown = self._last[2]

@@ -138,6 +138,33 @@ class Wire:
             self._note(answer, resource=GRAPHQL, tried=tried, writing=turn is not None)
         return reply
 
+    def text(self, path: str, *, tried: str, most: int) -> Answer:
+        """The end of a text that the REST API has, or leads to; at most `most` bytes. Raises as a read by `send` does.
+
+        Raises:
+            Refused: it leads to an address that is not safe to ask.
+        """
+        from cdock.adapters.github import downloads
+
+        with self._lock:
+            self._prepare(CORE, tried=tried, turn=None)
+            try:
+                answer = downloads.ask(
+                    self._connection.session,
+                    f"{self.host.rest}{path}",
+                    token=self._token,
+                    version=API_VERSION,
+                    timeout=self._timeout,
+                    most=most,
+                )
+            except (OSError, ValueError) as error:
+                raise silence(error, tried=tried, host=self.host.name, writing=False) from error
+            self._note(answer, resource=CORE, tried=tried, writing=False)
+        if "location" not in answer.headers:
+            return answer
+        text = downloads.tail(answer.headers["location"], tried=tried, timeout=self._timeout, most=most)
+        return Answer(200, answer.headers, text)
+
     def _prepare(self, resource: str, *, tried: str, turn: Turn | None) -> None:
         self.gate.admit(resource, tried=tried)
         self._token = self._credential.token()

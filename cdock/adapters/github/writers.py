@@ -50,6 +50,10 @@ class Writers:
         """Whether our own account wrote this issue or comment."""
         return same_login(login_of(row), self.me())
 
+    def is_me(self, user: User) -> bool:
+        """Whether this is our own account. GraphQL names a bot without its suffix."""
+        return same_login(user.login, self.me()) or (user.bot and _bare(user.login) == _bare(self.me()))
+
     def include(self, user: User) -> bool:
         """Whether the word of `user` counts. That of an account that is gone does not.
 

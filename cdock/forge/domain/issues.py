@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Final
 
 from cdock.forge.domain import (
+    edits,
     events,
     gitdir,
     links,
@@ -170,6 +171,7 @@ def edit(
             "edited": tx.stamp,
             "editor_id": person.id,
         }
+        edits.note(tx, issue, body, editor=person)
         references.note_mentions(tx, repo, issue.id, body, actor=person)
     if columns:
         tx.update("issue", issue.id, updated=tx.stamp, **columns)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from cdock.forge.schema import access, boards, extras, first, hooks, reviews, structure
+from cdock.forge.schema import access, boards, edits, extras, first, hooks, reviews, structure
 
 
 @dataclass(frozen=True)
@@ -35,5 +35,6 @@ STEPS: Final = (
             **extras.FIRST_IDS,
         },
     ),
+    Step(edits.TABLES, edits.FIRST_IDS),
 )
 VERSION: Final = len(STEPS)

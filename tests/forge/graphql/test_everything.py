@@ -178,6 +178,7 @@ def _one_of_everything(ground: Ground, tmp_path: Path) -> list[str]:
     owner.post(f"/issues/{number}/assignees", {"assignees": ["wendy"]})
     for change_ in (
         {"title": "New"},
+        {"body": "new"},
         {"state": "closed"},
         {"state": "open"},
         {"milestone": None},
