@@ -27,7 +27,7 @@ def wish(state: Path, kind: "WishKind", task: dict[str, Any], text: str = "") ->
 
     # A shell passes on any bytes, and half a character can be written nowhere.
     fit = text.encode("utf-8", "replace").decode()
-    return FileWishes(state / "wishes").make(kind, parsed_id(task), fit, author=person())
+    return FileWishes(state / "wishes").make(kind, parsed_id(task), text=fit, author=person())
 
 
 def words(text: str, *, what: str) -> str:

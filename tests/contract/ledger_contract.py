@@ -49,8 +49,3 @@ class LedgerContract:
         assert setting.here.spent(MIDNIGHT) == pytest.approx(6), "midnight itself is today"
         assert setting.here.spent(NOON) == pytest.approx(4)
         assert setting.here.spent(MIDNIGHT - timedelta(days=1)) == pytest.approx(7)
-
-    def test_what_is_no_number_costs_nothing(self, setting: LedgerSetting) -> None:
-        for run, cost in (("a", float("nan")), ("b", float("inf")), ("c", 1.0)):
-            setting.here.note(run, cost=cost, at=NOON)
-        assert setting.there.spent(MIDNIGHT) == pytest.approx(1)

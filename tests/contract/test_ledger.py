@@ -13,6 +13,7 @@ from cdock.adapters.files import ledger
 from cdock.adapters.files.ledger import FileLedger
 from cdock.core.errors import Unavailable
 from cdock.ports import Ledger
+from cdock.testing import MemoryLedger
 from tests.contract.ledger_contract import MIDNIGHT, NOON, LedgerContract, LedgerSetting
 
 
@@ -24,6 +25,20 @@ class FileSetting(LedgerSetting):
 
     def restarted(self) -> Ledger:
         return FileLedger(self.path)
+
+
+class MemorySetting(LedgerSetting):
+    def __init__(self) -> None:
+        self.here = self.there = MemoryLedger()
+
+    def restarted(self) -> Ledger:
+        return self.here
+
+
+class TestMemoryLedger(LedgerContract):
+    @pytest.fixture
+    def setting(self) -> LedgerSetting:
+        return MemorySetting()
 
 
 class TestFileLedger(LedgerContract):
@@ -38,6 +53,14 @@ def test_only_the_last_days_are_kept(tmp_path: Path) -> None:
         FileLedger(path).note(f"run{day}", cost=1.0, at=NOON + timedelta(days=day))
     assert sorted(json.loads(path.read_text())["runs"]) == ["run7", "run8", "run9"]
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_what_is_no_number_costs_nothing(tmp_path: Path) -> None:
+    """A sum that is no number would reach no limit."""
+    mine = FileLedger(tmp_path / "ledger.json")
+    for run, cost in (("a", float("nan")), ("b", float("inf")), ("c", 1.0)):
+        mine.note(run, cost=cost, at=NOON)
+    assert mine.spent(MIDNIGHT) == pytest.approx(1)
 
 
 @pytest.mark.parametrize(

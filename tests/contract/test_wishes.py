@@ -15,6 +15,7 @@ from cdock.core.errors import Unavailable
 from cdock.core.ids import TaskId
 from cdock.core.wishes import Wish, WishKind
 from cdock.ports import Wishes
+from cdock.testing import MemoryWishes
 from tests.contract.wishes_contract import OTHER, TASK, WishesContract, WishesSetting
 
 
@@ -23,8 +24,23 @@ class FileSetting(WishesSetting):
         self.root = root
         self.poller: Wishes = FileWishes(root)
 
-    def make(self, kind: WishKind, task: TaskId, text: str = "", *, author: str = "") -> Wish:
-        return FileWishes(self.root).make(kind, task, text, author=author)
+    def make(self, kind: WishKind, task: TaskId, *, text: str = "", author: str = "") -> Wish:
+        return FileWishes(self.root).make(kind, task, text=text, author=author)
+
+
+class MemorySetting(WishesSetting):
+    def __init__(self) -> None:
+        self.poller: Wishes = MemoryWishes()
+
+    def make(self, kind: WishKind, task: TaskId, *, text: str = "", author: str = "") -> Wish:
+        assert isinstance(self.poller, MemoryWishes)
+        return self.poller.make(kind, task, text=text, author=author)
+
+
+class TestMemoryWishes(WishesContract):
+    @pytest.fixture
+    def setting(self) -> WishesSetting:
+        return MemorySetting()
 
 
 class TestFileWishes(WishesContract):
@@ -34,7 +50,7 @@ class TestFileWishes(WishesContract):
 
 
 def test_nobody_else_may_read_what_is_wished(tmp_path: Path) -> None:
-    wish = FileWishes(tmp_path).make(WishKind.PROMPT, TASK, "between us")
+    wish = FileWishes(tmp_path).make(WishKind.PROMPT, TASK, text="between us")
     assert FileWishes(tmp_path).path(wish.id).stat().st_mode & 0o777 == 0o600
     assert [path.name for path in tmp_path.iterdir()] == [f"{wish.id}.json"]
 
@@ -121,7 +137,7 @@ def test_wishes_of_many_processes_are_all_kept(tmp_path: Path) -> None:
     program = (
         "import sys; from pathlib import Path; from cdock.adapters.files.wishes import FileWishes;"
         "from cdock.core.ids import TaskId; from cdock.core.wishes import WishKind;"
-        "[FileWishes(Path(sys.argv[1])).make(WishKind.PROMPT, TaskId('add-login', 'a7b2c8d'), str(n))"
+        "[FileWishes(Path(sys.argv[1])).make(WishKind.PROMPT, TaskId('add-login', 'a7b2c8d'), text=str(n))"
         " for n in range(20)]"
     )
     started = [subprocess.Popen([sys.executable, "-c", program, str(tmp_path)]) for _ in range(4)]

@@ -18,7 +18,7 @@ class WishesSetting(ABC):
     poller: Wishes
 
     @abstractmethod
-    def make(self, kind: WishKind, task: TaskId, text: str = "", *, author: str = "") -> Wish:
+    def make(self, kind: WishKind, task: TaskId, *, text: str = "", author: str = "") -> Wish:
         """A person asks for something."""
 
 
@@ -34,14 +34,14 @@ class WishesContract:
 
     @pytest.mark.parametrize("kind", list(WishKind))
     def test_a_wish_is_seen_as_it_was_made(self, setting: WishesSetting, kind: WishKind) -> None:
-        made = setting.make(kind, TASK, "Größer,\n\x1b[2J please ✓", author="maria")
+        made = setting.make(kind, TASK, text="Größer,\n\x1b[2J please ✓", author="maria")
         assert setting.poller.list() == (made,)
         assert (made.kind, made.task, made.author) == (kind, TASK, "maria")
         assert made.text == "Größer,\n\x1b[2J please ✓"
         assert made.made_at.tzinfo is not None
 
     def test_the_oldest_comes_first_and_all_are_kept(self, setting: WishesSetting) -> None:
-        made = tuple(setting.make(WishKind.PROMPT, task, "again") for task in (TASK, OTHER, TASK))
+        made = tuple(setting.make(WishKind.PROMPT, task, text="again") for task in (TASK, OTHER, TASK))
         assert setting.poller.list() == made
         assert len({wish.id for wish in made}) == 3, "the same words twice are two wishes"
 

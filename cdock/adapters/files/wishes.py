@@ -27,7 +27,7 @@ class FileWishes:
         """The file of the wish with this id."""
         return self._root / f"{wish}.json"
 
-    def make(self, kind: WishKind, task: TaskId, text: str = "", *, author: str = "") -> Wish:
+    def make(self, kind: WishKind, task: TaskId, *, text: str = "", author: str = "") -> Wish:
         """Ask for something. The new file wakes a poller that listens; see `cdock.adapters.files.doorbell`.
 
         Raises:
