@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from cdock.core.failure_class import UNKNOWN, class_of
 from cdock.core.fingerprint import fingerprint
 from tests.bench.measure import Figure, growth, interleaved, timed
 from tests.fixtures.failures.corpus import Half, Pair, pairs
@@ -69,6 +70,8 @@ def fingerprints(rounds: int) -> Iterator[Figure]:
             f"{found.precision:.2f}  {found.recall:.2f}",
         )
     yield from _misses(tuning)
+    yield from _classes("tuning", tuning)
+    yield from _classes("held-out", half("held-out"))
     text = "".join(f"$ check\n{pair.first}\n{pair.second}\n" for pair in tuning)
     taken = interleaved(
         {str(size): timed(partial(fingerprint, text[: size * 1000])) for size in SIZES}, rounds=rounds
@@ -77,6 +80,8 @@ def fingerprints(rounds: int) -> Iterator[Figure]:
         yield Figure(
             f"one text of {size} kB", f"{taken[str(size)].median * 1e6:,.0f} µs", how=str(taken[str(size)])
         )
+    classed = interleaved({"class": timed(partial(class_of, text[:16_000]))}, rounds=rounds)["class"]
+    yield Figure("class of one text of 16 kB", f"{classed.median * 1e6:,.0f} µs", how=str(classed))
     yield growth("time over size", {size: taken[str(size)] for size in SIZES}, goal=1.1)
 
 
@@ -96,6 +101,22 @@ def _quality(name: str, judged: Sequence[Pair]) -> Iterator[Figure]:
         f"≥ {RECALL}",
         found.recall >= RECALL,
         f"{len(found.missed)} of {equal} pairs that are equal are called different",
+    )
+
+
+def same_class(judged: Sequence[Pair]) -> tuple[int, int]:
+    """Of the pairs that must be equal: how many have one class, and how many there are."""
+    equal = [pair for pair in judged if pair.equal]
+    return sum(class_of(pair.first) == class_of(pair.second) for pair in equal), len(equal)
+
+
+def _classes(name: str, judged: Sequence[Pair]) -> Iterator[Figure]:
+    same, equal = same_class(judged)
+    unknown = sum(class_of(pair.first) == UNKNOWN for pair in judged)
+    yield Figure(
+        f"{name} half, same class if equal",
+        f"{same / equal:.3f}",
+        how=f"{same} of {equal}; {unknown} of {len(judged)} first texts have no class",
     )
 
 
