@@ -31,9 +31,25 @@ def claim_of(issue: int = 42, *, holder: str = "here", seq: int = 0) -> Claim:
     return Claim(issue=issue, oid="", holder=holder, process="life-1", seq=seq, ttl=900.0, task=task)
 
 
-def publish(claims: Claims, *, expected: str, claim: Claim, branch: str = "", commit: str = "") -> str:
+def publish(
+    claims: Claims,
+    *,
+    expected: str,
+    claim: Claim,
+    branch: str = "",
+    commit: str = "",
+    unfinished: str = "",
+    rewritten: bool = False,
+) -> str:
     """Move one claim, with its branch; the error of it is raised."""
-    done = claims.publish([Move(replace(claim, oid=expected), branch=branch, commit=commit)])
+    move = Move(
+        replace(claim, oid=expected),
+        branch=branch,
+        commit=commit,
+        unfinished=unfinished,
+        rewritten=rewritten,
+    )
+    done = claims.publish([move])
     assert list(done) == [claim.issue]
     result = done[claim.issue]
     if isinstance(result, CdockError):
@@ -221,3 +237,110 @@ class ClaimsContract:
 
     def test_no_moves_are_no_push(self, setting: ClaimsSetting) -> None:
         assert setting.here.publish([]) == {}
+
+
+class CarefulSetting(ClaimsSetting):
+    """The same with unfinished work beside claims."""
+
+    @abstractmethod
+    def unfinished(self, task: Task, *, on: str) -> str:
+        """New unfinished work on this machine, on top of the commit `on`."""
+
+    @abstractmethod
+    def side(self, issue: int) -> str:
+        """The unfinished work that the forge keeps beside the claim of the issue; empty when there is none."""
+
+
+class CarefulContract:
+    """What `Claims` promises about unfinished and rewritten work. Subclasses provide the fixture `setting`."""
+
+    @pytest.fixture
+    def setting(self) -> CarefulSetting:
+        raise NotImplementedError
+
+    def published(self, setting: CarefulSetting) -> tuple[Claim, str, str]:
+        """A claim with one commit on its branch and unfinished work: the claim, the commit, the work."""
+        claim = claim_of()
+        commit = setting.accepted(claim.task)
+        wip = setting.unfinished(claim.task, on=commit)
+        first = setting.here.swap(42, expected="", claim=claim)
+        oid = publish(setting.here, expected=first, claim=claim, branch=BRANCH, commit=commit, unfinished=wip)
+        return replace(claim, oid=oid), commit, wip
+
+    def test_unfinished_work_goes_along(self, setting: CarefulSetting) -> None:
+        _, commit, wip = self.published(setting)
+        assert (setting.branch(BRANCH), setting.side(42)) == (commit, wip)
+
+    def test_unfinished_work_goes_without_a_branch_too(self, setting: CarefulSetting) -> None:
+        claim = claim_of()
+        wip = setting.unfinished(claim.task, on=setting.accepted(claim.task))
+        first = setting.here.swap(42, expected="", claim=claim)
+        publish(setting.here, expected=first, claim=claim, unfinished=wip)
+        assert setting.side(42) == wip
+
+    def test_unfinished_work_is_replaced(self, setting: CarefulSetting) -> None:
+        claim, commit, _ = self.published(setting)
+        wip = setting.unfinished(claim.task, on=commit)
+        publish(setting.here, expected=claim.oid, claim=claim, unfinished=wip)
+        assert setting.side(42) == wip
+
+    def test_a_heartbeat_leaves_unfinished_work_alone(self, setting: CarefulSetting) -> None:
+        claim, _, wip = self.published(setting)
+        oid = publish(setting.here, expected=claim.oid, claim=claim)
+        assert setting.side(42) == wip
+        setting.here.swap(42, expected=oid, claim=claim)
+        assert setting.side(42) == wip
+
+    def test_finished_work_leaves_nothing_unfinished(self, setting: CarefulSetting) -> None:
+        claim, commit, _ = self.published(setting)
+        after = setting.accepted(claim.task, on=commit)
+        publish(setting.here, expected=claim.oid, claim=claim, branch=BRANCH, commit=after)
+        assert (setting.branch(BRANCH), setting.side(42)) == (after, "")
+
+    def test_a_robbed_holder_leaves_nothing_unfinished_behind(self, setting: CarefulSetting) -> None:
+        claim, commit, wip = self.published(setting)
+        setting.there.swap(42, expected=claim.oid, claim=claim_of(holder="there"))
+        with pytest.raises(ClaimLost):
+            publish(
+                setting.here,
+                expected=claim.oid,
+                claim=claim,
+                unfinished=setting.unfinished(claim.task, on=commit),
+            )
+        assert setting.side(42) == wip
+
+    def test_a_released_claim_takes_unfinished_work_along(self, setting: CarefulSetting) -> None:
+        claim, commit, _ = self.published(setting)
+        assert setting.here.swap(42, expected=claim.oid, claim=None) == ""
+        assert (setting.here.list(), setting.side(42), setting.branch(BRANCH)) == ((), "", commit)
+
+    def test_another_holder_releases_it_too(self, setting: CarefulSetting) -> None:
+        claim, _, wip = self.published(setting)
+        oid = setting.there.swap(42, expected=claim.oid, claim=claim_of(holder="there"))
+        with pytest.raises(ClaimLost):
+            setting.here.swap(42, expected=claim.oid, claim=None)
+        assert setting.side(42) == wip
+        setting.there.swap(42, expected=oid, claim=None)
+        assert (setting.there.list(), setting.side(42)) == ((), "")
+
+    def test_rewritten_work_replaces_what_we_pushed(self, setting: CarefulSetting) -> None:
+        claim, _, _ = self.published(setting)
+        other = setting.accepted(claim.task)
+        with pytest.raises(Refused):
+            publish(setting.here, expected=claim.oid, claim=claim, branch=BRANCH, commit=other)
+        oid = publish(
+            setting.here, expected=claim.oid, claim=claim, branch=BRANCH, commit=other, rewritten=True
+        )
+        assert setting.branch(BRANCH) == other
+        assert [c.oid for c in setting.there.list()] == [oid]
+
+    def test_rewritten_work_does_not_replace_what_a_person_pushed(self, setting: CarefulSetting) -> None:
+        claim, _, wip = self.published(setting)
+        theirs = setting.push_by_person(BRANCH)
+        other = setting.accepted(claim.task)
+        with pytest.raises(Refused):
+            publish(
+                setting.here, expected=claim.oid, claim=claim, branch=BRANCH, commit=other, rewritten=True
+            )
+        assert (setting.branch(BRANCH), setting.side(42)) == (theirs, wip)
+        assert [c.oid for c in setting.here.list()] == [claim.oid]

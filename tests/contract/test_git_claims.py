@@ -10,13 +10,13 @@ from cdock.adapters.git.claims import GitClaims
 from cdock.adapters.git.place import Place
 from cdock.core.model import Task
 from tests import git_repos
-from tests.contract.claims_contract import ClaimsContract, ClaimsSetting
+from tests.contract.claims_contract import CarefulContract, CarefulSetting, ClaimsContract
 from tests.forge_server import ForgeServer
 
 _numbers = count(1)
 
 
-class GitSetting(ClaimsSetting):
+class GitSetting(CarefulSetting):
     """Two clones' places beside one forge. A person reaches it at `person_url`, cdock at `url` with `token`."""
 
     def __init__(self, root: Path, *, url: str, person_url: str, token: str = "") -> None:
@@ -29,9 +29,16 @@ class GitSetting(ClaimsSetting):
     def accepted(self, task: Task, *, on: str = "") -> str:
         git_repos.git(self.place.store, "fetch", "-q", self.person_url, "+main:refs/heads/start")
         onto = on or git_repos.git(self.place.store, "rev-parse", "refs/heads/start")
-        return git_repos.write(
-            self.place.store, {"work.txt": f"more than {on}\n"}, branch="accepted", onto=onto
-        )
+        text = f"more than {on}, in step {next(_numbers)}\n"
+        return git_repos.write(self.place.store, {"work.txt": text}, branch="accepted", onto=onto)
+
+    def unfinished(self, task: Task, *, on: str) -> str:
+        text = f"half of step {next(_numbers)}\n"
+        return git_repos.write(self.place.store, {"work.txt": text}, branch="unfinished", onto=on)
+
+    def side(self, issue: int) -> str:
+        shown = git_repos.git(self.place.root, "ls-remote", self.person_url, f"refs/cdock/wip/{issue}")
+        return shown.partition("\t")[0]
 
     def branch(self, name: str) -> str:
         shown = git_repos.git(self.place.root, "ls-remote", self.person_url, f"refs/heads/{name}")
@@ -50,16 +57,16 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForgeServer]:
         yield running
 
 
-class TestOverFiles(ClaimsContract):
+class TestOverFiles(ClaimsContract, CarefulContract):
     @pytest.fixture
-    def setting(self, tmp_path: Path) -> ClaimsSetting:
+    def setting(self, tmp_path: Path) -> CarefulSetting:
         url = f"file://{git_repos.bare(tmp_path / 'forge.git')}"
         return GitSetting(tmp_path, url=url, person_url=url)
 
 
-class TestOverHttp(ClaimsContract):
+class TestOverHttp(ClaimsContract, CarefulContract):
     @pytest.fixture
-    def setting(self, tmp_path: Path, server: ForgeServer) -> ClaimsSetting:
+    def setting(self, tmp_path: Path, server: ForgeServer) -> CarefulSetting:
         name = f"maria/claims-{next(_numbers)}"
         server.admin("repo", name)
         token = str(server.admin("token", "maria")["token"])

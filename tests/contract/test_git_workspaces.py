@@ -15,10 +15,10 @@ from cdock.core.model import Task
 from cdock.ports import Workspaces
 from tests import git_repos
 from tests.contract.claims_contract import claim_of, publish
-from tests.contract.workspaces_contract import WorkspacesContract, WorkspacesSetting, branch_of
+from tests.contract.workspaces_contract import CarefulContract, CarefulSetting, WorkspacesContract, branch_of
 
 
-class GitSetting(WorkspacesSetting):
+class GitSetting(CarefulSetting):
     """A clone's place beside a bare repository."""
 
     def __init__(self, root: Path) -> None:
@@ -27,6 +27,7 @@ class GitSetting(WorkspacesSetting):
         self.place = Place(root / "clone/.git/cdock", trees=root / "clone/.cdock/worktrees")
         self.workspaces = self.restarted()
         self.commits = 0
+        self.held: dict[int, str] = {}
 
     def restarted(self) -> Workspaces:
         return GitWorkspaces(self.place, url=f"file://{self.forge}")
@@ -40,11 +41,21 @@ class GitSetting(WorkspacesSetting):
     def push_elsewhere(self, branch: str) -> str:
         return git_repos.write(self.forge, {"else.txt": "from elsewhere\n"}, branch=branch, onto=self.main())
 
-    def publish(self, task: Task, commit: str) -> None:
+    def elsewhere(self) -> Workspaces:
+        return GitWorkspaces(Place(self.root / "elsewhere"), url=f"file://{self.forge}")
+
+    def publish(self, task: Task, commit: str, unfinished: str = "") -> None:
         claims = GitClaims(self.place, url=f"file://{self.forge}")
         claim = replace(claim_of(task.issue), task=task)
-        oid = claims.swap(task.issue, expected="", claim=claim)
-        publish(claims, expected=oid, claim=claim, branch=branch_of(task), commit=commit)
+        held = self.held.get(task.issue) or claims.swap(task.issue, expected="", claim=claim)
+        self.held[task.issue] = publish(
+            claims,
+            expected=held,
+            claim=claim,
+            branch=branch_of(task),
+            commit=commit,
+            unfinished=unfinished,
+        )
 
     def agent(self, task: Task) -> Path:
         """The agent's own repository."""
@@ -80,6 +91,36 @@ class GitSetting(WorkspacesSetting):
         git_repos.git(path, "commit", "--quiet", "-m", "all mine")
         git_repos.git(path, "branch", "--force", branch_of(task))
 
+    def agent_edits(self, task: Task, text: str) -> None:
+        path = self.agent(task)
+        (path / "draft.txt").write_text(f"{text}\n")
+        self.snapshot(path)
+
+    def agent_edits_nothing(self, task: Task) -> None:
+        path = self.agent(task)
+        (path / "draft.txt").unlink(missing_ok=True)
+        git_repos.git(path, "update-ref", "-d", "refs/cdock/wip")
+
+    def snapshot(self, path: Path) -> str:
+        """What a run sets down of a workspace, as its runner does it."""
+        index = {"GIT_INDEX_FILE": str(path / ".git/snapshot.index")}
+        git_repos.git(path, "read-tree", "HEAD", env=index)
+        git_repos.git(path, "add", "-A", env=index)
+        tree = git_repos.git(path, "write-tree", env=index)
+        commit = git_repos.commit_tree(path, tree, "HEAD", message="the agent's words; closes #7")
+        git_repos.git(path, "update-ref", "refs/cdock/wip", commit)
+        return commit
+
+    def agent_rewrites(self, task: Task) -> str:
+        path = self.agent(task)
+        git_repos.git(path, "commit", "--quiet", "--amend", "-m", "better")
+        return git_repos.git(path, "rev-parse", "HEAD")
+
+    def agent_starts_again(self, task: Task) -> str:
+        path = self.agent(task)
+        git_repos.git(path, "reset", "--quiet", "--hard", self.main())
+        return self.agent_commits(task)
+
     def remote(self, task: Task) -> Remote:
         return git_repos.remote(self.agent(task))
 
@@ -95,7 +136,7 @@ class GitSetting(WorkspacesSetting):
         return set(git_repos.git(self.place.store, "for-each-ref", "--format=%(objectname)", wanted).split())
 
 
-class TestGitWorkspaces(WorkspacesContract):
+class TestGitWorkspaces(WorkspacesContract, CarefulContract):
     @pytest.fixture
-    def setting(self, tmp_path: Path) -> WorkspacesSetting:
+    def setting(self, tmp_path: Path) -> CarefulSetting:
         return GitSetting(tmp_path)

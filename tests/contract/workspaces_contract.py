@@ -11,7 +11,7 @@ import pytest
 from cdock.core.errors import Refused
 from cdock.core.events import Remote
 from cdock.core.ids import task_id
-from cdock.core.model import Task
+from cdock.core.model import Attempt, Task, Workspace
 from cdock.ports import Workspaces
 
 
@@ -140,7 +140,7 @@ class WorkspacesContract:
             seen = setting.workspaces.harvest(
                 task.id, closes=task.issue, branch=branch_of(task), remote=setting.remote(task)
             )
-            assert seen == replace(made, head=commit)
+            assert seen == replace(made, head=commit, lines=seen.lines)
             assert seen.unpushed
             assert setting.workspaces.list() == (seen,)
 
@@ -249,3 +249,184 @@ class WorkspacesContract:
         setting.workspaces.remove(task.id, branch=branch_of(task))
         new = setting.advance_main()
         assert setting.workspaces.ensure(task, branch=branch_of(task)).base == new
+
+
+class CarefulSetting(WorkspacesSetting):
+    """The same with agents that leave work uncommitted, and a second machine."""
+
+    @abstractmethod
+    def elsewhere(self) -> Workspaces:
+        """The workspaces of another machine that works with the same forge."""
+
+    @abstractmethod
+    def publish(self, task: Task, commit: str, unfinished: str = "") -> None:
+        """This machine pushes an accepted commit to the branch of the task, and what is unfinished beside it."""
+
+    @abstractmethod
+    def agent_edits(self, task: Task, text: str) -> None:
+        """The agent writes `text` into a file and does not commit it; its run sets that down."""
+
+    @abstractmethod
+    def agent_edits_nothing(self, task: Task) -> None:
+        """The agent takes back what it had not committed; its run sets that down."""
+
+    @abstractmethod
+    def agent_rewrites(self, task: Task) -> str:
+        """The agent replaces its last commit by another one on the same base; that commit."""
+
+    @abstractmethod
+    def agent_starts_again(self, task: Task) -> str:
+        """The agent replaces all of its commits by one on the newest default branch; that commit."""
+
+
+class CarefulContract:
+    """What `Workspaces` promises about unfinished and rewritten work. Subclasses provide the fixture `setting`."""
+
+    @pytest.fixture
+    def setting(self) -> CarefulSetting:
+        raise NotImplementedError
+
+    def harvest(self, setting: CarefulSetting, task: Task, *, rewritten: bool = False) -> Workspace:
+        return setting.workspaces.harvest(
+            task.id,
+            closes=task.issue,
+            branch=branch_of(task),
+            remote=setting.remote(task),
+            rewritten=rewritten,
+        )
+
+    def begun(self, setting: CarefulSetting, number: int = 1) -> Task:
+        """A task with one accepted commit."""
+        now = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+        task = replace(
+            task_of(number), attempts=(Attempt(number=1, round=1, agent="claude", started_at=now),)
+        )
+        setting.workspaces.ensure(task, branch=branch_of(task))
+        setting.agent_commits(task)
+        self.harvest(setting, task)
+        return task
+
+    def test_nothing_unfinished_at_first(self, setting: CarefulSetting) -> None:
+        self.begun(setting)
+        (seen,) = setting.workspaces.list()
+        assert (seen.unfinished, seen.kept) == ("", "")
+
+    def test_what_was_not_committed_comes_along(self, setting: CarefulSetting) -> None:
+        task = self.begun(setting)
+        setting.agent_edits(task, "half a thought")
+        seen = self.harvest(setting, task)
+        assert seen.unfinished not in ("", seen.head, seen.base)
+        assert seen.kept == ""
+        assert setting.workspaces.list() == setting.restarted().list() == (seen,)
+        assert self.harvest(setting, task) == seen
+
+    def test_it_follows_the_agent(self, setting: CarefulSetting) -> None:
+        task = self.begun(setting)
+        setting.agent_edits(task, "half a thought")
+        first = self.harvest(setting, task).unfinished
+        setting.agent_edits(task, "three quarters of a thought")
+        assert self.harvest(setting, task).unfinished not in ("", first)
+        setting.agent_edits_nothing(task)
+        assert self.harvest(setting, task).unfinished == ""
+
+    def test_what_was_set_down_before_a_commit_is_finished_with_it(self, setting: CarefulSetting) -> None:
+        task = self.begun(setting)
+        setting.agent_edits(task, "half a thought")
+        assert self.harvest(setting, task).unfinished
+        setting.agent_commits(task)
+        assert self.harvest(setting, task).unfinished == ""
+
+    def test_another_machine_takes_it_over(self, setting: CarefulSetting) -> None:
+        task = self.begun(setting)
+        setting.agent_edits(task, "half a thought")
+        mine = self.harvest(setting, task)
+        setting.publish(task, mine.head, mine.unfinished)
+        (seen,) = setting.workspaces.list()
+        assert (seen.unfinished, seen.kept) == (mine.unfinished, mine.unfinished)
+        theirs = setting.elsewhere().ensure(task, branch=branch_of(task))
+        assert (theirs.base, theirs.head, theirs.lines) == (mine.base, mine.head, mine.lines)
+        assert (theirs.unfinished, theirs.kept) == (mine.unfinished, mine.unfinished)
+
+    def test_unfinished_work_is_not_removed(self, setting: CarefulSetting) -> None:
+        task = self.begun(setting)
+        setting.agent_edits(task, "half a thought")
+        seen = self.harvest(setting, task)
+        setting.publish(task, seen.head)
+        with pytest.raises(Refused):
+            setting.workspaces.remove(task.id, branch=branch_of(task))
+        setting.workspaces.remove(task.id, branch=branch_of(task), keep=True)
+        assert setting.workspaces.list() == ()
+        assert setting.kept(task) == {seen.unfinished}
+
+    def test_unfinished_work_is_kept_though_the_forge_has_it_still(self, setting: CarefulSetting) -> None:
+        """There it goes with the claim."""
+        task = self.begun(setting)
+        setting.agent_edits(task, "half a thought")
+        seen = self.harvest(setting, task)
+        setting.publish(task, seen.head, seen.unfinished)
+        setting.workspaces.remove(task.id, branch=branch_of(task))
+        assert setting.workspaces.list() == ()
+        assert setting.kept(task) == {seen.unfinished}
+
+    def test_rewritten_work_is_accepted_when_it_was_to_be(self, setting: CarefulSetting) -> None:
+        task = self.begun(setting)
+        (before,) = setting.workspaces.list()
+        setting.publish(task, before.head)
+        commit = setting.agent_rewrites(task)
+        with pytest.raises(Refused):
+            self.harvest(setting, task)
+        seen = self.harvest(setting, task, rewritten=True)
+        assert (seen.head, seen.base, seen.pushed) == (commit, before.base, before.head)
+        assert seen.unpushed
+        again = setting.restarted().ensure(task, branch=branch_of(task))
+        assert again.head == commit, "the forge has what it had when this was accepted"
+
+    def test_rewritten_work_contains_its_base(self, setting: CarefulSetting) -> None:
+        task = self.begun(setting)
+        before = setting.workspaces.list()
+        setting.agent_starts_over(task)
+        with pytest.raises(Refused):
+            self.harvest(setting, task, rewritten=True)
+        assert setting.workspaces.list() == before
+
+    def test_work_may_be_moved_to_the_newest_commits(self, setting: CarefulSetting) -> None:
+        task = self.begun(setting)
+        (before,) = setting.workspaces.list()
+        setting.publish(task, before.head)
+        setting.advance_main()
+        setting.workspaces.ensure(task, branch=branch_of(task))
+        commit = setting.agent_starts_again(task)
+        seen = self.harvest(setting, task, rewritten=True)
+        assert seen.head == commit
+        assert seen.has_work
+
+    def test_the_target_is_the_default_branch(self, setting: CarefulSetting) -> None:
+        assert setting.workspaces.target() == setting.main()
+        new = setting.advance_main()
+        task = task_of()
+        setting.workspaces.ensure(task, branch=branch_of(task))
+        assert setting.workspaces.target() == new
+
+    def test_lines_are_counted(self, setting: CarefulSetting) -> None:
+        task = task_of()
+        assert setting.workspaces.ensure(task, branch=branch_of(task)).lines == 0
+        setting.agent_commits(task)
+        seen = self.harvest(setting, task)
+        assert seen.lines > 0
+        assert setting.restarted().list() == (seen,)
+
+    def test_a_diff_shows_what_there_is(self, setting: CarefulSetting) -> None:
+        task = task_of()
+        setting.workspaces.ensure(task, branch=branch_of(task))
+        assert setting.workspaces.diff(task.id) == ""
+        setting.agent_commits(task)
+        self.harvest(setting, task)
+        committed = setting.workspaces.diff(task.id)
+        assert committed
+        setting.agent_edits(task, "half a thought")
+        self.harvest(setting, task)
+        assert setting.workspaces.diff(task.id) not in ("", committed)
+
+    def test_there_is_no_diff_of_a_task_that_is_not_here(self, setting: CarefulSetting) -> None:
+        with pytest.raises(Refused):
+            setting.workspaces.diff(task_of().id)

@@ -12,12 +12,19 @@ from pathlib import Path
 from uuid import uuid4
 
 from cdock.adapters.git.command import Git, Token, origin_of
-from cdock.adapters.git.history import Standing, refs_of, set_refs, standing_ref, standings
+from cdock.adapters.git.history import (
+    Standing,
+    drop_refs,
+    refs_of,
+    set_refs,
+    standing_ref,
+    standings,
+)
 from cdock.adapters.git.place import Place, branch_ref, ensure_bare
 from cdock.adapters.git.probing import working_namespace
-from cdock.adapters.git.pushing import Pushes, Step
+from cdock.adapters.git.pushing import Pushes, Step, positions
+from cdock.adapters.git.unfinished import side_ref
 from cdock.core.errors import CdockError, Refused
-from cdock.core.ids import TaskId
 from cdock.core.model import Claim, Move
 from cdock.core.policy import Policy
 from cdock.core.record import dump_claim, load_claim
@@ -109,12 +116,21 @@ class GitClaims:
         return self._local.run("fsck", "--connectivity-only", "--no-dangling", check=False).code != 0
 
     def swap(self, issue: int, *, expected: str, claim: Claim | None) -> str:
-        """Move the claim from `expected` to a new commit, or delete it. Deleting one that is gone is no error."""
+        """Move the claim from `expected` to a new commit, or delete it. Deleting one that is gone is no error.
+
+        With the claim goes the unfinished work that is kept beside it.
+        """
         self._prepare()
         new = self._commits([claim])[0] if claim else ""
         step = Step(self._ref(issue), expected, new)
-        if error := self._pushes.push([step])[step.ref]:
-            raise error
+        if claim is None:
+            side = self._side(issue)
+            # Looked for on the forge, because it may have been left there by a holder before us.
+            there = positions(self._remote, self._url, [side], timeout=self._timeout).get(side, "")
+            step = replace(step, side=side, side_known=there) if there else step
+        done = self._pushes.push([step])[step.ref]
+        if isinstance(done, CdockError):
+            raise done
         return new
 
     def publish(self, moves: Sequence[Move]) -> Mapping[int, str | CdockError]:
@@ -122,55 +138,81 @@ class GitClaims:
         if not moves:
             return {}
         self._prepare()
-        with_branch = any(move.branch for move in moves)
-        known = standings(Git(self._place.store)) if with_branch else {}
+        with_work = any(move.branch or move.unfinished for move in moves)
+        known = standings(Git(self._place.store)) if with_work else {}
         # New commits for claims of the same content too, because an unmoved claim is not sent and would fence nothing.
         commits = self._commits([move.claim for move in moves])
         steps = [
-            Step(
-                self._ref(move.claim.issue),
-                move.claim.oid,
-                new,
-                branch=branch_ref(move.branch),
-                known=known.get(move.claim.task.id.name, Standing()).pushed,
-                commit=move.commit,
-                worktree=str(self._place.worktree(move.claim.task.id)),
-            )
-            if move.branch
-            else Step(self._ref(move.claim.issue), move.claim.oid, new)
+            self._step(move, new, known.get(move.claim.task.id.name, Standing()))
             for move, new in zip(moves, commits, strict=True)
         ]
         results = self._pushes.push(steps)
-        pushed = {
-            move.claim.task.id: move.commit
-            for move, step in zip(moves, steps, strict=True)
-            if move.branch and results[step.ref] is None
-        }
-        if pushed:
-            self._note_pushed(pushed)
+        done = [results[step.ref] for step in steps]
+        made = [(move, step) for move, step in zip(moves, done, strict=True) if isinstance(step, Step)]
+        self._note(made)
         return {
-            move.claim.issue: results[step.ref] or step.new for move, step in zip(moves, steps, strict=True)
+            move.claim.issue: step.new if isinstance(step, Step) else step
+            for move, step in zip(moves, done, strict=True)
         }
 
-    def _note_pushed(self, commits: Mapping[TaskId, str]) -> None:
+    def _step(self, move: Move, new: str, standing: Standing) -> Step:
+        step = Step(self._ref(move.claim.issue), move.claim.oid, new)
+        if move.branch:
+            step = replace(
+                step,
+                branch=branch_ref(move.branch),
+                known=standing.pushed,
+                commit=move.commit,
+                rewritten=move.rewritten,
+                worktree=str(self._place.worktree(move.claim.task.id)),
+            )
+        # Work that is published with nothing unfinished on top leaves nothing of before either.
+        if move.unfinished or (move.branch and standing.kept):
+            step = replace(
+                step,
+                side=self._side(move.claim.issue),
+                side_known=standing.kept or None,
+                side_commit=move.unfinished,
+            )
+        return step
+
+    def _note(self, made: Sequence[tuple[Move, Step]]) -> None:
         """These commits are published now, so they may be shown to containers and be built upon there.
 
         A failure changes nothing of what was moved; the branch is then read back when it is published again.
         """
+        store: dict[str, str] = {}
+        mirror: dict[str, str] = {}
+        gone: list[str] = []
+        for move, step in made:
+            task = move.claim.task.id
+            kept, shown = standing_ref("wip-pushed", task), standing_ref("wip", task)
+            if move.branch:
+                store[standing_ref("pushed", task)] = mirror[standing_ref("pushed", task)] = move.commit
+            if step.side_commit:
+                store[kept] = mirror[shown] = step.side_commit
+            elif move.unfinished:
+                log.warning(
+                    "the forge does not take unfinished work, which stays on this machine only",
+                    extra={"task": str(task), "commit": move.unfinished},
+                )
+            elif move.branch:
+                gone.append(kept)
+        if not store:
+            return
         try:
             with self._place.lock("store"):
                 Git(self._place.mirror).run(
                     *("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", str(self._place.store)),
-                    *(f"+{commit}:{standing_ref('pushed', task)}" for task, commit in commits.items()),
+                    *(f"+{commit}:{ref}" for ref, commit in mirror.items()),
                 )
-            set_refs(
-                Git(self._place.store),
-                {standing_ref("pushed", task): commit for task, commit in commits.items()},
-            )
+            set_refs(Git(self._place.store), store)
+            if gone:
+                drop_refs(Git(self._place.store), *gone)
         except CdockError as error:
             log.warning(
                 "published commits are not noted yet",
-                extra={"tasks": [str(task) for task in commits], "error": error.message},
+                extra={"tasks": [str(move.claim.task.id) for move, _ in made], "error": error.message},
             )
 
     def probe(self) -> str:
@@ -187,6 +229,9 @@ class GitClaims:
 
     def _ref(self, issue: int) -> str:
         return f"{self._namespace}/{issue}"
+
+    def _side(self, issue: int) -> str:
+        return side_ref(self._namespace, issue)
 
     def _commits(self, claims: Sequence[Claim]) -> Sequence[str]:
         """A commit without parent or files for each claim; a push without lease can then never pass."""

@@ -217,6 +217,25 @@ class Git:
         if process.returncode != 0:
             raise error_of(Done(process.returncode, b"", _shown(said, token), tried))
 
+    def beginning(
+        self, *args: str, most: int, env: Mapping[str, str] | None = None, timeout: float = TIMEOUT
+    ) -> tuple[bytes, bool]:
+        """The first `most` bytes that `git *args` prints, and whether there are more; git is ended then.
+
+        For output for people, who do not read on for ever. Raises as `run` does.
+        """
+        tried = self._tried(args)
+        out, said = bytearray(), bytearray()
+        with self._started(args, token="", env=env) as process:
+            for chunk in _chunks(process, said=said, timeout=timeout, tried=tried):
+                out += chunk
+                if len(out) > most:
+                    _kill(process)
+                    return bytes(out[:most]), True
+        if process.returncode != 0:
+            raise error_of(Done(process.returncode, b"", _shown(said, ""), tried))
+        return bytes(out), False
+
     def _tried(self, args: tuple[str, ...]) -> str:
         settings = {number + 1 for number, arg in enumerate(args) if arg == "-c"}
         verb = next((a for n, a in enumerate(args) if n not in settings and not a.startswith("-")), "")
@@ -260,9 +279,7 @@ class Git:
                 try:
                     yield process
                 except BaseException:
-                    # Not reaped yet, so the number still names our group; upload-pack and ssh go with it.
-                    with suppress(ProcessLookupError):
-                        os.killpg(process.pid, signal.SIGKILL)
+                    _kill(process)
                     raise
 
     def _place(self) -> list[str]:
@@ -344,6 +361,12 @@ def _is_loopback(origin: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    # Not reaped yet, so the number still names our group; upload-pack and ssh go with it.
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _chunks(

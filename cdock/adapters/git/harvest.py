@@ -2,9 +2,9 @@
 
 import re
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote
 
@@ -18,23 +18,29 @@ from cdock.core.messages import closed_by
 
 TASK = "refs/heads/task"
 """The ref inside the quarantine."""
+SNAPSHOT = "refs/cdock/wip"
+"""The ref in which a run sets down what it has not committed; inside the quarantine as well."""
 OURS = b".cdock"
 _GIB = 1024**3
 # What upload-pack says before it gives up on a repository; not what our side says when the pipe ends.
 _AT_FAULT = re.compile(
-    r"^fatal: (?!could not read from remote|the remote end hung up|early eof|fetch-pack: invalid index-pack)",
+    r"^fatal: (?!could not read from remote|the remote end hung up|early eof|fetch-pack: invalid index-pack"
+    r"|protocol error: bad pack header)",
     re.IGNORECASE | re.MULTILINE,
 )
 
 
 @dataclass(frozen=True)
 class Limits:
-    """How much one harvest may bring. `transfer` and `content` are in bytes, `timeout` in seconds for each command.
+    """How much one harvest may bring. Sizes are in bytes, `timeout` in seconds for each command.
 
     `content` is what a checkout would write; a small transfer can hold a tree with more paths than atoms.
+    `unfinished` is the transfer of what was not committed: it goes to the forge in one push with the claim, whose
+    lease must not run out over it.
     """
 
     transfer: int = _GIB
+    unfinished: int = 64 * 1024**2
     content: int = 8 * _GIB
     entries: int = 1_000_000
     commits: int = 10_000
@@ -63,34 +69,54 @@ def fetch(intake: Path, *, branch: str, remote: Remote, base: str, limits: Limit
         Refused: there is no such branch, or its objects are broken, forbidden or too big.
         Unavailable: no answer in time, or the pipe broke.
     """
-    git = Git(intake)
-    done = git.run(
+    done = _fetch(intake, f"+{branch_ref(branch)}:{TASK}", remote=remote, tips=(base,), limits=limits)
+    if done.code != 0:
+        raise _reason(intake, done, name=branch, limits=limits)
+    return commit_at(Git(intake), TASK)
+
+
+def fetch_unfinished(intake: Path, *, remote: Remote, base: str, limits: Limits) -> str:
+    """Fetch what the run has set down of its uncommitted work, after its branch; empty when there is nothing.
+
+    Raises:
+        Refused: its objects are broken, forbidden or too big.
+        Unavailable: no answer in time, or the pipe broke.
+    """
+    # Apart from the branch, so that whatever is wrong with it is no fault of good commits.
+    limits = replace(limits, transfer=min(limits.transfer, limits.unfinished))
+    done = _fetch(intake, f"+{SNAPSHOT}:{SNAPSHOT}", remote=remote, tips=(base, TASK), limits=limits)
+    if done.code == 0:
+        return commit_at(Git(intake), SNAPSHOT)
+    if f"couldn't find remote ref {SNAPSHOT}" in done.err:
+        return ""
+    raise _reason(intake, done, name=SNAPSHOT, limits=limits)
+
+
+def _fetch(intake: Path, refspec: str, *, remote: Remote, tips: Collection[str], limits: Limits) -> Done:
+    return Git(intake).run(
         # Always a pack, judged by one program; little memory for each object, however it is compressed.
         *("-c", "fetch.unpackLimit=1", "-c", "core.bigFileThreshold=16m", "-c", "pack.threads=1"),
         *("fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head"),
-        # Without a tip of its own the client would tell the sender about every branch of the mirror.
-        *(f"--negotiation-tip={base}", f"--upload-pack={remote.upload_pack}"),
+        # Without tips of its own the client would tell the sender about every branch of the mirror.
+        *(f"--negotiation-tip={tip}" for tip in tips),
+        f"--upload-pack={remote.upload_pack}",
         # As an address, because a plain path that is a file is read as a bundle, past the pipe.
-        *(f"file://{quote(remote.path)}", f"+{branch_ref(branch)}:{TASK}"),
+        *(f"file://{quote(remote.path)}", refspec),
         env={"GIT_ALLOW_PROTOCOL": "file"},
         timeout=limits.timeout,
         max_file=limits.transfer,
         check=False,
     )
-    if done.code != 0:
-        # The program that writes is ended by a signal at the limit, and says nothing.
-        largest = max((f.stat().st_size for f in intake.rglob("*pack*") if f.is_file()), default=0)
-        raise _reason(done, branch=branch, limits=limits, largest=largest)
-    return commit_at(git, TASK)
 
 
-def _reason(done: Done, *, branch: str, limits: Limits, largest: int) -> CdockError:
+def _reason(intake: Path, done: Done, *, name: str, limits: Limits) -> CdockError:
     """Whether the repository is at fault, or only the way to it.
 
     The words are the sender's, so no more is read in them; they never pass for trouble with our own credential.
     """
-    tried = f"fetching {branch} from the workspace"
-    if largest >= limits.transfer:
+    tried = f"fetching {name} from the workspace"
+    # The program that writes is ended by a signal at the limit, and says nothing; its file is left half-written.
+    if max((f.stat().st_size for f in intake.rglob("tmp_*")), default=0) >= limits.transfer:
         return Refused(f"the commits are more than {limits.transfer} bytes", tried=tried)
     error = error_of(done)
     if isinstance(error, Unavailable) and not _AT_FAULT.search(done.err):
@@ -102,28 +128,39 @@ def check(
     intake: Path,
     new: str,
     *,
-    base: str,
+    bases: Sequence[str],
     pushed: str,
     known: Collection[str],
     closes: int,
     folders: Collection[str],
     limits: Limits,
 ) -> None:
-    """Judge the commit `new`, which is to follow `base` and what was `pushed`, whose messages may close
+    """Judge the commit `new`, which is to follow one of `bases` and what was `pushed`, whose messages may close
     the issue `closes`.
 
-    Messages of commits that are in one of `known` are not ours to judge. `folders` are the trees that `.cdock` may be;
-    an empty one stands for its absence.
+    Messages of commits that are in one of `known` are not ours to judge. For `folders` see `check_files`.
 
     Raises:
         Refused: with the reason, written for the agent's next attempt as much as for a person.
     """
     git = Git(intake)
-    if not is_ancestor(git, base, of=new):
-        raise Refused(f"the branch does not contain {base[:12]}, the commit the work started from")
+    if not any(is_ancestor(git, base, of=new) for base in bases):
+        raise Refused(f"the branch does not contain {bases[0][:12]}, the commit the work started from")
     if pushed and not is_ancestor(git, pushed, of=new):
         raise Refused(f"the branch does not contain {pushed[:12]}, which is already on the forge")
     _check_messages(git, new, known=known, closes=closes, limits=limits)
+    check_files(intake, new, folders=folders, limits=limits)
+
+
+def check_files(intake: Path, new: str, *, folders: Collection[str], limits: Limits) -> None:
+    """Judge the files of the commit `new`: how many, how large, and that they leave `.cdock` alone.
+
+    `folders` are the trees that `.cdock` may be; an empty one stands for its absence.
+
+    Raises:
+        Refused: with the reason, as above.
+    """
+    git = Git(intake)
     entries = size = 0
     folder = ""
     listing = git.records("ls-tree", "-r", "-t", "-l", "-z", "--full-tree", new, timeout=limits.timeout)

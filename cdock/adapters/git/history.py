@@ -6,7 +6,18 @@ from dataclasses import dataclass
 from cdock.adapters.git.command import Git, error_of
 from cdock.core.ids import TaskId
 
-_KINDS = ("base", "head", "pushed", "shown")
+_KINDS = {
+    "base": "base",
+    "head": "head",
+    "pushed": "pushed",
+    "shown": "shown",
+    "wip": "unfinished",
+    "wip-pushed": "kept",
+}
+"""The fields of `Standing` that are commits, by the names of their refs."""
+
+INCOMING = "incoming"
+"""The kind of ref that holds accepted commits until all that goes with them can be written down at once."""
 
 
 @dataclass(frozen=True)
@@ -15,26 +26,70 @@ class Standing:
 
     `base`: where the work began. `head`: the newest accepted commit. `pushed`: the branch on the forge when we last
     looked or pushed. `shown`: what the worktree was last brought to, set from its first complete checkout on.
+    `unfinished`: what the agent had not committed, as a commit on `head`. `kept`: the one of these on the forge.
+    `lines` is how many of them `head` adds and removes.
     """
 
     base: str = ""
     head: str = ""
     pushed: str = ""
     shown: str = ""
+    unfinished: str = ""
+    kept: str = ""
+    lines: int = 0
 
 
 def standing_ref(kind: str, task: TaskId) -> str:
-    """The ref behind a field of `Standing`."""
+    """The ref of that kind; most of them are behind a field of `Standing`."""
     return f"refs/cdock/{kind}/{task.name}"
+
+
+def lines_ref(task: TaskId, lines: int) -> str:
+    """The ref that says by its name how many lines the commit it points to adds and removes.
+
+    Read with all the others by one git, where counting again after a restart would be one for each task.
+    """
+    return f"{standing_ref('lines', task)}/{lines}"
 
 
 def standings(store: Git, name: str = "*") -> dict[str, Standing]:
     """Where tasks stand, by the name of the task; all of them, or the one of that name."""
-    found: dict[str, dict[str, str]] = {}
-    for ref, oid in refs_of(store, *(f"refs/cdock/{kind}/{name}" for kind in _KINDS)).items():
-        _, _, kind, task_name = ref.split("/", 3)
-        found.setdefault(task_name, {})[kind] = oid
-    return {task_name: Standing(**kinds) for task_name, kinds in found.items()}
+    commits: dict[str, dict[str, str]] = {}
+    counted: dict[tuple[str, str], int] = {}
+    patterns = (*(f"refs/cdock/{kind}/{name}" for kind in _KINDS), f"refs/cdock/lines/{name}/*")
+    for ref, oid in refs_of(store, *patterns).items():
+        _, _, kind, task_name, *lines = ref.split("/")
+        if lines:
+            counted[task_name, oid] = int(lines[0])
+        else:
+            commits.setdefault(task_name, {})[_KINDS[kind]] = oid
+    return {
+        task_name: Standing(**kinds, lines=counted.get((task_name, kinds.get("head", "")), 0))
+        for task_name, kinds in commits.items()
+    }
+
+
+def move(store: Git, task: TaskId, before: Standing, after: Standing) -> None:
+    """Write down that `task` stands at `after` now, not at `before`: all of it or nothing."""
+    old, new = _refs_of(task, before), _refs_of(task, after)
+    lines = [f"update {ref} {oid}\n" for ref, oid in new.items() if old.get(ref) != oid]
+    lines += [f"delete {ref}\n" for ref in old if ref not in new]
+    if lines:
+        store.run("update-ref", "--stdin", input="".join(lines).encode())
+
+
+def _refs_of(task: TaskId, standing: Standing) -> dict[str, str]:
+    refs = {standing_ref(kind, task): str(getattr(standing, name)) for kind, name in _KINDS.items()}
+    if standing.lines:
+        refs[lines_ref(task, standing.lines)] = standing.head
+    return {ref: oid for ref, oid in refs.items() if oid}
+
+
+def forget(store: Git, task: TaskId, *others: str) -> None:
+    """Delete all refs that say where `task` stands, and `others`."""
+    lines = refs_of(store, f"{standing_ref('lines', task)}/*")
+    kinds = (*_KINDS, "aside", INCOMING)
+    drop_refs(store, *others, *(standing_ref(kind, task) for kind in kinds), *lines)
 
 
 def refs_of(git: Git, *patterns: str) -> dict[str, str]:

@@ -1,13 +1,21 @@
-"""What the forge publishes, copied into the mirror: the default branch and the branches of tasks."""
+"""What the forge publishes, copied into the mirror: the default branch, the branches and unfinished work of tasks."""
 
+import logging
 import time
 
-from cdock.adapters.git.command import Git, Token, origin_of
+from cdock.adapters.git.command import Git, Token, error_of, origin_of
+from cdock.adapters.git.history import commit_at
 from cdock.adapters.git.place import Place, branch_ref
-from cdock.core.errors import Refused
+from cdock.core.errors import Refused, Unavailable
 
 DEFAULT = "refs/cdock/default"
 _BRANCHES = "refs/remotes/forge/"
+_EVERY = 30.0
+"""Seconds for which what was seen of the default branch will do."""
+_AWAY = 30.0
+"""Seconds to wait for news of a default branch that is known already."""
+
+log = logging.getLogger(__name__)
 
 
 class Published:
@@ -22,6 +30,7 @@ class Published:
         self._timeout = timeout
         self._git = Git(place.mirror, token=token, origin=origin_of(url))
         self._begun: dict[str, float] = {}
+        self._looked = float("-inf")
 
     def fetch(self, prefix: str) -> None:
         """Bring the mirror up to date with the default branch and all branches that start with `prefix`.
@@ -34,24 +43,80 @@ class Published:
         with self._place.lock("mirror"):
             if self._begun.get(prefix, float("-inf")) > asked:
                 return
-            begun = time.monotonic()
-            try:
-                self._git.run(
-                    # Old histories have harmless faults that the forge accepted long ago; only new work is judged.
-                    *("-c", "fetch.fsckObjects=false"),
-                    *("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", self._url),
-                    *(f"+HEAD:{DEFAULT}", f"+{pattern}:{copy}"),
-                    timeout=self._timeout,
-                )
-            except Refused as error:
-                if "remote ref HEAD" in error.message:
-                    raise Refused(
-                        "the repository on the forge has no commit yet",
-                        tried="fetching its default branch",
-                        fix="push a first commit to the default branch",
-                    ) from error
-                raise
+            begun = self._looked = time.monotonic()
+            self._fetch(f"+HEAD:{DEFAULT}", f"+{pattern}:{copy}", timeout=self._timeout)
             self._begun[prefix] = begun
+
+    def default(self) -> str:
+        """The newest commit of the default branch; the forge is asked for it once in half a minute at most.
+
+        Raises:
+            Unavailable: the forge is away, and nothing is known.
+        """
+        if known := self._fresh():
+            return known
+        with self._place.lock("mirror"):
+            if known := self._fresh():
+                return known
+            known = commit_at(self._git, DEFAULT)
+            # Before it is tried, so that a forge that is away is not waited for again and again.
+            self._looked = time.monotonic()
+            try:
+                self._fetch(f"+HEAD:{DEFAULT}", timeout=min(_AWAY, self._timeout) if known else self._timeout)
+            except Unavailable as error:
+                if not known:
+                    raise
+                log.info("forge away, the default branch is taken as it was", extra={"error": error.message})
+                return known
+            return commit_at(self._git, DEFAULT)
+
+    def _fresh(self) -> str:
+        """The default branch, if we looked for it just now; empty when it is time to look."""
+        if time.monotonic() - self._looked >= _EVERY:
+            return ""
+        if known := commit_at(self._git, DEFAULT):
+            return known
+        raise Unavailable(
+            "the default branch is not known yet, and could not be fetched a moment ago",
+            tried="looking for the newest commit of the default branch",
+            fix="nothing: cdock tries again by itself",
+        )
+
+    def _fetch(self, *refspecs: str, timeout: float) -> None:
+        try:
+            self._git.run(
+                # Old histories have harmless faults that the forge accepted long ago; only new work is judged.
+                *("-c", "fetch.fsckObjects=false"),
+                *("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", self._url),
+                *refspecs,
+                timeout=timeout,
+            )
+        except Refused as error:
+            if "remote ref HEAD" in error.message:
+                raise Refused(
+                    "the repository on the forge has no commit yet",
+                    tried="fetching its default branch",
+                    fix="push a first commit to the default branch",
+                ) from error
+            raise
+
+    def fetch_side(self, ref: str, *, into: str, max_file: int) -> str:
+        """Bring the unfinished work that the forge keeps as `ref` into the mirror; its commit, empty without one.
+
+        `max_file` is how many bytes it may have.
+        """
+        with self._place.lock("mirror"):
+            done = self._git.run(
+                *("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", self._url, f"+{ref}:{into}"),
+                timeout=self._timeout,
+                max_file=max_file,
+                check=False,
+            )
+        if done.code == 0:
+            return commit_at(self._git, into)
+        if f"couldn't find remote ref {ref}" in done.err:
+            return ""
+        raise error_of(done)
 
 
 def branch_in_mirror(branch: str) -> str:

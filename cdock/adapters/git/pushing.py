@@ -38,7 +38,8 @@ log = logging.getLogger(__name__)
 class Step:
     """A claim's ref goes from the commit `old` to `new`, empty where it is absent; so does its branch, if it has one.
 
-    The branch is believed to be at `known` and goes to `commit`, forward only: both move or neither.
+    The branch is believed to be at `known` and goes to `commit`: both move or neither. Forward only, unless it was
+    `rewritten` since it was at `known`.
     """
 
     ref: str
@@ -47,6 +48,12 @@ class Step:
     branch: str = ""
     known: str = ""
     commit: str = ""
+    rewritten: bool = False
+    side: str = ""
+    """The ref of unfinished work that goes to `side_commit` with them, deleted where that is empty."""
+    side_known: str | None = None
+    """Where it is believed to be; None where that is not known. Only who holds the claim moves it."""
+    side_commit: str = ""
     worktree: str = ""
     """Where a person finds the work of the branch."""
     doubt: str = ""
@@ -56,10 +63,25 @@ class Step:
     """How often the branch was not where it was believed to be."""
 
     @property
-    def refs(self) -> tuple[tuple[str, str, str], ...]:
-        """All that moves: name, expected commit, new commit."""
-        claim = (self.ref, self.old, self.new)
-        return (claim, (self.branch, self.known, self.commit)) if self.branch else (claim,)
+    def refs(self) -> tuple[tuple[str, str | None, str], ...]:
+        """All that moves: name, expected commit (None: whatever there is), new commit."""
+        return (
+            (self.ref, self.old, self.new),
+            *([(self.branch, self.known, self.commit)] if self.branch else []),
+            *([(self.side, self.side_known, self.side_commit)] if self.side else []),
+        )
+
+    @property
+    def plain(self) -> bool:
+        """Whether it is a claim and nothing more."""
+        return not (self.branch or self.side)
+
+    def without_side(self) -> "Step":
+        """The same, with the unfinished work left as it is."""
+        return replace(self, side="", side_known=None, side_commit="")
+
+
+Results = dict[str, Step | CdockError]
 
 
 @dataclass(frozen=True)
@@ -86,10 +108,13 @@ class Pushes:
         self._store = store
         self._timeout = timeout
 
-    def push(self, steps: Sequence[Step]) -> dict[str, CdockError | None]:
-        """Move all that can be moved; for each claim's ref None, or the error that kept it where it was."""
+    def push(self, steps: Sequence[Step]) -> Results:
+        """Move all that can be moved; for each claim's ref the step as made, or the error that kept it where it was.
+
+        Unfinished work that a forge does not take is left out of its step: it must not cost us the claim.
+        """
         limit = time.monotonic() + self._timeout
-        results: dict[str, CdockError | None] = {}
+        results: Results = {}
         waiting = deque(_Group(together) for together in _fitting(self._fit_to_go(steps, results)))
         pushes = 0
         while waiting:
@@ -103,7 +128,7 @@ class Pushes:
             time.sleep(max(0.0, min(group.due - time.monotonic(), left)))
             failure = self._try(group.steps, timeout=max(1.0, limit - time.monotonic()))
             if failure is None:
-                results |= dict.fromkeys(step.ref for step in group.steps)
+                results |= {step.ref: step for step in group.steps}
                 continue
             seen = self._look(group.steps, timeout=max(LOOK, limit - time.monotonic()))
             left_over = self._sorted_out(group.steps, seen, results)
@@ -116,7 +141,7 @@ class Pushes:
                     waiting.append(part)
         return results
 
-    def _fit_to_go(self, steps: Sequence[Step], results: dict[str, CdockError | None]) -> list[Step]:
+    def _fit_to_go(self, steps: Sequence[Step], results: Results) -> list[Step]:
         """The steps whose branch contains what was on the forge when we last looked."""
         good = []
         for step in steps:
@@ -129,7 +154,11 @@ class Pushes:
 
     def _overwriting(self, step: Step) -> CdockError | None:
         try:
-            if not (step.branch and step.known) or is_ancestor(Git(self._store), step.known, of=step.commit):
+            if (
+                step.rewritten
+                or not (step.branch and step.known)
+                or is_ancestor(Git(self._store), step.known, of=step.commit)
+            ):
                 return None
         except CdockError as error:
             return error
@@ -140,17 +169,16 @@ class Pushes:
             fix=f"merge it by hand in {step.worktree}, or delete {name} on the forge",
         )
 
-    def _sorted_out(
-        self, steps: Sequence[Step], seen: Mapping[str, str], results: dict[str, CdockError | None]
-    ) -> list[Step]:
+    def _sorted_out(self, steps: Sequence[Step], seen: Mapping[str, str], results: Results) -> list[Step]:
         """The steps that are still to be made, as of what was seen; what became of the others goes into `results`."""
         if not seen:
             return list(steps)
         undone: list[Step] = []
-        for step in steps:
+        for made in steps:
+            step = _sided(made, seen)
             at, tried = seen[step.ref], f"moving {step.ref}"
             if at == step.new:
-                results[step.ref] = None
+                results[step.ref] = made
             elif at and at != step.old:
                 results[step.ref] = ClaimLost(
                     f"{step.ref} is at {at[:12]}, not at {step.old[:12] or 'nothing'}", tried=tried
@@ -162,7 +190,9 @@ class Pushes:
                     undone.append(replace(step, doubt=_ABSENT))
             elif step.branch and seen[step.branch] != step.known:
                 # Ours may have arrived before a crash kept us from noting it; a deleted branch is made again.
-                moved = replace(step, known=seen[step.branch], chased=step.chased + 1, doubt="")
+                moved = replace(
+                    step, known=seen[step.branch], rewritten=False, chased=step.chased + 1, doubt=""
+                )
                 refused = self._overwriting(moved)
                 if refused is None:
                     undone.append(moved)
@@ -180,10 +210,10 @@ class Pushes:
         try:
             done = self._remote.run(
                 *("push", "--quiet", "--porcelain", "--no-verify", "--atomic"),
-                *(f"--force-with-lease={ref}:{old}" for ref, old, _ in refs),
+                *(f"--force-with-lease={ref}:{old}" for ref, old, _ in refs if old is not None),
                 self._url,
-                *(f"{new}:{ref}" for ref, _, new in refs),
-                env=borrow if any(step.branch for step in steps) else None,
+                *(f"{'+' if old is None and new else ''}{new}:{ref}" for ref, old, new in refs),
+                env=None if all(step.plain for step in steps) else borrow,
                 timeout=timeout,
                 check=False,
             )
@@ -200,6 +230,16 @@ class Pushes:
             log.info("claims cannot be read back", extra={"refs": refs[:10], "error": str(error)})
             return {}
         return {ref: there.get(ref, "") for ref in refs}
+
+
+def _sided(step: Step, seen: Mapping[str, str]) -> Step:
+    """The step, as it can be made with what was seen of the unfinished work."""
+    if not step.side or step.side_known == seen[step.side]:
+        return step
+    if not (step.side_commit or seen[step.side]):
+        return step.without_side()  # git deletes nothing that is not there
+    # Left by a holder before us, or by a crash of ours. The claim, which moves with it, is all the lease it needs.
+    return replace(step, side_known=None)
 
 
 def positions(remote: Git, url: str, refs: Sequence[str], *, timeout: float) -> dict[str, str]:
@@ -221,7 +261,7 @@ def _next_groups(
     *,
     failure: CdockError,
     readable: bool,
-    results: dict[str, CdockError | None],
+    results: Results,
 ) -> list[_Group]:
     """What is pushed next of a group that failed; what is given up goes into `results`."""
     if not undone:
@@ -246,6 +286,8 @@ def _next_groups(
     if isinstance(failure, Refused):
         if len(undone) > 1 and group.turn:
             return [_Group(part, group.turn, failure) for part in _parted(group.steps)]
+        if group.turn and undone[0].side:
+            return [_Group((undone[0].without_side(),), group.turn, failure)]
         tries = CONTESTED
     else:
         tries = TRIES
@@ -254,9 +296,7 @@ def _next_groups(
     return [_Group(tuple(undone), group.turn + 1, failure)]
 
 
-def _given_up(
-    steps: Sequence[Step], failure: CdockError, results: dict[str, CdockError | None]
-) -> list[_Group]:
+def _given_up(steps: Sequence[Step], failure: CdockError, results: Results) -> list[_Group]:
     results |= dict.fromkeys((step.ref for step in steps), failure)
     return []
 
@@ -273,9 +313,9 @@ def _out_of_tries(group: _Group) -> CdockError:
 
 def _parted(steps: tuple[Step, ...]) -> tuple[tuple[Step, ...], tuple[Step, ...]]:
     """Two parts of what was refused together: plain claims, which a forge hardly ever refuses, or else halves."""
-    plain = tuple(step for step in steps if not step.branch)
+    plain = tuple(step for step in steps if step.plain)
     if plain and len(plain) < len(steps):
-        return plain, tuple(step for step in steps if step.branch)
+        return plain, tuple(step for step in steps if not step.plain)
     middle = len(steps) // 2
     return steps[:middle], steps[middle:]
 
@@ -285,7 +325,7 @@ def _fitting(steps: Sequence[Step]) -> Iterator[tuple[Step, ...]]:
     part: list[Step] = []
     length = 0
     for step in steps:
-        own = sum(2 * len(ref) + len(old) + len(new) + 24 for ref, old, new in step.refs)
+        own = sum(2 * len(ref) + len(old or "") + len(new) + 24 for ref, old, new in step.refs)
         if part and length + own > ARGUMENTS:
             yield tuple(part)
             part, length = [], 0

@@ -5,13 +5,26 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from cdock.adapters.git.changes import lines_of, patch, started_at
+from cdock.adapters.git.claims import NAMESPACE
 from cdock.adapters.git.command import Git, Token
-from cdock.adapters.git.harvest import Limits, check, fetch, folders_of, quarantine
+from cdock.adapters.git.harvest import (
+    Limits,
+    check,
+    check_files,
+    fetch,
+    fetch_unfinished,
+    folders_of,
+    quarantine,
+)
 from cdock.adapters.git.history import (
+    INCOMING,
     Standing,
     commit_at,
     drop_refs,
+    forget,
     is_ancestor,
+    move,
     refs_of,
     set_refs,
     standing_ref,
@@ -21,8 +34,9 @@ from cdock.adapters.git.note import write_note
 from cdock.adapters.git.place import Place, branch_ref
 from cdock.adapters.git.published import DEFAULT, Published, branch_in_mirror
 from cdock.adapters.git.showing import clear, edits, make, show
+from cdock.adapters.git.unfinished import adopted, follows, side_ref
 from cdock.adapters.git.upkeep import tidy
-from cdock.core.errors import Refused, Unavailable
+from cdock.core.errors import CdockError, Refused, Unavailable
 from cdock.core.events import Remote
 from cdock.core.ids import TaskId, parse_task_id
 from cdock.core.model import Task, Workspace
@@ -35,7 +49,8 @@ log = logging.getLogger(__name__)
 class GitWorkspaces:
     """The worktrees of one clone, for the repository at `url`.
 
-    `timeout` bounds a fetch from the forge, in seconds; the first one brings the whole repository.
+    `timeout` bounds a fetch from the forge, in seconds; the first one brings the whole repository. `namespace` is that
+    of the claims, beside which the forge keeps unfinished work.
     """
 
     def __init__(
@@ -45,10 +60,12 @@ class GitWorkspaces:
         url: str,
         token: Token = "",
         limits: Limits | None = None,
+        namespace: str = NAMESPACE,
         timeout: float = FETCH_TIMEOUT,
     ) -> None:
         self._place = place
         self._limits = limits or Limits()
+        self._namespace = namespace
         self._published = Published(place, url=url, token=token, timeout=timeout)
         self._store = Git(place.store)
         self._mirror = Git(place.mirror)
@@ -75,9 +92,7 @@ class GitWorkspaces:
         # The link to the store, not only the directory: a directory alone may be anything.
         if self._place.leads_away(task) or not (path / ".git").is_file():
             return None
-        return Workspace(
-            task=task, path=str(path), base=standing.base, head=standing.head, pushed=standing.pushed
-        )
+        return _workspace(task, path, standing)
 
     def _standing(self, task: TaskId) -> Standing:
         return standings(self._store, task.name).get(task.name, Standing())
@@ -103,6 +118,8 @@ class GitWorkspaces:
                 )
                 return found
             standing = self._settled(task, before, branch=branch)
+            if found is None and task.attempts:
+                standing = self._left_unfinished(task, before, standing)
             with self._place.lock("store"):
                 standing = make(self._place, task.id, standing, head=head)
             return self._shown(task.id, standing, head=head)
@@ -115,7 +132,9 @@ class GitWorkspaces:
         pushed = published.get(there, "")
         base = published.get(kept) or self._base(task, default=published[DEFAULT], pushed=pushed)
         newest = pushed or base
-        if before.head and is_ancestor(self._store, newest, of=before.head):
+        # What was accepted in sight of the forge's commit holds while the forge stays there, rewritten or not.
+        sight = base if pushed == before.pushed else newest
+        if before.head and is_ancestor(self._store, sight, of=before.head):
             newest = before.head
         elif before.head and not is_ancestor(self._store, before.head, of=newest):
             log.warning(
@@ -124,11 +143,13 @@ class GitWorkspaces:
             )
             set_refs(self._store, {standing_ref("aside", task.id): before.head})
         after = replace(before, base=base, head=newest, pushed=pushed or before.pushed)
+        if after.head != before.head:
+            after = replace(after, unfinished="")
+            after = replace(after, lines=self._counted(after))
         if after != before:
             # In the mirror, where containers read from, so that no clean-up there takes what they build upon.
             set_refs(self._mirror, {kept: base})
-            refs = {"base": after.base, "head": after.head, "pushed": after.pushed}
-            set_refs(self._store, {standing_ref(kind, task.id): oid for kind, oid in refs.items() if oid})
+            move(self._store, task.id, before, after)
         return after
 
     def _base(self, task: Task, *, default: str, pushed: str) -> str:
@@ -147,7 +168,37 @@ class GitWorkspaces:
             return common.text if common.code == 0 else pushed
         return default
 
-    def harvest(self, task: TaskId, *, closes: int, branch: str, remote: Remote) -> Workspace:
+    def _left_unfinished(self, task: Task, before: Standing, standing: Standing) -> Standing:
+        """What somebody before us had not committed, as the forge keeps it; into the mirror, for containers."""
+        try:
+            there = self._published.fetch_side(
+                side_ref(self._namespace, task.issue),
+                into=standing_ref("wip", task.id),
+                max_file=self._limits.unfinished,
+            )
+        except Refused as error:
+            log.warning(
+                "unfinished work on the forge cannot be taken over",
+                extra={"task": str(task.id), "error": error.message},
+            )
+            return standing
+        if there == before.kept and standing.unfinished:
+            return standing  # nobody was at it since, and ours is as new or newer
+        after = replace(standing, kept=there)
+        if there and follows(self._mirror, there, task=task.id, head=standing.head):
+            after = replace(after, unfinished=there)
+        elif there:
+            log.warning(
+                "unfinished work on the forge does not follow the branch, and is kept aside",
+                extra={"task": str(task.id), "ref": standing_ref("aside", task.id), "commit": there},
+            )
+            set_refs(self._store, {standing_ref("aside", task.id): there})
+        move(self._store, task.id, standing, after)
+        return after
+
+    def harvest(
+        self, task: TaskId, *, closes: int, branch: str, remote: Remote, rewritten: bool = False
+    ) -> Workspace:
         """Fetch, check, accept and show the commits of a run. What a person did in the worktree is left alone."""
         with self._place.lock(task.name):
             standing = self._standing(task)
@@ -160,46 +211,127 @@ class GitWorkspaces:
             with quarantine(self._place, task) as intake:
                 new = fetch(intake, branch=branch, remote=remote, base=standing.base, limits=self._limits)
                 if new != standing.head:
-                    self._check(intake, new, standing, closes=closes)
-                    self._accept(task, new, standing, intake=intake)
-            return self._shown(task, replace(standing, head=new), head=branch_ref(branch))
+                    self._check(intake, new, standing, closes=closes, rewritten=rewritten)
+                    standing = self._accept(task, new, standing, intake=intake)
+                standing = self._take_unfinished(task, standing, intake=intake, remote=remote)
+            return self._shown(task, standing, head=branch_ref(branch))
 
-    def _check(self, intake: Path, new: str, standing: Standing, *, closes: int) -> None:
-        published = [commit for commit in (standing.base, standing.pushed, DEFAULT) if commit]
+    def _check(
+        self, intake: Path, new: str, standing: Standing, *, closes: int, rewritten: bool = False
+    ) -> None:
         default = refs_of(self._mirror, DEFAULT).get(DEFAULT, "")
         check(
             intake,
             new,
-            base=standing.base,
-            pushed=standing.pushed,
+            # The default branch itself may have been rewritten, without the commit that the work began on.
+            bases=(standing.base, default) if rewritten and default else (standing.base,),
+            pushed="" if rewritten else standing.pushed,
             known=[oid for oid in (standing.base, standing.pushed, default) if oid],
             closes=closes,
-            folders=folders_of(self._mirror, *published),
+            folders=self._folders(standing),
             limits=self._limits,
         )
 
-    def _accept(self, task: TaskId, new: str, standing: Standing, *, intake: Path) -> None:
+    def _folders(self, standing: Standing) -> frozenset[str]:
+        published = [commit for commit in (standing.base, standing.pushed, DEFAULT) if commit]
+        return folders_of(self._mirror, *published)
+
+    def _take_unfinished(self, task: TaskId, standing: Standing, *, intake: Path, remote: Remote) -> Standing:
+        """Take what the run has not committed; whatever is wrong with that is no fault of what it has."""
+        before = standing.unfinished
+        try:
+            snapshot = fetch_unfinished(intake, remote=remote, base=standing.base, limits=self._limits)
+            unfinished = (
+                adopted(intake, snapshot, task=task, head=standing.head, before=before, store=self._store)
+                if snapshot
+                else ""
+            )
+            if unfinished == before:
+                return standing
+            after = replace(standing, unfinished=unfinished)
+            if not unfinished:
+                move(self._store, task, standing, after)
+                return after
+            check_files(intake, unfinished, folders=self._folders(standing), limits=self._limits)
+            self._fetch(intake, unfinished, into=standing_ref("wip", task))
+        except CdockError as error:
+            # What was taken before is still good: it follows the same commit.
+            if self._is_news(task, error.message):
+                log.warning(
+                    "unfinished work was not taken", extra={"task": str(task), "error": error.message}
+                )
+            return standing
+        return after
+
+    def _fetch(self, intake: Path, commit: str, *, into: str) -> None:
         with self._place.lock("store"):
             self._store.run(
                 *("fetch", "--quiet", "--no-tags", "--no-write-fetch-head"),
-                *(str(intake), f"+{new}:{standing_ref('head', task)}"),
+                *(str(intake), f"+{commit}:{into}"),
                 timeout=self._limits.timeout,
             )
-        old = standing.head
-        if old not in (standing.base, standing.pushed) and not is_ancestor(self._store, old, of=new):
+
+    def _accept(self, task: TaskId, new: str, standing: Standing, *, intake: Path) -> Standing:
+        self._fetch(intake, new, into=standing_ref(INCOMING, task))
+        old, base = standing.head, standing.base
+        if old not in (base, standing.pushed) and not is_ancestor(self._store, old, of=new):
             # The agent rewrote what was not pushed yet; its own word counts, but nothing accepted is dropped.
             set_refs(self._store, {standing_ref("aside", task): old})
+        if not is_ancestor(self._store, base, of=new):
+            # The default branch was rewritten, and the work now begins where it stands.
+            base = refs_of(self._mirror, DEFAULT)[DEFAULT]
+            set_refs(self._mirror, {standing_ref("base", task): base})
+        # What was not committed on the commit before is no more than that.
+        after = replace(standing, base=base, head=new, unfinished="")
+        after = replace(after, lines=self._counted(after))
+        move(self._store, task, standing, after)
+        return after
+
+    def _counted(self, standing: Standing) -> int:
+        if standing.head == standing.base:
+            return 0
+        return lines_of(self._store, self._start(standing), standing.head)
 
     def _shown(self, task: TaskId, standing: Standing, *, head: str) -> Workspace:
         reason = show(self._place, task, standing, head=head)
-        path = str(self._place.worktree(task))
-        if reason and (told := (task, standing.head)) not in self._told:
-            self._told.add(told)
+        if reason and self._is_news(task, standing.head):
             log.warning(
                 "the worktree stays behind the accepted commits; look into it and merge them",
-                extra={"task": str(task), "path": path, "commit": standing.head, "error": reason},
+                extra={
+                    "task": str(task),
+                    "path": str(self._place.worktree(task)),
+                    "commit": standing.head,
+                    "error": reason,
+                },
             )
-        return Workspace(task=task, path=path, base=standing.base, head=standing.head, pushed=standing.pushed)
+        return _workspace(task, self._place.worktree(task), standing)
+
+    def _is_news(self, task: TaskId, what: str) -> bool:
+        """Whether this is to be said: once in the life of a process will do."""
+        if (told := (task, what)) in self._told:
+            return False
+        self._told.add(told)
+        return True
+
+    def target(self) -> str:
+        """See `Workspaces`; the forge is asked for it once in half a minute at most."""
+        self._place.prepare()
+        return self._published.default()
+
+    def diff(self, task: TaskId) -> str:
+        """See `Workspaces`. Committed work first, then what the agent, then what a person has not committed."""
+        standing = self._standing(task) if self._place.store.is_dir() else Standing()
+        if not standing.head:
+            raise Refused(
+                f"there is no work of {task} on this machine",
+                tried="looking for its commits",
+                fix="look at its pull request, or go to the machine that works on it",
+            )
+        shown = self._seen(task, standing) is not None
+        return patch(self._place, task, standing, start=self._start(standing), shown=shown)
+
+    def _start(self, standing: Standing) -> str:
+        return started_at(self._store, standing, default=refs_of(self._mirror, DEFAULT).get(DEFAULT, ""))
 
     def note(self, record: Mapping[str, object], *, task: TaskId) -> None:
         """Write `.cdock/state.json`; git ignores it in our worktrees."""
@@ -216,9 +348,8 @@ class GitWorkspaces:
                 self._refuse_to_lose(task, self._standing(task), head=head, keep=keep)
                 with self._place.lock("store"):
                     clear(self._place, task)
-                kinds = ("base", "head", "pushed", "shown", "aside")
-                drop_refs(self._store, head, *(standing_ref(kind, task) for kind in kinds))
-                drop_refs(self._mirror, standing_ref("base", task), standing_ref("pushed", task))
+                forget(self._store, task, head)
+                drop_refs(self._mirror, *(standing_ref(kind, task) for kind in ("base", "pushed", "wip")))
                 with self._place.lock("mirror"):
                     tidy(self._mirror)
                 with self._place.lock("store"):
@@ -235,10 +366,12 @@ class GitWorkspaces:
         # The branch too, because a person may have committed on it.
         tips = {tip for tip in (standing.head, refs_of(self._store, head).get(head, "")) if tip}
         lacked = {tip for tip in tips if not any(is_ancestor(self._store, tip, of=oid) for oid in published)}
-        if lacked and not keep:
+        if (lacked or standing.unfinished not in ("", standing.kept)) and not keep:
             raise Refused(f"{path} has commits that are not on the forge", tried=tried, fix=fix)
         if self._seen(task, standing) and (changed := edits(self._place, task)):
             raise Refused(f"{path} has changes by a person: {changed}", tried=tried, fix=fix)
+        if standing.unfinished:
+            lacked.add(standing.unfinished)  # the forge keeps it no longer than the claim
         for tip in lacked:
             ref = f"{standing_ref('kept', task)}/{tip[:12]}"
             set_refs(self._store, {ref: tip})
@@ -246,3 +379,16 @@ class GitWorkspaces:
                 "commits that the forge lacks are kept here",
                 extra={"task": str(task), "commit": tip, "ref": ref, "path": str(self._place.store)},
             )
+
+
+def _workspace(task: TaskId, path: Path, standing: Standing) -> Workspace:
+    return Workspace(
+        task=task,
+        path=str(path),
+        base=standing.base,
+        head=standing.head,
+        pushed=standing.pushed,
+        unfinished=standing.unfinished,
+        kept=standing.kept,
+        lines=standing.lines,
+    )
