@@ -154,8 +154,10 @@ def _agent_settings(of: Site) -> dict[str, dict[str, str]]:
     """The agents' tables as strings; a script is read here, because agents' adapters do no I/O."""
     import json
 
+    from cdock.adapters.agents import KINDS
+
     tables: dict[str, dict[str, str]] = {}
-    for name in ("claude", "command", "scripted"):
+    for name in KINDS:
         table = getattr(of.settings.agent, name).model_dump(mode="json", exclude_unset=True)
         tables[name] = {
             key: value if isinstance(value, str) else json.dumps(value) for key, value in table.items()

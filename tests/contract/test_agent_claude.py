@@ -270,8 +270,8 @@ class TestLaunch:
         assert argv[-2:] == ("--session-id", SESSION)
 
     def test_a_prompt_is_never_a_command_of_the_program(self) -> None:
-        assert prompt_of(ClaudeAgent().start(Job("/help me", SESSION))) == "\n/help me"
-        assert "\n/help me" in json.loads(ClaudeAgent().say("/help me", uid="u")).get("message")["content"]
+        assert prompt_of(ClaudeAgent().start(Job("/help me", SESSION))) == "Read this:\n/help me"
+        assert json.loads(ClaudeAgent().say(" /cost", uid="u"))["message"]["content"] == "Read this:\n /cost"
 
     def test_a_prompt_has_no_uid(self) -> None:
         # A conversation that goes on would take the second prompt of one uid for the first, and say nothing.

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +22,7 @@ from cdock.adapters.agents.claude import ClaudeAgent
 from cdock.core.events import Ending, Event, Job, Launch, Reading
 from cdock.core.model import Cap, Verdict
 from tests.model_api import Failure, ModelApi, Turn, Use
+from tests.terminal import Terminal
 
 pytestmark = pytest.mark.claude
 
@@ -76,26 +81,33 @@ class Desk:
         return self._run(ClaudeAgent().resume(self._job(prompt, options)), turns, options)
 
     def _job(self, prompt: str, options: Mapping[str, object]) -> Job:
-        max_turns = options.get("max_turns", 0)
-        assert isinstance(max_turns, int)
-        return Job(prompt, SESSION, model=MODEL, max_turns=max_turns)
+        limits: Any = {name: options[name] for name in ("max_turns", "max_cost") if name in options}
+        return Job(prompt, SESSION, model=MODEL, **limits)
 
     def _run(self, launch: Launch, turns: Sequence[Turn], options: Mapping[str, object]) -> Ran:
         agent = ClaudeAgent()
         reading, events, lines = Reading(), list[Event](), list[str]()
-        with ModelApi(turns) as api:
-            process = self._spawn(launch, api.url)
+        held = options.get("held")
+        assert held is None or isinstance(held, dict)
+        with ModelApi(turns, held=held) as api:
+            process = self._spawn(launch, api.url, subscription=bool(options.get("subscription")))
             alarm = threading.Timer(RUN_LIMIT, process.kill)
             alarm.start()
             try:
                 assert process.stdin is not None
                 assert process.stdout is not None
                 process.stdin.write(launch.stdin)
-                process.stdin.close()
+                process.stdin.flush()
                 for line in process.stdout:
                     lines.append(line)
                     reading, new = agent.read(reading, line)
                     events += new
+                    if any(event.text == options.get("say_at") for event in new):
+                        said = agent.say(str(options["say"]), uid="comment-7")
+                        process.stdin.write(f"{said}\n")
+                        process.stdin.flush()
+                    if launch.until in line:
+                        process.stdin.close()
                     if any(event.text == options.get("kill_at") for event in new):
                         process.send_signal(signal.SIGTERM)
                 exit_code = process.wait()
@@ -103,25 +115,31 @@ class Desk:
                 alarm.cancel()
                 process.kill()
                 process.wait()
-                if process.stdout:
-                    process.stdout.close()
+                for pipe in (process.stdin, process.stdout):
+                    with contextlib.suppress(BrokenPipeError):
+                        assert pipe is not None
+                        pipe.close()
         return Ran(agent.end(reading, exit_code=exit_code, tail="".join(lines)), reading, events, api)
 
-    def _spawn(self, launch: Launch, url: str) -> subprocess.Popen[str]:
+    def environment(self, launch: Launch, url: str, *, subscription: bool = False) -> dict[str, str]:
+        """What the program finds in its environment."""
         env = {
             "PATH": os.environ["PATH"],
             "HOME": str(self.home),
             "ANTHROPIC_BASE_URL": url,
-            "ANTHROPIC_API_KEY": KEY,
+            "CLAUDE_CODE_OAUTH_TOKEN" if subscription else "ANTHROPIC_API_KEY": KEY,
             **{name: value.replace("{state}/", f"{self.state}/") for name, value in launch.env.items()},
             "CLAUDE_CODE_MAX_RETRIES": "1",
         }
         if os.geteuid() == 0:
             env["IS_SANDBOX"] = "1"  # as root, the program refuses to work without asking unless told so
+        return env
+
+    def _spawn(self, launch: Launch, url: str, *, subscription: bool) -> subprocess.Popen[str]:
         return subprocess.Popen(
             launch.argv,
             cwd=self.src,
-            env=env,
+            env=self.environment(launch, url, subscription=subscription),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -169,6 +187,79 @@ def test_a_resumed_conversation_remembers(desk: Desk) -> None:
         assert said in ran.asked
     # The money of the first run is not counted again.
     assert ran.verdict.tokens == 200 + 1000 + 20
+
+
+def test_words_reach_it_while_it_works_and_it_says_so(desk: Desk) -> None:
+    turns: list[Turn] = [
+        ["Begin.", Use("Bash", {"command": "while [ ! -e seen ]; do sleep 0.1; done"})],
+        ["Blue."],
+    ]
+    watch = threading.Thread(target=_let_go, args=(desk,))
+    watch.start()
+    ran = desk.start(turns, say_at="Bash: while [ ! -e seen ]; do sleep 0.1; done", say="/paint it blue")
+    watch.join()
+    assert (ran.verdict.kind, ran.verdict.text) == (Ending.DONE, "Blue.")
+    assert "comment-7" in ran.reading.heard
+    assert "/paint it blue" in ran.api.conversation[1].text
+    # The same conversation, resumed with another prompt, works as before.
+    assert desk.resume([[], [], ["Done."]]).verdict.text == "Done."
+
+
+def _let_go(desk: Desk) -> None:
+    """End the command it waits for, some time after it was spoken to."""
+    time.sleep(2)  # nothing shows that the program has read a line while a command runs
+    (desk.src / "seen").touch()
+
+
+def test_it_tells_how_full_the_model_is(desk: Desk) -> None:
+    ran = desk.start([[Use("Bash", {"command": "true"})], ["Nearly full."]], held={1: 160_000})
+    assert ran.reading.context / ran.reading.window == pytest.approx(0.801)
+
+
+def test_a_conversation_that_is_too_long_ends_as_full(desk: Desk) -> None:
+    long = Failure(400, "prompt is too long: 213462 tokens > 200000 maximum")
+    assert desk.start([long]).verdict.kind == Ending.FULL
+
+
+def test_the_limit_of_money_holds(desk: Desk) -> None:
+    ran = desk.start([[Use("Bash", {"command": "true"})]] * 5, max_cost=0.001)
+    assert (ran.verdict.kind, ran.verdict.cap) == (Ending.CAPPED, Cap.COST)
+    assert ran.verdict.cost >= 0.001
+    assert len(ran.api.conversation) == 2
+
+
+def test_a_usage_limit_tells_when_it_ends(desk: Desk) -> None:
+    headers = {
+        "anthropic-ratelimit-unified-status": "rejected",
+        "anthropic-ratelimit-unified-reset": "1900000000",
+        "anthropic-ratelimit-unified-representative-claim": "five_hour",
+    }
+    ran = desk.start([Failure(429, "limit", headers)], subscription=True)
+    assert ran.verdict.kind == Ending.LIMITED
+    assert ran.verdict.until == datetime.fromtimestamp(1_900_000_000, UTC)
+
+
+def test_it_asks_a_person_nothing_at_a_terminal(desk: Desk) -> None:
+    """In a real terminal: it shows the conversation and answers; what was said there is known to the next run."""
+    desk.start([["I began."]], prompt="Paint the shed.")
+    turns: list[Turn] = [[], ["Hello, person."]]
+    launch = ClaudeAgent().attach(Job("", SESSION, model=MODEL))
+    for path, text in launch.files.items():
+        (desk.state / path.removeprefix("{run}/")).write_text(text)
+    argv = [word.replace("{run}", str(desk.state)) for word in launch.argv]
+    with (
+        ModelApi(turns) as api,
+        Terminal(argv, cwd=desk.src, env=desk.environment(launch, api.url)) as terminal,
+    ):
+        terminal.wait_for("I began.")
+        terminal.type("Who is there?")
+        terminal.wait_for("Hello, person.")
+        terminal.type("/exit")
+        terminal.wait_for_end()
+        assert [request.key for request in api.conversation] == [KEY]
+    ran = desk.resume([[], [], ["Done."]], prompt="Go on.")
+    assert ran.verdict.text == "Done."
+    assert "Who is there?" in ran.asked
 
 
 def test_a_killed_run_is_stopped_and_can_be_resumed(desk: Desk) -> None:

@@ -133,8 +133,8 @@ def _common(job: Job) -> list[str]:
 
 
 def _message(text: str, **fields: str) -> str:
-    # A first character of "/" would make the words a command of the program's own.
-    said = f"\n{text}" if text.startswith("/") else text
+    # A "/" in front, blanks aside, makes a command of the program's own, and one that waits until it has finished.
+    said = f"Read this:\n{text}" if text.lstrip().startswith("/") else text
     return json.dumps({"type": "user", "message": {"role": "user", "content": said}, **fields})
 
 

@@ -41,7 +41,7 @@ env_key=\"OPENAI_API_KEY\",wire_api=\"responses\"}"
 fi
 if [ "$mode" = attach ]; then
     here=$(pwd -P | sed 's/[\\"]/\\&/g')
-    exec codex ${conversation:+resume "$conversation"} "$@" -c check_for_update_on_startup=false \
+    exec codex ${conversation:+resume "$conversation"} "$@" --no-daemon -c check_for_update_on_startup=false \
         -c "projects={\"$here\"={trust_level=\"untrusted\"}}"
 fi
 tokens() {
@@ -78,7 +78,7 @@ class CodexAgent:
         return _headless(job, job.session)
 
     def attach(self, job: Job) -> Launch:
-        """The same conversation at a terminal."""
+        """The same conversation at a terminal. It asks one thing: the folder stays untrusted, its settings off."""
         argv = ("sh", "{run}/codex.sh", "attach", job.session, *_common(job))
         return Launch(argv, env=_ENV, files={"{run}/codex.sh": _SCRIPT}, terminal=True)
 
