@@ -149,6 +149,9 @@ def _pause(command: Command, task: Task, status: Status, policy: Policy) -> tupl
 
 def _resume(command: Command, task: Task, status: Status, policy: Policy) -> tuple[Task, str]:
     # Where a question is open, the command is its answer as well: see `go_on`.
+    last = task.last
+    if last and last.outcome is Outcome.LIMITED and last.round == task.round:
+        return again(task), ""
     return replace(task, stopped=False, paused=False), ""
 
 

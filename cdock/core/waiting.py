@@ -64,6 +64,8 @@ def _limit(case: Case, task: Task, world: World, policy: Policy) -> Waiting | No
     why = "The usage limit of the model's provider is reached."
     if until is None:
         ready = policy.labels.ready
+        if case.issue.wears(ready):
+            return None
         return Waiting(
             WaitKind.PROVIDER, why, f"Comment `/cdock resume` or add the label `{ready}` when it is over."
         )

@@ -80,7 +80,7 @@ def _lock(house: House, issue: int) -> None:
             f"another process of this machine works on issue #{issue}",
             code="CD451",
             tried=f"locking issue #{issue}",
-            fix="end the other `cdock run`; a clone that was copied with its .cdock needs that removed",
+            fix="end the other `cdock run`; a clone that was copied with its .git/cdock needs that removed",
         )
 
 

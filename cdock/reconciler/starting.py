@@ -129,8 +129,7 @@ def _who(house: House, task: Task, errand: Errand) -> _Who:
             fix=for_it,
         )
     before = _conversation(task)
-    # A conversation can only go on where it took place; its log tells.
-    here = before is not None and house.logs.size(task.id, task.id.run(before.number)) > 0
+    here = before is not None and _took_place_here(house, task, before.session)
     resumed = bool(
         before
         and here
@@ -141,6 +140,12 @@ def _who(house: House, task: Task, errand: Errand) -> _Who:
     )
     session = before.session if resumed and before else str(house.ids.uuid())
     return _Who(agent, step, session, resumed)
+
+
+def _took_place_here(house: House, task: Task, session: str) -> bool:
+    """A conversation can only go on where it took place; the logs of its attempts tell."""
+    numbers = (a.number for a in task.attempts if a.session == session)
+    return any(house.logs.size(task.id, task.id.run(number)) > 0 for number in numbers)
 
 
 def _conversation(task: Task) -> Attempt | None:

@@ -36,6 +36,8 @@ class MemoryHub:
     pulls: dict[int, PullRequest] = field(default_factory=dict)
     closes: dict[int, int] = field(default_factory=dict)
     commits: dict[str, str] = field(default_factory=lambda: {ROOT: ""})
+    merges: dict[str, str] = field(default_factory=dict)
+    """The second parents of commits."""
     branches: dict[str, str] = field(default_factory=lambda: {"main": ROOT})
     refs: dict[int, Claim] = field(default_factory=dict)
     unfinished: dict[int, str] = field(default_factory=dict)
@@ -202,12 +204,20 @@ class MemoryHub:
         self.commits[oid] = parent
         return oid
 
+    def merged(self, one: str, other: str) -> str:
+        """A new commit on both."""
+        oid = self.commit(one)
+        self.merges[oid] = other
+        return oid
+
     def contains(self, commit: str, ancestor: str) -> bool:
         """Whether `ancestor` is in the history of `commit`."""
-        while commit:
-            if commit == ancestor:
+        ways = [commit]
+        while ways:
+            here = ways.pop()
+            if here == ancestor:
                 return True
-            commit = self.commits[commit]
+            ways += [parent for parent in (self.commits.get(here, ""), self.merges.get(here, "")) if parent]
         return False
 
     def _edit(self, number: int, **changes: Any) -> None:

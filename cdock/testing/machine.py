@@ -69,6 +69,19 @@ class MemoryMachine:
             error=error,
         )
 
+    def handover(self, name: str, notes: str) -> None:
+        """The run ends with notes for the next one."""
+        self.signals[self.runs[name].run.task] = Signals(handoff=notes)
+        self.exit(name)
+
+    def reply(self, task: TaskId, text: str) -> None:
+        """The agent writes down what it says to a review."""
+        self.signals[task] = Signals(replies=text)
+
+    def merge(self, task: TaskId, other: str) -> None:
+        """The agent merges another commit into its work: history is a line here, so its work is done again on top."""
+        self.heads[task] = self.hub.merged(self.heads[task], other)
+
     def lose(self, name: str) -> None:
         """The run is gone without a trace."""
         self.runs.pop(name, None)
