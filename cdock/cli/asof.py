@@ -84,19 +84,18 @@ def as_of(mirror: dict[str, Any], state: Path) -> str:
 
 
 WAITS = {
-    "human": "a person",
     "provider": "the model's provider",
     "github": "GitHub",
     "dependency": "another issue",
     "quota": "quota",
 }
-"""What a task can wait for, in words."""
+"""What a task can wait for, in words; for whom it waits, the question and what unblocks it say better."""
 
 
 def waits_for(task: dict[str, Any]) -> str:
     """`waiting: quota until 14:05`; empty when nothing outside keeps the task waiting, or no longer."""
     waiting = task.get("waiting") or {}
-    if not isinstance(waiting, dict) or not waiting.get("kind"):
+    if not isinstance(waiting, dict) or waiting.get("kind") in (None, "human"):
         return ""
     kind = clean(str(waiting["kind"]))
     what = WAITS.get(kind, kind)

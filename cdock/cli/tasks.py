@@ -42,7 +42,7 @@ def read_mirror(state: Path) -> dict[str, Any]:
     """
     path = state / "state.json"
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(path.read_bytes())
         if found["version"] != 1 or not isinstance(found["tasks"], list):
             raise ValueError("not a mirror of version 1")
         for task in found["tasks"]:

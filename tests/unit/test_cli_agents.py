@@ -28,6 +28,7 @@ from cdock.core.wishes import Wish, WishKind
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 LIMIT = 20.0
+LATER = timedelta(hours=1)
 
 
 def task(issue: int, slug: str, status: str = "in-progress", **more: Any) -> dict[str, Any]:
@@ -509,20 +510,19 @@ def test_a_task_is_explained(place: Place) -> None:
     done = place.cli("explain", "42")
     lines = done.stdout.splitlines()
     assert lines[0] == "#42 About auth  (cdock.auth.000002a)"
-    assert lines[1:8] == [
+    assert lines[1:7] == [
         f"  state     ? needs-help, since {asof.clock(since)} (12 min)",
         "  why       The same error came back 3 times.",
-        "  waits     a person",
         "  unblocks  An answer in #57.",
         "  next      The same conversation goes on.",
         "  help      #57: cdock answer 42 …",
         "  see       https://github.com/maria/hello/issues/42",
     ]
-    assert lines[8] == "  tries     the same error 3 of 3 times in this round"
-    assert lines[9] == (
+    assert lines[7] == "  tries     the same error 3 of 3 times in this round"
+    assert lines[8] == (
         "  attempt 1  task  failed  scripted, 4 turns, $0.12, 2 min  57dbd108  make: *** [test] Error 1[2J"
     )
-    assert lines[10].startswith("  attempt 2  retry  capped (turns)  scripted big, ")
+    assert lines[9].startswith("  attempt 2  retry  capped (turns)  scripted big, ")
     assert "no poller runs" in done.stderr
     about = json.loads(place.cli("explain", "auth", "--json").stdout)["data"]
     assert (about["status"], about["stuck"], about["tries"]) == (
@@ -734,9 +734,11 @@ def test_what_an_agent_used_up_is_shown(
         working,
         task(43, "you", attached=True, run="r"),
         task(44, "ask", "needs-help", help_number=57, waiting={"kind": "human", "until": None}),
+        task(45, "idle", "waiting", why="A person stopped it.", waiting={"kind": "human", "until": None}),
+        task(46, "limit", "waiting", waiting={"kind": "provider", "until": (NOW + LATER).isoformat()}),
     )
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
-    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setenv("COLUMNS", "160")
     monkeypatch.setenv("TERM", "dumb")
     assert place.code("status", "--group") == 0
     shown = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
@@ -747,6 +749,9 @@ def test_what_an_agent_used_up_is_shown(
         "2 in-progress",
         "#42 ▶ in-progress auth.000002a 4 (2/3) 61% $1.50 7 min: on it",
         "#43 ▶ in-progress you.000002b 0 with you: cdock attach",
+        "2 waiting",
+        "#45 Ⅱ waiting idle.000002d 0 A person stopped it.",
+        f"#46 Ⅱ waiting limit.000002e 0 waiting: the model's provider until {asof.clock(NOW + LATER)}",
     ]
     rows = json.loads(place.cli("status", "--json", "issue,context,cost,turns,attached,tries").stdout)["data"]
     assert rows[0] == {

@@ -184,11 +184,12 @@ def _lines(rows: list[dict[str, Any]], *, stall: float) -> None:
     """For programs: a line for each task, its cells parted by tabs. Loads nothing that draws."""
     from cdock.cli.console import clean
 
+    # What was not written by us is the title, and what a task does now.
     for_programs = (
-        (row["issue"], row["status"], row["task"], row["attempts"], _now(row, stall), row["title"])
+        f"{row['issue']}\t{row['status']}\t{row['task']}\t{row['attempts']}\t{_now(row, stall)}\t{clean(row['title'])}"
         for row in rows
     )
-    click.echo("\n".join("\t".join(clean(str(cell)) for cell in cells) for cells in for_programs))
+    click.echo("\n".join(for_programs))
 
 
 def _table(rows: list[dict[str, Any]], *, group: bool, stall: float) -> None:
@@ -245,5 +246,5 @@ def _now(row: dict[str, Any], stall: float) -> str:
             said = clean(row["said"])
             return f"{since}: {said}" if said else f"for {since}"
         case "waiting":
-            return "stopped; label it agent-ready to go on"
+            return clean(row["why"]) or "stopped; label it agent-ready to go on"
     return clean(row["error"].strip().rpartition("\n")[2])
