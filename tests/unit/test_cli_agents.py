@@ -735,10 +735,9 @@ def test_what_an_agent_used_up_is_shown(
         task(43, "you", attached=True, run="r"),
         task(44, "ask", "needs-help", help_number=57, waiting={"kind": "human", "until": None}),
         task(45, "idle", "waiting", why="A person stopped it.", waiting={"kind": "human", "until": None}),
-        task(46, "limit", "waiting", waiting={"kind": "provider", "until": (NOW + LATER).isoformat()}),
+        task(46, "limit", "waiting", waiting={"kind": "quota", "until": (NOW + LATER).isoformat()}),
     )
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
-    monkeypatch.setenv("COLUMNS", "160")
     monkeypatch.setenv("TERM", "dumb")
     assert place.code("status", "--group") == 0
     shown = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
@@ -751,7 +750,7 @@ def test_what_an_agent_used_up_is_shown(
         "#43 ▶ in-progress you.000002b 0 with you: cdock attach",
         "2 waiting",
         "#45 Ⅱ waiting idle.000002d 0 A person stopped it.",
-        f"#46 Ⅱ waiting limit.000002e 0 waiting: the model's provider until {asof.clock(NOW + LATER)}",
+        f"#46 Ⅱ waiting limit.000002e 0 waiting: quota until {asof.clock(NOW + LATER)}",
     ]
     rows = json.loads(place.cli("status", "--json", "issue,context,cost,turns,attached,tries").stdout)["data"]
     assert rows[0] == {
