@@ -1,6 +1,5 @@
 """How fast commands answer that only read: the interpreter and click are the floor."""
 
-import json
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -8,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
+from cdock.adapters.files.mirror import FileMirror
 from cdock.core.ids import task_id
 from cdock.core.model import Attempt, Outcome, Status, Task
 from cdock.core.policy import Policy
@@ -79,8 +79,7 @@ def _clone(path: Path, *, tasks: int) -> Path:
     (path / ".git" / "cdock").mkdir(parents=True)
     written = [_task(number) for number in range(1, tasks + 1)]
     mirror = {"version": 1, "isolation": "a container", "tasks": written}
-    text = json.dumps(mirror, indent=2, ensure_ascii=False) + "\n"
-    (path / ".git" / "cdock" / "state.json").write_text(text, encoding="utf-8")
+    FileMirror(path / ".git" / "cdock" / "state.json").save(mirror)
     return path
 
 

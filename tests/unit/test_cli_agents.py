@@ -734,8 +734,6 @@ def test_what_an_agent_used_up_is_shown(
         working,
         task(43, "you", attached=True, run="r"),
         task(44, "ask", "needs-help", help_number=57, waiting={"kind": "human", "until": None}),
-        task(45, "idle", "waiting", why="A person stopped it.", waiting={"kind": "human", "until": None}),
-        task(46, "limit", "waiting", waiting={"kind": "quota", "until": (NOW + LATER).isoformat()}),
     )
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
     monkeypatch.setenv("TERM", "dumb")
@@ -748,9 +746,6 @@ def test_what_an_agent_used_up_is_shown(
         "2 in-progress",
         "#42 ▶ in-progress auth.000002a 4 (2/3) 61% $1.50 7 min: on it",
         "#43 ▶ in-progress you.000002b 0 with you: cdock attach",
-        "2 waiting",
-        "#45 Ⅱ waiting idle.000002d 0 A person stopped it.",
-        f"#46 Ⅱ waiting limit.000002e 0 waiting: quota until {asof.clock(NOW + LATER)}",
     ]
     rows = json.loads(place.cli("status", "--json", "issue,context,cost,turns,attached,tries").stdout)["data"]
     assert rows[0] == {
@@ -761,6 +756,21 @@ def test_what_an_agent_used_up_is_shown(
         "attached": False,
         "tries": 2,
     }
+
+
+def test_what_is_waited_for_is_shown(place: Place) -> None:
+    place.mirror(
+        task(45, "idle", "waiting", why="A person stopped it.", waiting={"kind": "human", "until": None}),
+        task(46, "limit", "waiting", waiting={"kind": "provider", "until": (NOW + LATER).isoformat()}),
+        task(47, "blocked", "waiting", waiting={"kind": "dependency", "until": None}),
+        task(48, "old", "waiting"),
+    )
+    assert [line.split("\t")[4] for line in place.cli("status").stdout.splitlines()] == [
+        "A person stopped it.",
+        f"waiting: the model's provider until {asof.clock(NOW + LATER)}",
+        "waiting: another issue",
+        "stopped; label it agent-ready to go on",
+    ]
 
 
 @pytest.mark.parametrize(("silent", "warned"), [(200, False), (400, True)])

@@ -241,6 +241,20 @@ def test_a_mirror_that_could_not_be_written_is_tried_again(
     assert json.loads(path.read_text()) == {"n": 2}
 
 
+def test_the_mirror_of_commands_has_a_task_a_line_and_that_of_people_is_wide(tmp_path: Path) -> None:
+    here, shown = tmp_path / "cdock" / "state.json", tmp_path / "state.json"
+    tasks = [{"title": "größer", "attempts": {"history": []}}, {"title": "two\nlines"}]
+    record = {"version": 1, "isolation": "", "forge": {}, "tasks": tasks, "queue": []}
+    FileMirror(here, shown=shown).save(record)
+    assert (
+        json.loads(here.read_text(encoding="utf-8"))
+        == json.loads(shown.read_text(encoding="utf-8"))
+        == record
+    )
+    assert len(here.read_text(encoding="utf-8").splitlines()) == 8
+    assert '      "title": "größer",\n' in shown.read_text(encoding="utf-8")
+
+
 # Who polls
 
 

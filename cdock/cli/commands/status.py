@@ -9,6 +9,11 @@ from typing import Any
 
 import click
 
+# Here and not in the functions: these load nothing, and the functions are called for every task.
+from cdock.cli.asof import waits_for
+from cdock.cli.console import ago, clean
+from cdock.cli.tasks import damaged, find_state, read_mirror, task_id_of
+
 FIELDS = (
     "issue",
     "task",
@@ -67,7 +72,6 @@ def command(start: Path, fields: str | None, group: bool) -> int:
     """
     from cdock.adapters.files.poller import poller_runs
     from cdock.cli.asof import held_back
-    from cdock.cli.tasks import damaged, find_state, read_mirror
     from cdock.core.errors import Misconfigured
 
     state = find_state(start)
@@ -123,9 +127,6 @@ def _footer(mirror: dict[str, Any], state: Path, *, running: bool, held: str) ->
 
 
 def _row(task: dict[str, Any], state: Path) -> dict[str, Any]:
-    from cdock.cli.asof import waits_for
-    from cdock.cli.tasks import task_id_of
-
     attempts = task["attempts"]
     history = attempts["history"]
     last = history[-1] if history else {}
@@ -182,8 +183,6 @@ def _show(rows: list[dict[str, Any]], *, group: bool, stall: float) -> None:
 
 def _lines(rows: list[dict[str, Any]], *, stall: float) -> None:
     """For programs: a line for each task, its cells parted by tabs. Loads nothing that draws."""
-    from cdock.cli.console import clean
-
     # What was not written by us is the title, and what a task does now.
     for_programs = (
         f"{row['issue']}\t{row['status']}\t{row['task']}\t{row['attempts']}\t{_now(row, stall)}\t{clean(row['title'])}"
@@ -227,8 +226,6 @@ def _tries(row: dict[str, Any]) -> str:
 
 def _now(row: dict[str, Any], stall: float) -> str:
     """The one thing worth knowing about a task in its state."""
-    from cdock.cli.console import ago, clean
-
     match row["status"]:
         case "needs-help":
             return f"answer in #{row['help']}" if row["help"] else "asks a person"
