@@ -134,7 +134,6 @@ def build(
         me=of.poller,
         process=str(uuid4()),
         machine=socket.gethostname(),
-        pages=f"{remote.host.web}/{remote.full_name}",
         poll_every=settings.poll.interval.total_seconds(),
         poll_idle=settings.poll.idle.total_seconds(),
         only=only,

@@ -1,10 +1,13 @@
 """Where the agents of a clone run, and what they need there."""
 
 import os
+import shutil
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cdock.core.errors import Missing, NotPermitted
+from cdock.settings import home
 from cdock.wiring.site import Site
 
 if TYPE_CHECKING:
@@ -23,14 +26,13 @@ def runner(of: Site) -> "Runner":
         Missing: the engine does not answer.
     """
     table = of.settings.runner
-    state = of.clone.state
     if table.kind == "local":
         from cdock.adapters.docker.modelproxy import KEYS
         from cdock.adapters.local.runner import LocalRunner
 
         # What an agent's own provider needs: a plain process has nobody else to give it to it.
         allow = (*KEYS, "ANTHROPIC_BASE_URL", "IS_SANDBOX", *table.pass_env)
-        return LocalRunner(state, environment=of.env, allow=allow)
+        return LocalRunner(_local_root(of), environment=of.env, allow=allow)
     from cdock.adapters.docker.runner import DockerRunner
     from cdock.adapters.docker.walls import Limits
 
@@ -44,6 +46,16 @@ def runner(of: Site) -> "Runner":
         limits=limits,
         model=_model(of),
     )
+
+
+def _local_root(of: Site) -> Path:
+    """Where local agents work: in no clone, since a branch that is checked out could write there, and below no `.git`,
+    since test runners pass over whatever is."""
+    root = home(of.env) / "local" / of.poller
+    if (former := of.clone.state / "runs").is_dir() and not (root / "runs").exists():
+        root.mkdir(parents=True, exist_ok=True)
+        shutil.move(former, root / "runs")
+    return root
 
 
 def engine_of(env: Mapping[str, str]) -> "Engine":

@@ -56,7 +56,7 @@ def test_an_issue_becomes_a_merged_pull_request(workshop: Workshop) -> None:
     assert "Done" in edited["body"]
     assert workshop.claims() == ""
     assert not Path(task["worktree"]).exists()
-    assert not list((workshop.state / "runs").glob("cdock.*"))
+    assert not list(workshop.home.glob("local/*/runs/cdock.*"))
     assert workshop.cdock("run", "--once").returncode == 0
     assert len(workshop.pulls()) == 1
 

@@ -101,7 +101,8 @@ def in_review(workshop: Workshop) -> int:
 
 def leftovers(clones: tuple[Path, ...]) -> list[str]:
     """What is left of finished tasks."""
-    folders = [clone / name for clone in clones for name in (".cdock/worktrees", ".git/cdock/runs")]
+    folders = [clone / ".cdock/worktrees" for clone in clones]
+    folders += clones[0].parent.glob("cdock-home/local/*/runs")
     return [str(path) for folder in folders if folder.is_dir() for path in folder.glob("[a-z]*")]
 
 

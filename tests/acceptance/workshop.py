@@ -164,7 +164,7 @@ class Workshop:
         return {
             "PATH": os.environ["PATH"],
             "HOME": str(self.folder / "home"),
-            "CDOCK_HOME": str(self.folder / "cdock-home"),
+            "CDOCK_HOME": str(self.home),
             "CDOCK_TOKEN": self.tokens[BOT],
             "LANG": "C.UTF-8",
             "TERM": "dumb",
@@ -225,6 +225,11 @@ class Workshop:
     def state(self) -> Path:
         """Where cdock keeps what it believes of the clone."""
         return self.clone / ".git" / "cdock"
+
+    @property
+    def home(self) -> Path:
+        """Where cdock keeps what belongs to the person."""
+        return self.folder / "cdock-home"
 
     def mirror(self) -> dict[str, Any]:
         """The mirror; empty before anything was done."""
