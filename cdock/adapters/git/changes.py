@@ -83,7 +83,7 @@ def _parts(
     """What is compared, in order: a heading, where, by which words, in which surroundings."""
     yield "", store, (start, standing.head), {}
     if standing.unfinished:
-        yield "Not committed yet by the agent:", store, (standing.head, standing.unfinished), {}
+        yield "Not committed yet by the agent:", store, (f"{standing.unfinished}^", standing.unfinished), {}
     if shown:
         repository, path = place.worktree_repository(task), place.worktree(task)
         where = ("--", ".", f":(exclude,top){FOLDER}")

@@ -86,7 +86,9 @@ def fetch_unfinished(intake: Path, *, remote: Remote, base: str, limits: Limits)
     limits = replace(limits, transfer=min(limits.transfer, limits.unfinished))
     done = _fetch(intake, f"+{SNAPSHOT}:{SNAPSHOT}", remote=remote, tips=(base, TASK), limits=limits)
     if done.code == 0:
-        return commit_at(Git(intake), SNAPSHOT)
+        if commit := commit_at(Git(intake), SNAPSHOT):
+            return commit
+        raise Refused(f"{SNAPSHOT} of the workspace is no commit")
     if f"couldn't find remote ref {SNAPSHOT}" in done.err:
         return ""
     raise _reason(intake, done, name=SNAPSHOT, limits=limits)

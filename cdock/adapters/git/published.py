@@ -1,6 +1,7 @@
 """What the forge publishes, copied into the mirror: the default branch, the branches and unfinished work of tasks."""
 
 import logging
+import signal
 import time
 
 from cdock.adapters.git.command import Git, Token, error_of, origin_of
@@ -104,6 +105,10 @@ class Published:
         """Bring the unfinished work that the forge keeps as `ref` into the mirror; its commit, empty without one.
 
         `max_file` is how many bytes it may have.
+
+        Raises:
+            Refused: it has more, or is broken.
+            Unavailable: the forge did not answer.
         """
         with self._place.lock("mirror"):
             done = self._git.run(
@@ -116,6 +121,8 @@ class Published:
             return commit_at(self._git, into)
         if f"couldn't find remote ref {ref}" in done.err:
             return ""
+        if f"died of signal {signal.SIGXFSZ:d}" in done.err:
+            raise Refused(f"{ref} is more than {max_file} bytes", tried=done.tried)
         raise error_of(done)
 
 

@@ -24,7 +24,7 @@ def adopted(intake: Path, snapshot: str, *, task: TaskId, head: str, before: str
     """
     git = Git(intake)
     (tree, *parents), (there, *_) = _trees(git, snapshot, head)
-    # A snapshot of an earlier commit lacks what was committed since: laid out on `head`, it would take that back.
+    # A snapshot of an earlier commit lacks what was committed since: as a commit on `head` it would take that back.
     # The first commit that it follows is the one it was made on.
     if tree == there or parents[:1] != [head]:
         return ""
@@ -33,11 +33,11 @@ def adopted(intake: Path, snapshot: str, *, task: TaskId, head: str, before: str
     return git.run("commit-tree", tree, "-p", head, input=_message(task).encode()).text
 
 
-def follows(git: Git, unfinished: str, *, task: TaskId, head: str) -> bool:
-    """Whether this commit, as the forge keeps it, is unfinished work of `task` on top of `head`."""
-    # A commit of the same issue's earlier task may be left there.
-    about = git.run("log", "--no-walk", "--format=%P%n%B", unfinished).text
-    return about.strip() == f"{head}\n{_message(task)}".strip()
+def made_on(git: Git, unfinished: str, *, task: TaskId) -> str:
+    """The commit that this unfinished work of `task` was made on; empty when it is something else."""
+    # An earlier task of the same issue may have left it on the forge.
+    on, _, message = git.run("log", "--no-walk", "--format=%P%n%B", unfinished).text.partition("\n")
+    return on if message.strip() == _message(task).strip() and " " not in on else ""
 
 
 def _trees(git: Git, *commits: str) -> list[list[str]]:

@@ -34,7 +34,7 @@ from cdock.adapters.git.note import write_note
 from cdock.adapters.git.place import Place, branch_ref
 from cdock.adapters.git.published import DEFAULT, Published, branch_in_mirror
 from cdock.adapters.git.showing import clear, edits, make, show
-from cdock.adapters.git.unfinished import adopted, follows, side_ref
+from cdock.adapters.git.unfinished import adopted, made_on, side_ref
 from cdock.adapters.git.upkeep import tidy
 from cdock.core.errors import CdockError, Refused, Unavailable
 from cdock.core.events import Remote
@@ -185,7 +185,9 @@ class GitWorkspaces:
         if there == before.kept and standing.unfinished:
             return standing  # nobody was at it since, and ours is as new or newer
         after = replace(standing, kept=there)
-        if there and follows(self._mirror, there, task=task.id, head=standing.head):
+        on = made_on(self._mirror, there, task=task.id) if there else ""
+        # Somebody may have pushed more since; a container lays it out as changes, not as files.
+        if on and is_ancestor(self._store, on, of=standing.head):
             after = replace(after, unfinished=there)
         elif there:
             log.warning(
