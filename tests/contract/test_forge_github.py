@@ -21,6 +21,7 @@ from cdock.core.model import Watch
 from cdock.core.policy import Labels
 from cdock.core.pulls import Opinion
 from tests.contract.forge_contract import ForgeContract
+from tests.contract.help_contract import HelpContract
 from tests.contract.openapi.contract import Contract, load_contract
 from tests.contract.openapi.proxy import Proxy, checked_proxy
 from tests.contract.pull_contract import PullContract, PullHub, ThreadContract
@@ -75,7 +76,7 @@ EVENTS = {
 
 
 class GitHubHub:
-    """See `PullHub`. People act through REST and GraphQL with their own tokens, and through git."""
+    """See `PullHub` and `HelpHub`. People act through REST and GraphQL with their own tokens, and through git."""
 
     bot, writer, stranger = BOT, WRITER, STRANGER
 
@@ -85,7 +86,7 @@ class GitHubHub:
         name = f"demo-{next(site.serial)}"
         self._name = f"{WRITER}/{name}"
         self._request("POST", f"{site.server.url}/user/repos", WRITER, {"name": name})
-        self._allow_bot("push")
+        self.allow(BOT, write=True)
         self._git("init", "--quiet", "--initial-branch=main", ".")
         self._commit("main")
         self._passed = 0.0
@@ -179,6 +180,18 @@ class GitHubHub:
     def later(self) -> None:
         self._passed += 60.0
 
+    def parent_of(self, number: int) -> int:
+        url = self._call("GET", f"issues/{number}").get("parent_issue_url")
+        return int(url.rpartition("/")[2]) if url else 0
+
+    def set_parent(self, number: int, parent: int) -> None:
+        body = {"sub_issue_id": self._call("GET", f"issues/{number}")["id"], "replace_parent": True}
+        self._call("POST", f"issues/{parent}/sub_issues", body=body)
+
+    def block(self, number: int, by: int) -> None:
+        body = {"issue_id": self._call("GET", f"issues/{by}")["id"]}
+        self._call("POST", f"issues/{number}/dependencies/blocked_by", body=body)
+
     def _graphql(self, document: str, *, by: str, **variables: Any) -> Any:
         body = {"query": document, "variables": variables}
         answer = self._request("POST", f"{self._site.server.url}/api/graphql", by, body).json()
@@ -192,7 +205,7 @@ class GitHubHub:
         self._call("PATCH", f"pulls/{pull}", by=WRITER, body={"state": "closed"})
 
     def demote_bot(self) -> None:
-        self._allow_bot("pull")
+        self.allow(BOT, write=False)
 
     def next_second(self) -> None:
         limit = time.monotonic() + LIMIT
@@ -227,9 +240,9 @@ class GitHubHub:
         """The names of all labels of the repository."""
         return {row["name"] for row in self._all("labels")}
 
-    def _allow_bot(self, permission: str) -> None:
-        url = f"{self._site.server.url}/repos/{self._name}/collaborators/{BOT}"
-        self._request("PUT", url, WRITER, {"permission": permission})
+    def allow(self, person: str, *, write: bool) -> None:
+        url = f"{self._site.server.url}/repos/{self._name}/collaborators/{person}"
+        self._request("PUT", url, WRITER, {"permission": "push" if write else "pull"})
 
     def _call(self, method: str, path: str, *, by: str = WRITER, body: Any = None) -> Any:
         return self._request(method, f"{self._site.server.url}/repos/{self._name}/{path}", by, body).json()
@@ -285,7 +298,7 @@ def _git_environment(settings: Mapping[str, str]) -> dict[str, str]:
     return {**kept, **quiet, **numbered, "GIT_CONFIG_COUNT": str(len(settings))}
 
 
-class TestGitHubForge(ForgeContract, PullContract, ThreadContract):
+class TestGitHubForge(ForgeContract, PullContract, ThreadContract, HelpContract):
     """Each test also fails on a request that GitHub's published contract does not know."""
 
     @pytest.fixture
@@ -328,7 +341,9 @@ class TestGitHubForge(ForgeContract, PullContract, ThreadContract):
         watch = Watch(ready="agent-ready", help="agent-help", branches=frozenset({"cdock/x.0b9b54d"}))
         first = hub.forge.look(watch)
         assert len(first.pulls) == 1
-        assert hub.forge.look(watch) is first
+        hub.later()
+        for _ in range(2):
+            assert hub.forge.look(watch) is first
         count = len(proxy.exchanges)
         assert hub.forge.look(watch) is first
         assert [(each.method, each.status) for each in proxy.exchanges[count:]] == [("GET", 304)] * 4

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from cdock.forge.domain import issues, repos, users
+from cdock.forge import schema
+from cdock.forge.domain import edits, issues, repos, users
 from cdock.forge.domain.errors import Invalid
 from cdock.forge.store import Store, moment_of, text_of
 
@@ -68,6 +69,25 @@ def test_another_schema_is_refused(tmp_path: Path) -> None:
     connection.close()
     with pytest.raises(ValueError, match="schema 99"):
         Store(tmp_path)
+
+
+def test_an_older_schema_gets_what_is_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An issue that was edited before versions of texts were kept has those that are known."""
+    with monkeypatch.context() as patched:
+        patched.setattr(schema, "STEPS", schema.STEPS[:2])
+        patched.setattr(schema, "VERSION", 2)
+        with Store(tmp_path) as store, store.write() as tx:
+            owner = users.ensure(tx, "alice")
+            repo, _ = repos.ensure(tx, "alice", "one")
+            number = issues.create(tx, repo, "x", actor=owner, body="one").number
+            tx.run("UPDATE issue SET body = 'two', edited = ?, editor_id = ?", tx.stamp, owner.id)
+    with Store(tmp_path) as store:
+        with store.read() as tx:
+            assert edits.of_issue(tx, issues.find(tx, repo, number)) == []
+        with store.write() as tx:
+            issues.edit(tx, repo, issues.find(tx, repo, number), actor=owner, body="three")
+            found = edits.of_issue(tx, issues.find(tx, repo, number))
+        assert [edit.body for edit in found] == ["three", "two", "two"]
 
 
 def test_times_are_utc_with_whole_seconds() -> None:

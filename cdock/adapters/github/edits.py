@@ -81,6 +81,10 @@ def history_of(row: Mapping[str, Any]) -> History:
     first = Edit(normalize.actor_of(row.get("author")), payload.moment_of(row, "createdAt"))
     if first in edits:
         edits.remove(first)
-    if not edits or edits[-1].at < last.at:
-        edits, whole = [*edits, last], False
+    # Of several in one second it is known which was the last.
+    if last in edits:
+        edits.remove(last)
+    else:
+        whole = False
+    edits.append(last)
     return History(text, tuple(edits), whole=whole)

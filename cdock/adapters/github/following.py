@@ -62,6 +62,11 @@ class Follower:
         self._expected: dict[int, tuple[datetime, float]] = {}
         self._first: dict[str, int] = {}
 
+    @property
+    def told(self) -> bool:
+        """Whether anything was asked about a pull request yet: the first answer holds all that was said before."""
+        return bool(self._told)
+
     def first_of(self, thread: str) -> int:
         """The id of a thread's first comment; 0 when it was not shown."""
         return self._first.get(thread, 0)

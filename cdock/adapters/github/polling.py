@@ -48,12 +48,11 @@ class Feed:
         newest, page = self._watermark or BEGINNING, first
         for _ in range(client.MOST_PAGES):
             reached = False
+            # To its end, for what is here costs nothing: some things change a row and not its time, as dependencies do.
             for row in rows_of(page, path):
                 changed = normalize.updated_of(row)
                 newest = max(newest, changed)
-                if self._watermark is not None and changed < self._watermark - OVERLAP:
-                    reached = True
-                    break
+                reached |= self._watermark is not None and changed < self._watermark - OVERLAP
                 take(row)
             if reached or not page.next or (self._watermark is None and not more()):
                 first.commit()

@@ -155,7 +155,7 @@ class Watcher:
             self._pulls.restart()
             self._remarks.restart()
         self._pulls.walk(self._home.path("pulls"), self.follower.note_row)
-        if follows:
+        if follows and self.follower.told:
             self._remarks.walk(self._home.path("pulls/comments"), self._take_remark)
         self._follows_pulls, self._pull_news = follows, False
 

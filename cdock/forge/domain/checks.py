@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -40,8 +41,22 @@ _FIELDS: Final = (
     "title",
     "summary",
     "text",
-    "annotations",
+    "notes",
 )
+LEVELS: Final = ("notice", "warning", "failure")
+
+
+@dataclass(frozen=True)
+class Note:
+    """What a check run says about lines of a file, from `first` to `last`; `level` is one of `LEVELS`."""
+
+    path: str
+    first: int
+    last: int
+    level: str
+    message: str
+    title: str | None = None
+    details: str | None = None
 
 
 @dataclass(frozen=True)
@@ -62,7 +77,7 @@ class CheckRun:
     title: str | None
     summary: str | None
     text: str | None
-    annotations: int
+    notes: tuple[Note, ...]
 
 
 @dataclass(frozen=True)
@@ -117,6 +132,9 @@ def update(tx: Tx, repo: Repo, run: CheckRun, *, actor: User | None, **fields: A
     app = _app(tx, repo, actor)
     if app.id != run.app.id:
         raise Forbidden("Invalid app_id `check_run` was created by another app")
+    if noted := fields.get("notes"):
+        # Each update adds to those before it.
+        fields["notes"] = [*run.notes, *noted]
     columns = _columns(tx, fields)
     if columns.get("status", run.status) != "completed":
         columns |= {"conclusion": None, "completed": None}
@@ -204,7 +222,15 @@ def _columns(tx: Tx, fields: Mapping[str, Any]) -> dict[str, Any]:
         raise missing("CheckRun", "conclusion")
     if given.get("status") == "completed":
         given.setdefault("completed", tx.now)
+    if (notes := given.pop("notes", None)) is not None:
+        given |= {"annotations": len(notes), "noted": _noted(notes)}
     return {key: text_of(value) if isinstance(value, datetime) else value for key, value in given.items()}
+
+
+def _noted(notes: Sequence[Note]) -> str:
+    if any(note.level not in LEVELS for note in notes):
+        raise invalid("CheckAnnotation", "annotation_level")
+    return json.dumps([asdict(note) for note in notes])
 
 
 def _said(tx: Tx, repo: Repo, run_id: int, action: str | None, *, actor: User | None) -> CheckRun:
@@ -232,7 +258,7 @@ def _load(tx: Tx, rows: Iterable[sqlite3.Row]) -> list[CheckRun]:
             title=row["title"],
             summary=row["summary"],
             text=row["text"],
-            annotations=row["annotations"],
+            notes=tuple(Note(**note) for note in json.loads(row["noted"])),
         )
         for row in rows
     ]

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from cdock.forge.domain import checks, refs
+from cdock.forge.domain.checks import Note
 from cdock.forge.domain.errors import Invalid
 from cdock.forge.rest.answers import Answer
 from cdock.forge.rest.call import Body, Call, parse_number
@@ -53,6 +54,17 @@ def show(call: Call) -> Answer:
     return Answer(shapes.run(call, call.repo, shown))
 
 
+@repo_route("GET", "/check-runs/{id:int}/annotations")
+def list_notes(call: Call) -> Answer:
+    """What a check run notes on lines."""
+    shown = checks.find(call.tx, call.repo, call.number("id"))
+    return numbered(
+        call,
+        [shapes.annotation(call, call.repo, shown, one) for one in part(call, shown.notes)],
+        len(shown.notes),
+    )
+
+
 @repo_route("PATCH", "/check-runs/{id:int}")
 def update(call: Call) -> Answer:
     """Change a check run of one's own."""
@@ -75,5 +87,20 @@ def _fields(body: Body) -> dict[str, Any]:
         **{key: body.text(key) for key in ("status", "conclusion", "external_id", "details_url")},
         **moments,
         **{key: output.text(key) for key in ("title", "summary", "text")},
-        "annotations": len(noted) if isinstance(noted, list) else None,
+        "notes": [_note(Body(one)) for one in noted if isinstance(one, dict)]
+        if isinstance(noted, list)
+        else None,
     }
+
+
+def _note(given: Body) -> Note:
+    first = given.number("start_line") or 1
+    return Note(
+        path=given.needed("path", resource="CheckAnnotation"),
+        first=first,
+        last=given.number("end_line") or first,
+        level=given.needed("annotation_level", resource="CheckAnnotation"),
+        message=given.needed("message", resource="CheckAnnotation"),
+        title=given.text("title"),
+        details=given.text("raw_details"),
+    )

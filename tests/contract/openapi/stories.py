@@ -373,7 +373,11 @@ def apps(ground: Ground) -> None:
     run = api.call(201, "POST", f"{ground.repo}/check-runs", begun)
     one = f"{ground.repo}/check-runs/{run['id']}"
     api.call(200, "GET", one)
-    assert api.call(200, "PATCH", one, {"conclusion": "success"})["status"] == "completed"
+    note = {"path": "a.py", "start_line": 3, "end_line": 3, "annotation_level": "failure", "message": "no"}
+    output = {"title": "Tests", "summary": "done", "annotations": [note]}
+    done = api.call(200, "PATCH", one, {"conclusion": "success", "output": output})
+    assert (done["status"], done["output"]["annotations_count"]) == ("completed", 1)
+    assert api.call(200, "GET", f"{one}/annotations")[0]["message"] == "no"
     listed = ground.owner.call(200, "GET", f"{ground.repo}/commits/{sha}/check-runs", filter="latest")
     assert (listed["total_count"], listed["check_runs"][0]["conclusion"]) == (1, "success")
 

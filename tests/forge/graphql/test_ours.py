@@ -61,6 +61,26 @@ def test_an_untouched_issue_was_never_edited(ground: Ground) -> None:
     assert (issue["lastEditedAt"], issue["editor"], issue["timelineItems"]["nodes"]) == (None, None, [])
 
 
+def test_each_version_of_a_text_is_told_with_who_wrote_it(ground: Ground) -> None:
+    number = ground.stranger.issue("First", body="do it")
+    asked = (
+        f"issue(number:{number}){{lastEditedAt createdAt userContentEdits(first:100){{totalCount "
+        "nodes{editedAt diff editor{login}}}}"
+    )
+    assert in_repo(ground, asked)["issue"]["userContentEdits"] == {"totalCount": 0, "nodes": []}
+    ground.stranger.patch(f"/issues/{number}", {"body": "do it well"})
+    ground.triager.patch(f"/issues/{number}", {"title": "Second"})
+    ground.triager.patch(f"/issues/{number}", {"body": "do it very well"})
+    issue = in_repo(ground, asked)["issue"]
+    nodes = issue["userContentEdits"]["nodes"]
+    assert [(node["editor"]["login"], node["diff"]) for node in nodes] == [
+        ("tina", "do it very well"),
+        ("sam", "do it well"),
+        ("sam", "do it"),
+    ]
+    assert (nodes[0]["editedAt"], nodes[-1]["editedAt"]) == (issue["lastEditedAt"], issue["createdAt"])
+
+
 def test_a_label_that_was_deleted_is_still_told(ground: Ground) -> None:
     number = ground.owner.issue(labels=["gone"])
     ground.owner.delete("/labels/gone")

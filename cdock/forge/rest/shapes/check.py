@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 
 from cdock.forge.domain import pulls
-from cdock.forge.domain.checks import CheckRun
+from cdock.forge.domain.checks import CheckRun, Note
 from cdock.forge.domain.repos import Repo
 from cdock.forge.rest.answers import Json
 from cdock.forge.rest.call import Call
 from cdock.forge.rest.shapes import app, people
+from cdock.forge.rest.urls import quoted
 from cdock.forge.store import text_of
 
 
@@ -34,7 +35,7 @@ def run(call: Call, repo: Repo, shown: CheckRun) -> Json:
             "title": shown.title,
             "summary": shown.summary,
             "text": shown.text,
-            "annotations_count": shown.annotations,
+            "annotations_count": len(shown.notes),
             "annotations_url": f"{url}/annotations",
         },
         "check_suite": {"id": shown.suite_id},
@@ -50,6 +51,23 @@ def run(call: Call, repo: Repo, shown: CheckRun) -> Json:
             for pull in pulls.open_pulls(call.tx, repo)
             if pull.head_oid == shown.oid
         ],
+    }
+
+
+def annotation(call: Call, repo: Repo, shown: CheckRun, note: Note) -> Json:
+    """What a check run notes on lines."""
+    return {
+        "path": note.path,
+        "start_line": note.first,
+        "end_line": note.last,
+        # Columns are not kept here.
+        "start_column": None,
+        "end_column": None,
+        "annotation_level": note.level,
+        "title": note.title,
+        "message": note.message,
+        "raw_details": note.details,
+        "blob_href": f"{call.urls.page(repo)}/blob/{shown.oid}/{quoted(note.path)}",
     }
 
 
