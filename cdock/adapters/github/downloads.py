@@ -13,7 +13,7 @@ from cdock.adapters.github.connection import prepare_session
 from cdock.adapters.github.hosts import is_loopback
 from cdock.adapters.payload import Answer
 from cdock.adapters.refusals import silence
-from cdock.core.errors import Refused, Unavailable
+from cdock.core.errors import Unavailable
 
 LONGEST = 60.0
 """Seconds a text may take to come."""
@@ -43,19 +43,18 @@ def ask(
         return Answer(answer.status_code, found, _end(answer.iter_content(_CHUNK), most=most))
 
 
-def tail(url: str, *, tried: str, timeout: float, most: int) -> str:
+def tail(url: str, *, tried: str, timeout: float, most: int, local: bool) -> str:
     """The end of the text at `url`, at most `most` bytes; `url` is where the API says it is.
 
+    Only an API on this machine (`local`) may send us to another address of this machine, or to one without protection.
+
     Raises:
-        Refused: the address is none that is safe to ask.
         Unavailable: it did not come.
     """
     parts = urlsplit(url)
     host = parts.hostname or ""
-    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(host)):
-        raise Refused(
-            f"{host} would send a log unprotected", tried=tried, fix="Check the host in the settings."
-        )
+    if not local and (parts.scheme != "https" or is_loopback(host)):
+        raise Unavailable(f"{host} is no place to fetch a text from", tried=tried)
     with requests.Session() as session:
         prepare_session(session, url)
         try:

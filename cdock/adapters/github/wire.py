@@ -139,11 +139,7 @@ class Wire:
         return reply
 
     def text(self, path: str, *, tried: str, most: int) -> Answer:
-        """The end of a text that the REST API has, or leads to; at most `most` bytes. Raises as a read by `send` does.
-
-        Raises:
-            Refused: it leads to an address that is not safe to ask.
-        """
+        """The end of a text that the REST API has, or leads to; at most `most` bytes. Raises as a read by `send` does."""
         from cdock.adapters.github import downloads
 
         with self._lock:
@@ -162,7 +158,13 @@ class Wire:
             self._note(answer, resource=CORE, tried=tried, writing=False)
         if "location" not in answer.headers:
             return answer
-        text = downloads.tail(answer.headers["location"], tried=tried, timeout=self._timeout, most=most)
+        text = downloads.tail(
+            answer.headers["location"],
+            tried=tried,
+            timeout=self._timeout,
+            most=most,
+            local=self.host.loopback,
+        )
         return Answer(200, answer.headers, text)
 
     def _prepare(self, resource: str, *, tried: str, turn: Turn | None) -> None:
