@@ -139,7 +139,7 @@ launch() {
     done
     case $input in
         live) "$@" <"$CDOCK_RUN/in" >"$CDOCK_RUN/out" 2>"$CDOCK_RUN/stderr" ;;
-        terminal) "$@" ;;
+        terminal) exec "$@" ;; # as the leader of the session, which is who hears that the terminal is gone
         *) "$@" <"$CDOCK_RUN/stdin" 2>"$CDOCK_RUN/stderr" ;;
     esac
 }
@@ -216,8 +216,8 @@ watch() {
 # the directory, because the path of a socket may hold about 100 bytes. The program in it is this script, as `inside`.
 
 run_terminal() {
-    command -v tmux >/dev/null || fail 'tmux is not here, so nobody could be given a terminal: install it in the image'
-    rm -rf "$CDOCK_RUN/tmux" "$CDOCK_RUN/code"
+    command -v tmux >/dev/null || fail 'tmux is not installed here, and a terminal for a person needs it'
+    rm -rf "$CDOCK_RUN/tmux" "$CDOCK_RUN/pid"
     for term in screen-256color screen; do
         [ ! -e "/usr/share/terminfo/s/$term" ] && [ ! -e "/lib/terminfo/s/$term" ] &&
             [ ! -e "/etc/terminfo/s/$term" ] || break
@@ -225,23 +225,22 @@ run_terminal() {
     here_tmux -f /dev/null start-server \; set-option -g default-terminal "$term" \; set-option -g history-limit 20000 \; \
         new-session -d -s cdock -x 200 -y 50 -c "$PWD" sh "$CDOCK_RUN/entry.sh" inside >"$CDOCK_RUN/stderr" 2>&1 ||
         fail "tmux did not start: $(tail -n 1 "$CDOCK_RUN/stderr")"
+    # Not by `tmux wait-for`: one that comes while the server is about to end keeps both waiting for ever (3.3a).
     while [ -z "$stopped" ] && here_tmux has-session -t cdock 2>/dev/null; do
-        # In the background, because `wait` is what a signal interrupts.
-        here_tmux wait-for ended >/dev/null 2>&1 &
-        wait "$!"
+        sleep 0.5
     done
-    if [ -n "$stopped" ]; then
-        here_tmux kill-session -t cdock 2>/dev/null
-        tries=0
-        until [ -e "$CDOCK_RUN/code" ] || [ "$tries" -ge "$drain_tries" ]; do
-            tries=$((tries + 1))
-            sleep 0.05
-        done
-        end_agent 143
-    fi
-    case $(cat "$CDOCK_RUN/code" 2>/dev/null) in
-        126 | 127) fail "the program could not be started: $(cat "$CDOCK_RUN/argv/0000")" ;;
-    esac
+    # The program may outlive the session for a moment, and still write.
+    pid=$(cat "$CDOCK_RUN/pid") || fail "the program did not start: $(cat "$CDOCK_RUN/argv/0000")"
+    [ -z "$stopped" ] || {
+        here_tmux kill-session -t cdock
+        kill -TERM "$pid"
+    } 2>/dev/null
+    tries=0
+    while kill -0 "$pid" 2>/dev/null && [ "$tries" -lt "$drain_tries" ]; do
+        tries=$((tries + 1))
+        sleep 0.05
+    done
+    [ -z "$stopped" ] || end_agent 143
     end_agent 0
 }
 
@@ -265,9 +264,8 @@ run_check() {
 }
 
 if [ "${1-}" = inside ]; then
+    ! command -v "$(cat "$CDOCK_RUN/argv/0000")" >/dev/null || echo "$$" >"$CDOCK_RUN/pid"
     launch
-    echo "$?" >"$CDOCK_RUN/code.new"
-    mv -f "$CDOCK_RUN/code.new" "$CDOCK_RUN/code"
     exit
 fi
 [ "$input" != live ] || prepare_inbox || fail "the inbox could not be made in $CDOCK_RUN"

@@ -35,7 +35,7 @@ class Program:
     deaf: bool = False
     """It and a child of it ignore SIGTERM."""
     listens: bool = False
-    """It prints `heard: ` and each line of its standard input, `THAT_IS_ALL` after the line `stop`, and ends with it."""
+    """It prints `heard: ` and each line it is given, and `THAT_IS_ALL` after `stop`; it ends with its input."""
 
 
 def until(condition: Callable[[], object], *, limit: float = LIMIT, what: str = "") -> None:
@@ -637,26 +637,27 @@ def make_mirror(scratch: Path) -> tuple[Path, str]:
     """A bare repository with one commit, and that commit."""
     work, mirror = scratch / "origin", scratch / "mirror.git"
     identity = ("-c", "user.name=Ada", "-c", "user.email=ada@example.invalid")
-    _git("init", "-q", "-b", "main", str(work))
+    git_output("init", "-q", "-b", "main", str(work))
     (work / "README").write_text("hello\n")
-    _git("-C", str(work), "add", "-A")
-    _git("-C", str(work), *identity, "commit", "-q", "-m", "base")
-    _git("clone", "-q", "--bare", "--no-hardlinks", str(work), str(mirror))
-    return mirror, _git("-C", str(mirror), "rev-parse", "main").strip()
+    git_output("-C", str(work), "add", "-A")
+    git_output("-C", str(work), *identity, "commit", "-q", "-m", "base")
+    git_output("clone", "-q", "--bare", "--no-hardlinks", str(work), str(mirror))
+    return mirror, git_output("-C", str(mirror), "rev-parse", "main").strip()
 
 
 def fetched_subjects(remote: Remote, *, branch: str, scratch: Path) -> tuple[str, ...]:
     """Fetch as the host would, and name the commits."""
     intake = scratch / f"intake-{time.monotonic_ns()}.git"
-    _git("init", "-q", "--bare", str(intake))
-    _git(
+    git_output("init", "-q", "--bare", str(intake))
+    git_output(
         "-C", str(intake), "fetch", "-q", "--no-tags", f"--upload-pack={remote.upload_pack}",
         remote.path, f"+refs/heads/{branch}:refs/heads/task",
     )  # fmt: skip
-    return tuple(_git("-C", str(intake), "log", "--format=%s", "task").splitlines())
+    return tuple(git_output("-C", str(intake), "log", "--format=%s", "task").splitlines())
 
 
-def _git(*arguments: str) -> str:
+def git_output(*arguments: str) -> str:
+    """What git prints, with nobody's settings."""
     done = subprocess.run(
         ["git", *arguments],
         check=False,

@@ -6,12 +6,13 @@ import pytest
 
 from cdock.adapters.docker.runner import DockerRunner
 from cdock.core.ids import TaskId
-from tests.contract.runner_contract import BRANCH, Program, RealRunnerContract
+from tests.contract.control_contract import RealControlContract
+from tests.contract.runner_contract import BRANCH, Program
 from tests.docker_engine import Place, place
 
 
 @pytest.mark.docker
-class TestDockerRunner(RealRunnerContract):
+class TestDockerRunner(RealControlContract):
     place: Place
 
     @pytest.fixture(autouse=True)
@@ -25,6 +26,10 @@ class TestDockerRunner(RealRunnerContract):
 
     def runner(self) -> DockerRunner:
         return self.place.runner()
+
+    def touch(self, task: TaskId, name: str) -> None:
+        client = self.place.engine.connect(tried="going on")
+        client.exec_start(client.exec_create(task.run(1), ["touch", f"/workspace/{name}"])["Id"])
 
     def alive_of(self, task: TaskId) -> int:
         client = self.place.engine.connect(tried="looking")

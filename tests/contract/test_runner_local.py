@@ -13,15 +13,19 @@ from cdock.adapters.local.runner import LocalRunner
 from cdock.core.events import Launch
 from cdock.core.ids import TaskId
 from cdock.core.model import RunState
-from tests.contract.runner_contract import Program, RealRunnerContract, script, until
+from tests.contract.control_contract import RealControlContract
+from tests.contract.runner_contract import Program, script, until
 
 
-class TestLocalRunner(RealRunnerContract):
+class TestLocalRunner(RealControlContract):
     def runner(self) -> LocalRunner:
         return LocalRunner(self.scratch / "state", environment=dict(os.environ))
 
     def directory(self, task: TaskId) -> Path:
         return self.scratch / "state" / "runs" / str(task)
+
+    def touch(self, task: TaskId, name: str) -> None:
+        (self.directory(task) / name).touch()
 
     def alive_of(self, task: TaskId) -> int:
         mark = str(self.directory(task))
@@ -36,7 +40,7 @@ class TestLocalRunner(RealRunnerContract):
     @pytest.fixture(autouse=True)
     def _nothing_left(self, _mirror: None, task: TaskId) -> object:
         yield
-        assert self.alive_of(task) == 0, "the test left processes behind"
+        until(lambda: self.alive_of(task) == 0, limit=5, what="all processes of the test are gone")
 
     def test_the_agent_gets_few_variables_and_never_a_token_of_the_forge(self, task: TaskId) -> None:
         environment = {
