@@ -181,6 +181,8 @@ class AgentTable(_Table):
     """Which agent, and how each is started. What is set in an agent's own table is handed to its adapter."""
 
     default: str = "claude"
+    models: tuple[str, ...] = ()
+    """The models that an issue may ask for; empty for any."""
     claude: ClaudeTable = ClaudeTable()
     codex: CodexTable = CodexTable()
     gemini: GeminiTable = GeminiTable()
@@ -395,6 +397,7 @@ class Settings(_Table):
             branch_prefix=self.branch.prefix,
             agent=self.agent.default,
             agents=self.agent.names,
+            models=self.agent.models,
             labels=Labels(**self.labels.model_dump()),
         )
 

@@ -124,7 +124,7 @@ def _who(house: House, task: Task, errand: Errand) -> _Who:
         for_it = f"`cdock prompt {task.id} …` speaks to it, `cdock bash {task.id}` looks at its workspace"
         raise Refused(
             f"nobody can take over the conversation of the agent {step.agent!r}",
-            code="CD456",
+            code="CD448",
             tried=f"attaching to {task.id}",
             fix=for_it,
         )

@@ -64,7 +64,7 @@ def test_a_broken_settings_file(workshop: Workshop) -> None:
 
 
 def test_an_unknown_setting(workshop: Workshop) -> None:
-    workshop.start_repository({**scripted(GOOD), "cdock.toml": "[budget]\ntrys = 3\n"})
+    workshop.start_repository({**scripted(GOOD), "cdock.toml": "[budget]\ntrie = 3\n"})
     refused(workshop.cdock("run", "--once"), code=2, says="did you mean 'tries'?")
 
 

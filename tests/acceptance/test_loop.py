@@ -127,7 +127,7 @@ def test_stop_while_the_poller_runs(workshop: Workshop) -> None:
     assert workshop.cdock("stop", f"#{number}").returncode == 0
     workshop.until("the stop", lambda: "waiting" in workshop.labels(number))
     workshop.end(poller)
-    assert not _processes_in(workshop.clone)
+    assert not _processes_in(workshop.home)
     data = json.loads(workshop.cdock("status", "--json", "issue,status,attempts").stdout)["data"]
     assert data == [{"issue": number, "status": "waiting", "attempts": 1}]
 
@@ -138,18 +138,18 @@ def test_stop_without_a_poller(workshop: Workshop) -> None:
     poller = workshop.poller()
     workshop.until("the attempt", lambda: "on it" in workshop.said)
     workshop.end(poller)
-    assert _processes_in(workshop.clone), "Ctrl-C ends the poller, not the agent"
+    assert _processes_in(workshop.home), "Ctrl-C ends the poller, not the agent"
     done = workshop.cdock("stop", str(number))
     assert done.returncode == 0, done.stderr
-    assert not _processes_in(workshop.clone)
+    assert not _processes_in(workshop.home)
     assert "waiting" in workshop.labels(number)
 
 
-def _processes_in(clone: Path) -> list[psutil.Process]:
+def _processes_in(home: Path) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         try:
-            if process.cwd().startswith(str(clone / ".git" / "cdock")):
+            if process.cwd().startswith(str(home / "local")):
                 found.append(process)
         except (psutil.Error, OSError):
             continue
@@ -163,7 +163,7 @@ def test_following_the_log_shows_it_as_it_comes(workshop: Workshop) -> None:
     workshop.until("the attempt", lambda: "attempt starts" in workshop.said)
     followed = workshop.cdock("logs", str(number), "-f")
     assert followed.returncode == 0
-    words = [line for line in followed.stdout.splitlines() if line in ("one", "two", "three")]
+    words = [word for line in followed.stdout.splitlines() if (word := line[9:]) in ("one", "two", "three")]
     assert words == ["one", "two", "three"]
     assert poller.wait(60) == 0
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cdock.core.errors import Misconfigured
-from cdock.core.policy import Labels, Policy
+from cdock.core.policy import Labels, Policy, Step
 from cdock.settings import FILE, LabelsTable, Settings, home, load_settings
 
 Load = Callable[[str | bytes], Settings]
@@ -45,6 +45,7 @@ def test_every_setting_of_a_policy_is_handed_on(load: Load) -> None:
     policy = load("""
         [agent]
         default = "scripted"
+        models = ["m"]
         [acceptance]
         commands = ["make lint", "make test"]
         [budget]
@@ -52,6 +53,26 @@ def test_every_setting_of_a_policy_is_handed_on(load: Load) -> None:
         attempts = 6
         time_box = "1h"
         backoff = 0
+        class_tries = 8
+        stall = "3m"
+        turns = 40
+        cost = 2.5
+        day_cost = 20
+        lines = 900
+        escalation = [{ model = "strong" }, { agent = "scripted" }]
+        [limits]
+        resume = false
+        pause = "1m"
+        [handoff]
+        at = 0.5
+        grace = "2m"
+        agent = "claude"
+        [pull]
+        draft = false
+        rounds = 2
+        debounce = 0
+        conflicts = "rebase"
+        reviewer = "claude"
         [poll]
         max_parallel = 7
         lease = "20m"
@@ -76,6 +97,24 @@ def test_every_setting_of_a_policy_is_handed_on(load: Load) -> None:
         time_box=timedelta(hours=1),
         lease=timedelta(minutes=20),
         backoff=timedelta(0),
+        class_tries=8,
+        stall=timedelta(minutes=3),
+        max_turns=40,
+        max_cost=2.5,
+        day_cost=20.0,
+        max_lines=900,
+        escalation=(Step(model="strong"), Step(agent="scripted")),
+        resume_limits=False,
+        limit_pause=timedelta(minutes=1),
+        handoff=0.5,
+        handoff_grace=timedelta(minutes=2),
+        handoff_agent="claude",
+        drafts=False,
+        rounds=2,
+        debounce=timedelta(0),
+        conflicts="rebase",
+        reviewer="claude",
+        models=("m",),
         harvest_every=timedelta(seconds=1),
         push_every=timedelta(seconds=2),
         acceptance=("make lint", "make test"),
@@ -84,7 +123,7 @@ def test_every_setting_of_a_policy_is_handed_on(load: Load) -> None:
         agents=("claude", "scripted"),
         labels=Labels("go", "a", "b", "c", "d", "e", "f", "g"),
     )
-    untouched = {"lease_margin", "backoff_limit", "stop_grace"}
+    untouched = {"lease_margin", "backoff_limit", "stop_grace", "snapshot_every"}
     same = {f.name for f in fields(Policy) if getattr(policy, f.name) == getattr(Policy(), f.name)}
     assert same == untouched, "a setting that changes nothing is not wired"
 
