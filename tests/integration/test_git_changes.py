@@ -186,6 +186,16 @@ def test_what_others_did_is_not_counted_and_not_shown(setting: GitSetting, tree:
     assert "news.txt" not in text
 
 
+def test_what_was_there_when_the_work_began_is_not_shown(setting: GitSetting) -> None:
+    first = setting.main()
+    setting.advance_main()
+    setting.workspaces.ensure(TASK, branch=BRANCH)
+    git(setting.forge, "update-ref", "refs/heads/main", first)
+    setting.workspaces.ensure(TASK, branch=BRANCH)
+    assert committed(setting, {"a.txt": b"1\n"}).lines == 1
+    assert "news.txt" not in setting.workspaces.diff(TASK.id)
+
+
 def test_merged_work_is_shown_as_what_it_was(setting: GitSetting, tree: Path) -> None:
     seen = committed(setting, {"a.txt": b"1\n"})
     git(setting.forge, "fetch", "-q", str(setting.place.store), f"{seen.head}:refs/heads/main")
