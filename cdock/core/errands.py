@@ -6,7 +6,7 @@ from cdock.core.answers import answer
 from cdock.core.feedback import asked, conflict, due, failed, handled
 from cdock.core.model import Answer, Attempt, Cause, Outcome, Task
 from cdock.core.policy import Policy
-from cdock.core.speaking import Message, spoken, unheard
+from cdock.core.speaking import meant_for_work
 from cdock.core.wishes import WishKind
 from cdock.core.world import Case, World
 
@@ -20,7 +20,8 @@ APPROVED = "APPROVED"
 class Errand:
     """Why an attempt is to start, and what it has to see to.
 
-    `fresh`: in a new conversation even where the last one could go on. `words` are the messages that it brings along.
+    `fresh`: in a new conversation even where the last one could go on. Whatever it is about, what people said and no
+    agent has read comes along.
     """
 
     cause: Cause
@@ -28,7 +29,6 @@ class Errand:
     text: str = ""
     fresh: bool = False
     answer: Answer | None = None
-    words: tuple[Message, ...] = ()
 
 
 def errand_of(case: Case, task: Task, world: World, policy: Policy) -> Errand | None:
@@ -56,7 +56,7 @@ def errand_of(case: Case, task: Task, world: World, policy: Policy) -> Errand | 
         case Outcome.CAPPED | Outcome.NEEDS_HELP:
             return None
         case Outcome.LOST | Outcome.LIMITED | Outcome.YIELDED | Outcome.CANCELLED:
-            return _sent_back(case, task, world, policy) or Errand(Cause.GO_ON, words=unheard(case, task))
+            return _sent_back(case, task, world, policy) or Errand(Cause.GO_ON)
         case _:
             return _sent_back(case, task, world, policy) or Errand(Cause.RETRY, fresh=True)
 
@@ -66,15 +66,15 @@ def _again(case: Case, task: Task, last: Attempt, world: World, policy: Policy) 
     if back:
         return back
     resumes = last.outcome in (Outcome.CAPPED, Outcome.LIMITED, Outcome.YIELDED, Outcome.CANCELLED)
-    return Errand(Cause.GO_ON, words=unheard(case, task)) if resumes else Errand(Cause.RETRY, fresh=True)
+    return Errand(Cause.GO_ON) if resumes else Errand(Cause.RETRY, fresh=True)
 
 
 def _sent_back(case: Case, task: Task, world: World, policy: Policy) -> Errand | None:
     """What keeps work that was done once from being done: words of people, a second opinion, the pull request."""
     if not any(a.outcome is Outcome.SUCCEEDED for a in task.attempts):
         return None
-    if said := unheard(case, task):
-        return Errand(Cause.MESSAGE, refs=tuple(m.uid for m in said), text=spoken(said), words=said)
+    if meant_for_work(case, task):
+        return Errand(Cause.MESSAGE)
     done = handled(task)
     if opinion := _opinion(task, policy):
         return opinion

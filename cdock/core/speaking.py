@@ -34,6 +34,18 @@ def unheard(case: Case, task: Task) -> tuple[Message, ...]:
     )
 
 
+def meant_for_work(case: Case, task: Task) -> bool:
+    """Whether something was said for which the work has to go on: at the terminal, or while it was going on.
+
+    A comment on an issue whose pull request waits for a review is talk among people; requests belong into a review.
+    """
+    last = task.last
+    if last is None or last.ended_at is None:
+        return False
+    ended = {c.id for c in for_agents(case, task) if c.created_at <= last.ended_at}
+    return any(message.wish or message.comment in ended for message in unheard(case, task))
+
+
 def for_agents(case: Case, task: Task) -> tuple[Comment, ...]:
     """Comments on the issue that agents are told: of people who may write, and no commands."""
     return tuple(

@@ -135,13 +135,15 @@ def _move(house: House, case: Case, claim: Claim, *, work: bool) -> Move:
     workspace = case.workspace
     if workspace is None:
         return Move(claim)
-    unfinished = workspace.unfinished if workspace.unfinished != workspace.kept else ""
     if not work:
-        return Move(claim, unfinished=unfinished)
+        return Move(claim, unfinished=workspace.unfinished if workspace.unfinished != workspace.kept else "")
     attempt = claim.task.last
     rewritten = bool(attempt and attempt.cause is Cause.CONFLICT and house.policy.conflicts == "rebase")
     branch = branch_of(house, claim.task.id)
-    return Move(claim, branch=branch, commit=workspace.head, unfinished=unfinished, rewritten=rewritten)
+    # With a branch it is said anew: what was unfinished before is part of the commits now.
+    return Move(
+        claim, branch=branch, commit=workspace.head, unfinished=workspace.unfinished, rewritten=rewritten
+    )
 
 
 def lose(house: House, issue: int) -> None:

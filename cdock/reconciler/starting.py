@@ -17,7 +17,7 @@ from cdock.core.feedback import asked
 from cdock.core.model import Answer, Attempt, Cause, Outcome, Role, Task, Workspace
 from cdock.core.policy import Step
 from cdock.core.pulls import CheckState
-from cdock.core.speaking import newest
+from cdock.core.speaking import newest, unheard
 from cdock.core.world import Case
 from cdock.ports import Agent
 from cdock.reconciler.claiming import about, branch_of, require_go, swap, task_of
@@ -53,6 +53,8 @@ def start(house: House, case: Case, errand: Errand) -> None:
     if said:
         task = granted(task, said, house.policy)
     who = _who(house, task, errand)
+    # A person at the terminal reads the issue themselves.
+    words = () if errand.cause is Cause.PERSON else unheard(case, task)
     target = house.workspaces.target() if errand.cause is Cause.CONFLICT else ""
     attempt = Attempt(
         number=(task.last.number if task.last else 0) + 1,
@@ -63,7 +65,7 @@ def start(house: House, case: Case, errand: Errand) -> None:
         session=who.session,
         answer=said.ref if said else "",
         cause=errand.cause,
-        refs=(*errand.refs, *(m.uid for m in errand.words if m.uid not in errand.refs)),
+        refs=(*errand.refs, *(m.uid for m in words)),
     )
     job = _job(house, case, task, workspace, errand=errand, who=who, attempt=attempt)
     # Whatever is wrong with the settings of the agent comes up here, before an attempt is on record.
@@ -100,7 +102,7 @@ def start(house: House, case: Case, errand: Errand) -> None:
         objects=house.workspaces.objects,
         launch=launch,
         target=target,
-        unfinished=workspace.unfinished,
+        unfinished=workspace.kept,
         apart=errand.cause is Cause.OPINION,
     )
     try:
@@ -216,16 +218,15 @@ def _answer_text(said: Answer | None) -> str:
 
 def _prompt(house: House, errand: Errand, values: Mapping[str, object], *, resumed: bool) -> str:
     """In a conversation that goes on only what is new; in a new one the task first."""
-    template = TEMPLATES.get(errand.cause)
-    if resumed and template:
-        return house.prompts.fill(template, values)
-    task = house.prompts.fill("task", values)
-    # An answer is part of the task's own template, and what was interrupted begins anew.
-    if template is None or errand.cause in (Cause.ANSWER, Cause.GO_ON):
-        return task
+    template = TEMPLATES.get(errand.cause, "")
     if errand.cause is Cause.OPINION:
         return house.prompts.fill(template, values)
-    return f"{task}\n\n{house.prompts.fill(template, values)}"
+    # An answer is part of the task's own template, and what was interrupted begins anew.
+    in_task = not template or errand.cause in (Cause.ANSWER, Cause.GO_ON)
+    names = [template] if resumed and template else ["task", *([] if in_task else [template])]
+    if values["message"] and "message" not in names:
+        names.append("message")
+    return "\n\n".join(house.prompts.fill(name, values) for name in names)
 
 
 def _requests(house: House, case: Case, errand: Errand) -> str:

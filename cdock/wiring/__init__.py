@@ -65,7 +65,12 @@ def workspaces(of: Site, *, by: "Credential | None" = None) -> "Workspaces":
     """The worktrees of the clone. Without a credential they can be looked at, and nothing be fetched."""
     from cdock.adapters.git.worktrees import GitWorkspaces
 
-    return GitWorkspaces(of.place, url=repository(of).clone_url, token=by.token if by else "")
+    return GitWorkspaces(
+        of.place,
+        url=repository(of).clone_url,
+        token=by.token if by else "",
+        namespace=of.settings.claims.namespace,
+    )
 
 
 def journal(of: Site) -> "Journal":

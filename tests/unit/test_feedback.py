@@ -255,3 +255,18 @@ def test_messages_come_before_the_pull_request_is_ready(hub: MemoryHub) -> None:
     succeed(place)
     assert task(hub, number).last.outcome is None  # type: ignore[union-attr]
     assert [a.outcome for a in task(hub, number).attempts] == [Outcome.SUCCEEDED, None]
+
+
+def test_talk_among_people_in_review_starts_nothing(hub: MemoryHub) -> None:
+    place = place_of(hub)
+    number = in_review(hub, place)
+    hub.clock.advance(10)
+    hub.comment(number, "Thanks, I will look at it tomorrow")
+    ticks(place, 60)
+    assert len(task(hub, number).attempts) == 1
+    hub.review(pull_of(hub).number, "Please sort the list")
+    ticks(place, 20)
+    assert "I will look at it tomorrow" in prompts(place)[-1], "but whoever works on knows of it"
+    assert "Please sort the list" in prompts(place)[-1]
+    succeed(place)
+    assert len(task(hub, number).attempts) == 2
