@@ -228,8 +228,9 @@ class PullContract:
         pull = opened(hub)
         assert not pull.conflicting
         base = hub.write("main", "a.txt", "other\n")
-        hub.later()
-        shown = pull_of(hub)
+        for _ in range(2):
+            hub.later()
+            shown = pull_of(hub)
         assert (shown.conflicting, shown.target) == (True, base)
         hub.write(BRANCH, "a.txt", "other\n")
         hub.later()
@@ -272,8 +273,9 @@ class ThreadContract:
         pull = opened(hub)
         hub.review(pull.number, Opinion.COMMENT, "", by=hub.writer, on=[("a.txt", 2, "Why?")])
         assert not only_thread(hub).resolved
-        hub.next_second()
         hub.resolve(pull.number, by=hub.writer)
+        # Not every forge shows in a list that one was settled.
+        hub.later()
         assert only_thread(hub).resolved
 
     def test_what_was_not_submitted_is_not_shown(self, hub: PullHub) -> None:

@@ -6,19 +6,21 @@ from collections.abc import Iterator
 
 import pytest
 
+from cdock.core.pulls import Opinion
 from tests.contract.forge_contract import READY, ForgeContract, Hub, issues_of, one_issue
 from tests.contract.gitea.double import Double
 from tests.contract.gitea.fixtures import double, template
 from tests.contract.gitea.hub import GiteaHub
+from tests.contract.pull_contract import MARKER, PullContract, PullHub, ThreadContract, opened, pull_of
 
 __all__ = ["double", "template"]
 
 
-class TestGiteaForge(ForgeContract):
-    """All promises but one: who changed a body after the label is not to be seen on Gitea."""
+class TestGiteaForge(ForgeContract, PullContract, ThreadContract):
+    """All promises but two: Gitea does not tell who changed a body after the label, and its threads take no answers."""
 
     @pytest.fixture
-    def hub(self, double: Double) -> Iterator[Hub]:
+    def hub(self, double: Double) -> Iterator[PullHub]:
         hub = GiteaHub(double)
         yield hub
         hub.forge.close()
@@ -39,6 +41,16 @@ class TestGiteaForge(ForgeContract):
             hub.label(issue, READY, by=hub.writer)
             again = hub.forge.approval(issue, label=READY)
             assert (again.edited_by, again.holds) == ("", True)
+
+    def test_a_reply_is_given_once(self, hub: PullHub) -> None:
+        """What is broken of that promise, as the documentation says: it stands in the conversation."""
+        pull = opened(hub)
+        hub.review(pull.number, Opinion.COMMENT, "", by=hub.writer, on=[("a.txt", 2, "Why?")])
+        (thread,) = pull_of(hub).threads
+        for _ in range(2):
+            hub.forge.ensure_reply(pull, thread=thread.ref, marker=MARKER, body=f"{MARKER}\nDone")
+        assert hub.comments_on(pull.number) == [(hub.bot, f"{MARKER}\nDone")]
+        assert pull_of(hub).remarks == ()
 
     def test_a_body_that_changed_before_it_was_seen_is_taken_as_it_is(self, hub: Hub) -> None:
         """What is broken of that promise, as the documentation says."""

@@ -4,6 +4,7 @@ Every `ensure_*` looks at the forge before it writes. Text counts as ours only w
 first line is our marker: a person may use the same account, and anybody may copy a marker.
 """
 
+import time
 from collections.abc import Callable, Collection, Iterator
 from datetime import datetime, timedelta
 
@@ -11,6 +12,7 @@ from cdock.adapters import payload
 from cdock.adapters.gate import FREE, Budget, shared_gate
 from cdock.adapters.gitea import normalize
 from cdock.adapters.gitea.client import Client, Row
+from cdock.adapters.gitea.following import Follower
 from cdock.adapters.gitea.home import Home
 from cdock.adapters.gitea.labels import RepositoryLabels
 from cdock.adapters.gitea.pulls import Pulls
@@ -25,7 +27,7 @@ from cdock.core.errors import NotPermitted, Refused, Unavailable
 from cdock.core.messages import Marker, parse_marker, speaks_for_cdock
 from cdock.core.model import Approval, HelpIssue, Issue, Snapshot, Watch
 from cdock.core.policy import Labels
-from cdock.core.pulls import PullRequest
+from cdock.core.pulls import Check, PullRequest
 
 OVERLAP = timedelta(minutes=10)
 """How far the clocks of this machine and of the forge may be apart when something of ours is looked for."""
@@ -42,7 +44,7 @@ class GiteaForge:
     good now; `account` stands for whose it is without telling it. `timeout` in seconds is for connecting and for each
     silence of the server. `settle` and `sweep` are in seconds, see `SETTLE` and `SWEEP`. The words of accounts in
     `trusted` count, and those of people with one of the `roles`; to ask for these the account has to be an
-    administrator of the repository.
+    administrator of the repository. `clock`, in seconds, is for what is read at a pace.
 
     What Gitea cannot: it tells nobody who edited an issue's body, so approvals are blind. A body that is another than
     at first sight after the label counts as edited by the issue's author, unless they may write (see `sights`). What
@@ -62,6 +64,7 @@ class GiteaForge:
         sweep: float = SWEEP,
         trusted: Collection[str] = (),
         roles: Collection[str] = WRITING,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         gate = shared_gate(web, account=account, budget=budget)
         self._client = Client(web, token=token, gate=gate, timeout=timeout)
@@ -73,7 +76,14 @@ class GiteaForge:
         self._timeline = Timeline(self._client, self._home, self._writers, sights)
         self._pulls = Pulls(self._client, self._home)
         self._watcher = Watcher(
-            self._client, self._home, self._writers, self._timeline, self._pulls, sights, sweep=sweep
+            self._client,
+            self._home,
+            self._writers,
+            self._timeline,
+            self._pulls,
+            Follower(self._client, self._home, self._writers, self._pulls, clock=clock),
+            sights,
+            sweep=sweep,
         )
 
     def close(self) -> None:
@@ -179,9 +189,21 @@ class GiteaForge:
             )
         return found
 
-    def ensure_pull(self, *, head: str, title: str, body: str) -> PullRequest:
+    def ensure_pull(self, *, head: str, title: str, body: str, draft: bool = False) -> PullRequest:
         """See `Forge.ensure_pull`. A closed or merged one of this branch is returned as it is: a person decided."""
-        return self._pulls.ensure(head=head, title=title, body=body)
+        return self._pulls.ensure(head=head, title=title, body=body, draft=draft)
+
+    def ensure_pull_shown(self, pull: PullRequest, *, body: str, draft: bool) -> None:
+        """See `Forge.ensure_pull_shown`. The title says whether it is a draft."""
+        self._pulls.show(pull, body=body, draft=draft)
+
+    def ensure_reply(self, pull: PullRequest, *, thread: str, marker: str, body: str) -> None:
+        """See `Forge.ensure_reply`. Gitea takes no replies from programs: this one stands in the conversation."""
+        self.ensure_comment(pull.number, marker=marker, body=body)
+
+    def explain_check(self, check: Check) -> str:
+        """See `Forge.explain_check`. A commit status has nothing but what `check` holds."""
+        return ""
 
     def ensure_closed(self, issue: int) -> None:
         """See `Forge.ensure_closed`. Gitea knows one way of being closed."""

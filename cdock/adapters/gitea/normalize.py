@@ -3,6 +3,7 @@
 Pure. What all forges say alike is read by `payload`.
 """
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -44,7 +45,27 @@ def pull_from_rest(row: Row) -> PullRequest:
         head=head_of(row),
         open=payload.is_open(row),
         merged=row.get("merged") is True,
+        draft=is_draft(payload.text_of(row, "title")),
+        body=payload.body_of(row),
+        commit=_commit_of(row.get("head")),
+        target=_commit_of(row.get("base")),
     )
+
+
+_DRAFT = re.compile(r"\s*(?:WIP:|\[WIP\])\s*", re.IGNORECASE)
+
+
+def is_draft(title: str) -> bool:
+    """Whether a pull request of this title is a draft: on Gitea, its title says so."""
+    return _DRAFT.match(title) is not None
+
+
+def titled(title: str, *, draft: bool) -> str:
+    """The title as that of a draft, or of none."""
+    plain = title
+    while found := _DRAFT.match(plain):
+        plain = plain[found.end() :]
+    return f"WIP: {plain}" if draft else plain
 
 
 def head_of(row: Row) -> str:
@@ -56,6 +77,10 @@ def head_of(row: Row) -> str:
     if not isinstance(head, dict) or not isinstance(base, dict) or head.get("repo_id") != base.get("repo_id"):
         return ""
     return payload.text_of(head, "label")
+
+
+def _commit_of(end: object) -> str:
+    return payload.text_of(end, "sha") if isinstance(end, dict) else ""
 
 
 def labels_of(row: Row) -> dict[str, int]:

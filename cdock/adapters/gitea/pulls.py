@@ -10,6 +10,7 @@ from cdock.adapters.gitea import normalize
 from cdock.adapters.gitea.client import Client, Row
 from cdock.adapters.gitea.faults import Conflict
 from cdock.adapters.gitea.home import Home
+from cdock.adapters.pulltalk import with_talk
 from cdock.adapters.refusals import Absent
 from cdock.core.errors import Unavailable
 from cdock.core.pulls import PullRequest
@@ -24,6 +25,7 @@ class Pulls:
         self._client = client
         self._home = home
         self._known: dict[str, dict[int, PullRequest]] = {}
+        self._changed: dict[int, str] = {}
         self._watermark: datetime | None = None
         self._lock = threading.Lock()
 
@@ -32,6 +34,42 @@ class Pulls:
         with self._lock:
             pulls = list(self._known.get(branch, {}).values())
         return max(pulls, key=lambda pull: (pull.open, pull.number), default=None)
+
+    def open_of(self, branches: Collection[str]) -> list[PullRequest]:
+        """The open pull requests of these branches, as far as they are known."""
+        found = (self.newest(branch) for branch in sorted(branches))
+        return [pull for pull in found if pull and pull.open]
+
+    def changed(self, number: int) -> str:
+        """When a pull request was changed last, as the forge says it."""
+        return self._changed.get(number, "")
+
+    def read(self, number: int) -> Row | None:
+        """A pull request as it is now, taken over; None when it is gone."""
+        row = self._client.find(self._home.path(f"pulls/{number}"))
+        if row:
+            self._note(row)
+        return row
+
+    def note_talk(self, pull: PullRequest) -> None:
+        """What is said about a pull request was read."""
+        with self._lock:
+            known = self._known.get(pull.head)
+            if known and known.get(pull.number) not in (None, pull):
+                known[pull.number] = pull
+
+    def show(self, pull: PullRequest, *, body: str, draft: bool) -> None:
+        """See `Forge.ensure_pull_shown`. One that is closed by now is left as it is."""
+        row = self.read(pull.number)
+        if row is None or not payload.is_open(row):
+            return
+        shown, title = normalize.pull_from_rest(row), payload.text_of(row, "title")
+        changes = {} if payload.same_text(shown.body, body) else {"body": body}
+        if shown.draft is not draft:
+            changes["title"] = normalize.titled(title, draft=draft)
+        if changes:
+            path = self._home.path(f"pulls/{pull.number}")
+            self._note(self._client.write_row("PATCH", path, changes, may_wait="title" not in changes))
 
     def follow(self, branches: Collection[str]) -> None:
         """Take over what changed since the last time. Nothing is asked while no branch is wanted."""
@@ -61,15 +99,19 @@ class Pulls:
         with self._lock:
             self._known = {branch: pulls for branch, pulls in self._known.items() if branch in branches}
 
-    def ensure(self, *, head: str, title: str, body: str) -> PullRequest:
+    def ensure(self, *, head: str, title: str, body: str, draft: bool) -> PullRequest:
         """See `Forge.ensure_pull`. A closed or merged one of this branch is returned as it is: a person decided."""
         self._look_up(head)
         if pull := self.newest(head):
             return pull
         base = self._home.default_branch
-        wanted = {"title": title, "head": head, "base": base, "body": body}
+        wanted = {
+            "title": normalize.titled(title, draft=True) if draft else title,
+            "head": head,
+            "base": base,
+        }
         try:
-            row = self._client.write_row("POST", self._home.path("pulls"), wanted)
+            row = self._client.write_row("POST", self._home.path("pulls"), {**wanted, "body": body})
         except Conflict as error:
             self._look_up(head)
             if pull := self.newest(head):
@@ -100,16 +142,25 @@ class Pulls:
                 if payload.number_of(later) <= payload.number_of(row):
                     break
                 rows.append(later)
-        pulls = [pull for pull in map(normalize.pull_from_rest, rows) if pull.head == branch]
         with self._lock:
-            self._known[branch] = {pull.number: pull for pull in pulls}
+            numbers = {payload.number_of(row) for row in rows}
+            before = self._known.get(branch, {})
+            self._known[branch] = {number: pull for number, pull in before.items() if number in numbers}
+        for row in rows:
+            if normalize.head_of(row) == branch:
+                self._note(row)
 
     def _note(self, row: Row) -> None:
         pull = normalize.pull_from_rest(row)
         with self._lock:
             known = self._known.get(pull.head)
-            if known is not None and known.get(pull.number) != pull:
-                known[pull.number] = pull
+            if known is None:
+                return
+            before = known.get(pull.number)
+            shown = with_talk(pull, before) if before else pull
+            if before != shown:
+                known[pull.number] = shown
+            self._changed[pull.number] = payload.text_of(row, "updated_at")
 
     def _forget(self, branches: Collection[str]) -> None:
         with self._lock:

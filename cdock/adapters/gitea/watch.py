@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from cdock.adapters import payload
 from cdock.adapters.gitea import normalize
 from cdock.adapters.gitea.client import Client, Row
+from cdock.adapters.gitea.following import Follower
 from cdock.adapters.gitea.home import Home
 from cdock.adapters.gitea.pulls import Pulls
 from cdock.adapters.gitea.sights import Sights
@@ -65,6 +66,7 @@ class Watcher:
         writers: Writers,
         timeline: Timeline,
         pulls: Pulls,
+        follower: Follower,
         sights: Sights,
         *,
         sweep: float,
@@ -74,6 +76,7 @@ class Watcher:
         self._writers = writers
         self._timeline = timeline
         self._pulls = pulls
+        self._follower = follower
         self._sights = sights
         self._ready: set[str] = set()
         self._every = sweep
@@ -89,9 +92,12 @@ class Watcher:
         """See `Forge.look`."""
         with self._lock:
             self._ready.add(watch.ready)
-            if fresh or not self._since:
+            fresh = fresh or not self._since
+            if fresh:
                 self._poll(watch)
             self._complete(watch)
+            if fresh:
+                self._follower.follow(watch.branches)
             shown = self._show(watch)
             if self._last != shown:
                 self._last = shown

@@ -12,6 +12,7 @@ from datetime import datetime
 from cdock.adapters import payload
 from cdock.adapters.github import normalize
 from cdock.adapters.payload import Row
+from cdock.adapters.pulltalk import with_talk
 from cdock.core.pulls import PullRequest
 
 
@@ -69,7 +70,11 @@ class ShownPulls:
                 return False
             before = own.get(pull.number)
             if before is None or not normalize.older(updated, before.updated):
-                shown = _with_talk(pull, before.pull) if before else pull
+                shown = pull
+                if before:
+                    # The row tells what its target was when it was pushed to last.
+                    target = before.pull.target if pull.open else pull.target
+                    shown = replace(with_talk(pull, before.pull), target=target)
                 self._put(own, Shown(shown, updated, payload.text_of(row, "node_id")))
             return True
 
@@ -124,16 +129,3 @@ class ShownPulls:
         same = before is not None and before.pull == shown.pull
         own[shown.pull.number] = replace(shown, pull=before.pull) if before and same else shown
         self.revision += not same
-
-
-def _with_talk(pull: PullRequest, before: PullRequest) -> PullRequest:
-    """The pull request of a row with what was said about it, as long as it is open."""
-    if not pull.open:
-        return pull
-    kept = replace(
-        pull, target=before.target, remarks=before.remarks, reviews=before.reviews, threads=before.threads
-    )
-    if pull.commit != before.commit:
-        # What is known of checks and conflicts is about another commit.
-        return kept
-    return replace(kept, conflicting=before.conflicting, checks=before.checks)

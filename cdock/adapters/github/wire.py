@@ -139,7 +139,7 @@ class Wire:
         return reply
 
     def text(self, path: str, *, tried: str, most: int) -> Answer:
-        """The end of a text that the REST API has, or leads to; at most `most` bytes. Raises as a read by `send` does."""
+        """The end of a text that the REST API has, or leads to: at most `most` bytes. Raises as `send` does."""
         from cdock.adapters.github import downloads
 
         with self._lock:

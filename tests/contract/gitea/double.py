@@ -394,6 +394,46 @@ def _pull_between(site: Site, asked: Asked) -> Said:
     return Said(200, rows.pull(site, found))
 
 
+def _one_pull(site: Site, asked: Asked) -> Issue:
+    pull = _one(site, asked)
+    if not pull.head:
+        raise Refusal(404, "The target couldn't be found.")
+    return pull
+
+
+def _pull(site: Site, asked: Asked) -> Said:
+    return Said(200, rows.pull(site, _one_pull(site, asked)))
+
+
+def _edit_pull(site: Site, asked: Asked) -> Said:
+    pull = _one_pull(site, asked)
+    if pull.by != asked.by and not site.writes(asked.by):
+        raise Refusal(403, "")
+    site.edit(pull, asked.by, title=asked.body.get("title"), body=asked.body.get("body"))
+    return Said(201, rows.pull(site, pull))
+
+
+def _reviews(site: Site, asked: Asked) -> Said:
+    pull = _one_pull(site, asked)
+    found = [each for each in site.reviews if each.issue is pull]
+    found = [each for each in found if each.state != "PENDING" or each.by == asked.by]
+    return _page(site, asked, [rows.review(site, each) for each in found])
+
+
+def _remarks(site: Site, asked: Asked) -> Said:
+    pull, wanted = _one_pull(site, asked), int(asked.values["id"])
+    review = next((each for each in site.reviews if each.issue is pull and each.id == wanted), None)
+    if review is None:
+        raise Refusal(404, "review does not exist")
+    # In no order: they are kept by path and line.
+    return Said(200, [rows.remark(site, each, review) for each in reversed(review.remarks)])
+
+
+def _status(site: Site, asked: Asked) -> Said:
+    _at_home(site, asked)
+    return Said(200, rows.combined(site, asked.values["ref"]))
+
+
 def _at_home(site: Site, asked: Asked, *, writing: bool = False) -> None:
     if f"{asked.values['owner']}/{asked.values['repo']}" != site.full_name:
         raise Refusal(404, "The target couldn't be found.")
@@ -453,6 +493,11 @@ _BELOW: dict[str, Callable[[Site, Asked], Said]] = {
     "GET /pulls": _pulls,
     "POST /pulls": _open_pull,
     "GET /pulls/{base}/{head}": _pull_between,
+    "GET /pulls/{index}": _pull,
+    "PATCH /pulls/{index}": _edit_pull,
+    "GET /pulls/{index}/reviews": _reviews,
+    "GET /pulls/{index}/reviews/{id}/comments": _remarks,
+    "GET /commits/{ref}/status": _status,
 }
 HANDLERS: dict[str, Callable[[Site, Asked], Said]] = {
     "GET /user": _user,

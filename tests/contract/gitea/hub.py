@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from cdock.adapters.gitea.forge import GiteaForge
+from cdock.core.pulls import Opinion
 from tests.contract.gitea.double import Double
 from tests.contract.gitea.state import Issue, Site
 from tests.git_repos import git, write
@@ -17,8 +19,15 @@ TOKEN = "averysecretgiteatoken"
 LIMIT = 20.0
 
 
+STATES = {
+    Opinion.APPROVED: "APPROVED",
+    Opinion.CHANGES: "REQUEST_CHANGES",
+    Opinion.COMMENT: "COMMENT",
+}
+
+
 class GiteaHub:
-    """One repository of one double. The bot administers it, as the adapter needs."""
+    """One repository of one double. The bot administers it, as the adapter needs. See `PullHub`, too."""
 
     bot, writer, stranger = BOT, WRITER, STRANGER
 
@@ -28,11 +37,13 @@ class GiteaHub:
         site.add_person(BOT, "admin", token=TOKEN)
         site.add_person(WRITER, "write", token="maria's token")
         site.add_person(STRANGER, "read", token="mallory's token")
+        self._passed = 0.0
         self.forge = self.another_forge(**options)
 
     def another_forge(self, **options: Any) -> GiteaForge:
         """A forge of the same account that knows nothing yet."""
         options = {"timeout": LIMIT, "settle": 0.0, "token": lambda: TOKEN, "account": "bot", **options}
+        options.setdefault("clock", lambda: time.monotonic() + self._passed)
         return GiteaForge(self.site.url, self.site.full_name, **options)
 
     def open_issue(self, title: str, *, body: str = "", by: str, labels: Sequence[str] = ()) -> int:
@@ -75,6 +86,54 @@ class GiteaHub:
         write(
             self.site.bare, {"work.txt": branch}, branch=branch, onto=git(self.site.bare, "rev-parse", "main")
         )
+
+    def write(self, branch: str, path: str, text: str) -> str:
+        with self.site.lock:
+            known = git(self.site.bare, "branch", "--list", branch)
+            write(
+                self.site.bare,
+                {path: text},
+                branch=branch,
+                onto=git(self.site.bare, "rev-parse", branch if known else "main"),
+            )
+            for pull in self.site.issues:
+                if pull.head == branch and not pull.closed:
+                    pull.updated = self.site.now
+            return self.site.commit_at(branch)
+
+    def review(
+        self, pull: int, opinion: Opinion, body: str, *, by: str, on: Sequence[tuple[str, int, str]] = ()
+    ) -> None:
+        with self.site.lock:
+            self.site.review(self.issue(pull), by, STATES[opinion], body, on)
+
+    def draft_review(self, pull: int, body: str, *, by: str, on: Sequence[tuple[str, int, str]]) -> None:
+        with self.site.lock:
+            self.site.review(self.issue(pull), by, "PENDING", body, on)
+
+    def answer(self, pull: int, body: str, *, by: str) -> None:
+        with self.site.lock:
+            self.site.answer(self.issue(pull), by, body)
+
+    def resolve(self, pull: int, *, by: str) -> None:
+        with self.site.lock:
+            self.site.reviews[-1].remarks[-1].resolver = by
+
+    def say_status(self, commit: str, name: str, state: str, *, description: str = "", url: str = "") -> None:
+        with self.site.lock:
+            self.site.say_status(commit, name, state, description, url)
+
+    def text_of_pull(self, pull: int) -> tuple[str, bool]:
+        issue = self.issue(pull)
+        return issue.body, issue.title.startswith("WIP: ")
+
+    def said_on_lines(self, pull: int) -> list[tuple[str, str]]:
+        with self.site.lock:
+            reviews = [each for each in self.site.reviews if each.issue.number == pull]
+            return [(remark.by, remark.body) for review in reviews for remark in review.remarks]
+
+    def later(self) -> None:
+        self._passed += 60.0
 
     def merge(self, pull: int) -> None:
         with self.site.lock:

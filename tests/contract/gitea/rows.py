@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from tests.contract.gitea.state import Comment, Issue, Row, Site
+from tests.contract.gitea.state import Comment, Issue, Remark, Review, Row, Site
 
 
 def moment(second: int) -> str:
@@ -57,11 +57,14 @@ def pull(site: Site, it: Issue) -> Row:
         "id": it.id, "number": it.number, "title": it.title, "body": it.body,
         "state": "closed" if it.closed else "open", "user": user(site, it.by),
         "head": {
-            "label": it.head, "ref": it.head if there else f"refs/pull/{it.number}/head", "sha": "",
+            "label": it.head, "ref": it.head if there else f"refs/pull/{it.number}/head",
+            "sha": site.commit_at(it.head),
             "repo_id": site.repository,
         },
-        "base": {"label": it.base, "ref": it.base, "sha": "", "repo_id": site.repository},
-        "draft": _is_draft(it), "merged": bool(it.merged),
+        "base": {
+            "label": it.base, "ref": it.base, "sha": site.commit_at(it.base), "repo_id": site.repository,
+        },
+        "draft": _is_draft(it), "mergeable": site.mergeable(it), "merged": bool(it.merged),
         "merged_at": moment(it.merged) if it.merged else None,
         "html_url": f"{site.url}/{site.full_name}/pulls/{it.number}", "created_at": moment(it.created),
         "updated_at": moment(it.updated), "closed_at": moment(it.closed) if it.closed else None,
@@ -84,6 +87,49 @@ def entry(site: Site, it: Comment) -> Row:
     return {
         **comment(site, it), "type": it.kind, "label": site.labels.get(it.label),
         "old_title": it.titles[0], "new_title": it.titles[1],
+    }  # fmt: skip
+
+
+def review(site: Site, it: Review) -> Row:
+    page = f"{site.url}/{site.full_name}/pulls/{it.issue.number}"
+    return {
+        "id": it.id, "user": user(site, it.by), "state": it.state, "body": it.body, "commit_id": it.commit,
+        "stale": False, "official": site.writes(it.by), "dismissed": False, "comments_count": len(it.remarks),
+        "submitted_at": moment(it.created), "updated_at": moment(it.created),
+        "html_url": f"{page}#issuecomment-{it.id}", "pull_request_url": page,
+    }  # fmt: skip
+
+
+def remark(site: Site, it: Remark, of: Review) -> Row:
+    page = f"{site.url}/{site.full_name}/pulls/{of.issue.number}"
+    return {
+        "id": it.id, "body": it.body, "user": user(site, it.by),
+        "resolver": user(site, it.resolver) if it.resolver else None, "pull_request_review_id": of.id,
+        "created_at": moment(it.created), "updated_at": moment(it.created), "path": it.path,
+        "commit_id": of.commit, "original_commit_id": "", "diff_hunk": "@@ -1 +1 @@", "position": it.line,
+        "original_position": 0, "html_url": f"{page}#issuecomment-{it.id}", "pull_request_url": page,
+    }  # fmt: skip
+
+
+def combined(site: Site, commit: str) -> Row:
+    """The newest status of each context; null when there is none."""
+    newest = {each.name: each for each in site.statuses if each.commit == commit}
+    url = f"{site.url}/api/v1/repos/{site.full_name}/commits/{commit}"
+    shown = [
+        {
+            "id": it.id, "status": it.state, "target_url": it.url, "description": it.description,
+            "url": f"{url}/statuses", "context": it.name, "creator": user(site, site.owner),
+            "created_at": moment(it.created), "updated_at": moment(it.created),
+        }
+        for it in newest.values()
+    ]  # fmt: skip
+    state = next(
+        (s for s in ("error", "failure", "pending", "warning") if s in {x["status"] for x in shown}),
+        "success",
+    )
+    return {
+        "state": state if shown else "pending", "sha": commit, "total_count": len(shown),
+        "statuses": shown or None, "commit_url": url, "url": f"{url}/status",
     }  # fmt: skip
 
 

@@ -59,6 +59,46 @@ class Comment:
     """A reference from somewhere that the asking account may not see."""
 
 
+@dataclass
+class Review:
+    """A review with its comments on lines."""
+
+    id: int
+    issue: Issue
+    by: str
+    state: str
+    body: str
+    commit: str
+    created: int
+    remarks: list[Remark] = field(default_factory=list)
+
+
+@dataclass
+class Remark:
+    """A comment on a line, which `resolver` settled."""
+
+    id: int
+    by: str
+    body: str
+    path: str
+    line: int
+    created: int
+    resolver: str = ""
+
+
+@dataclass
+class Status:
+    """What somebody says about a commit."""
+
+    id: int
+    commit: str
+    name: str
+    state: str
+    description: str
+    url: str
+    created: int
+
+
 class Site:
     """One server with one repository. All methods are called with `lock` held, by the server or by a hub."""
 
@@ -75,6 +115,8 @@ class Site:
         self.levels: dict[str, str] = {owner: "owner"}
         self.issues: list[Issue] = []
         self.comments: list[Comment] = []
+        self.reviews: list[Review] = []
+        self.statuses: list[Status] = []
         self.labels: dict[int, Row] = {}
         self.reactions: dict[tuple[int, str, str], int] = {}
         self.archived = False
@@ -162,6 +204,36 @@ class Site:
         for number in _CLOSES.findall(pull.body):
             if issue := self.issue(int(number)):
                 self.shut(issue, by)
+
+    def review(
+        self, pull: Issue, by: str, state: str, body: str, on: Sequence[tuple[str, int, str]] = ()
+    ) -> None:
+        review = Review(next(self._ids), pull, by, state, body, self.commit_at(pull.head), self.now)
+        for path, line, text in on:
+            review.remarks.append(Remark(next(self._ids), by, text, path, line, self.now))
+        self.reviews.append(review)
+        if state != "PENDING":
+            self._entry(pull, by, "review")
+
+    def answer(self, pull: Issue, by: str, body: str) -> None:
+        """Answer the newest comment on a line, which makes no review of its own."""
+        review = [each for each in self.reviews if each.issue is pull and each.remarks][-1]
+        above = review.remarks[-1]
+        review.remarks.append(Remark(next(self._ids), by, body, above.path, above.line, self.now))
+        self._entry(pull, by, "code")
+
+    def say_status(self, commit: str, name: str, state: str, description: str, url: str) -> None:
+        self.statuses.append(Status(next(self._ids), commit, name, state, description, url, self.now))
+
+    def mergeable(self, pull: Issue) -> bool:
+        """Not while it is a draft, whatever the branches hold."""
+        if pull.closed or re.match(r"\s*(?:WIP:|\[WIP\])", pull.title, re.IGNORECASE):
+            return False
+        return bool(git(self.bare, "merge-tree", "--write-tree", pull.base, pull.head, check=False))
+
+    def commit_at(self, branch: str) -> str:
+        """The commit of a branch; empty when there is none."""
+        return git(self.bare, "rev-parse", "--verify", "--quiet", f"refs/heads/{branch}", check=False).strip()
 
     def refer(self, issue: Issue, by: str) -> None:
         """Somebody mentions the issue where the asking account may not look."""
