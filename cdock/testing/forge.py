@@ -177,7 +177,7 @@ class MemoryForge:
             raise Refused(f"no branch {head}", fix="push it first")
         there = [pull for pull in self.hub.pulls.values() if pull.head == head]
         if there:
-            return there[-1]
+            return self._shown(there[-1])
         number = next(iter(self.hub.numbers))
         commit = self.hub.branches[head]
         url = f"memory://pulls/{number}"
@@ -187,7 +187,7 @@ class MemoryForge:
             if line.startswith("Closes #"):
                 self.hub.closes[number] = int(line.removeprefix("Closes #"))
         self.faults.after()
-        return pull
+        return self._shown(pull)
 
     def ensure_pull_shown(self, pull: PullRequest, *, body: str, draft: bool) -> None:
         """See `Forge`."""
