@@ -2,11 +2,10 @@
 
 import os
 import pty
-import select
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -510,11 +509,9 @@ class Person:
         until(ended, limit=30, what=f"the terminal is free again: {self._screen!r}")
 
     def _look(self) -> None:
-        while select.select([self._descriptor], [], [], 0)[0]:
-            try:
-                self._screen += os.read(self._descriptor, 65536)
-            except OSError:  # nobody has the other end any more
-                return
+        with suppress(OSError):  # nothing new; nobody has the other end any more
+            while chunk := os.read(self._descriptor, 65536):
+                self._screen += chunk
 
 
 @contextmanager
@@ -531,6 +528,7 @@ def terminal(command: tuple[str, ...]) -> Iterator[Person]:
         preexec_fn=lambda: os.close(os.open(os.ttyname(0), os.O_RDWR)),  # make it the controlling one
     )
     os.close(theirs)
+    os.set_blocking(ours, False)
     try:
         yield Person(process, ours)
     finally:

@@ -1,6 +1,6 @@
 """A small script of ours in a living container: it is given something on its standard input, and says how it went."""
 
-import select
+import selectors
 import struct
 import time
 from collections.abc import Iterator
@@ -54,14 +54,16 @@ def told(
 
 
 def _received(attached: Any, *, deadline: float, tried: str) -> Iterator[bytes]:
-    while True:
-        left = deadline - time.monotonic()
-        if left <= 0 or not select.select([attached], [], [], left)[0]:
-            raise Unavailable("A step in a run was not done in time.", tried=tried)
-        chunk: bytes = attached.recv(1 << 16)
-        if not chunk:
-            return
-        yield chunk
+    with selectors.DefaultSelector() as selector:
+        selector.register(attached, selectors.EVENT_READ)
+        while True:
+            left = deadline - time.monotonic()
+            if left <= 0 or not selector.select(left):
+                raise Unavailable("A step in a run was not done in time.", tried=tried)
+            chunk: bytes = attached.recv(1 << 16)
+            if not chunk:
+                return
+            yield chunk
 
 
 def _words(frames: bytes) -> str:
