@@ -2,17 +2,23 @@
 
 from collections.abc import Callable, Mapping
 
+from cdock.adapters.agents.aider import AiderAgent
 from cdock.adapters.agents.claude import ClaudeAgent
 from cdock.adapters.agents.codex import CodexAgent
 from cdock.adapters.agents.command import command_agent
+from cdock.adapters.agents.gemini import GeminiAgent
+from cdock.adapters.agents.opencode import OpencodeAgent
 from cdock.adapters.agents.scripted import ScriptedAgent
 from cdock.core.errors import Misconfigured
 from cdock.ports import Agent
 
 KINDS: Mapping[str, Callable[[str, Mapping[str, str]], Agent]] = {
+    "aider": lambda name, _: AiderAgent(name),
     "claude": lambda name, _: ClaudeAgent(name),
     "codex": lambda name, _: CodexAgent(name),
     "command": command_agent,
+    "gemini": lambda name, _: GeminiAgent(name),
+    "opencode": lambda name, _: OpencodeAgent(name),
     "scripted": lambda name, _: ScriptedAgent(name),
 }
 """What an agent can be, by the name of the kind."""

@@ -21,7 +21,7 @@ _MEANINGS: tuple[tuple[Ending, re.Pattern[str]], ...] = tuple(
         ),
         (
             Ending.AUTH,
-            r"insufficient_quota|credit balance|billing|\b401\b|\b403\b|unauthorized|authentication"
+            r"insufficient_quota|credit balance|billing_|\b401\b|\b403\b|unauthorized|authentication"
             r"|api[ _]key|not logged in|permission_denied|unauthenticated",
         ),
         (
