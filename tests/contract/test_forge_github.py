@@ -335,7 +335,7 @@ class TestGitHubForge(ForgeContract, PullContract, ThreadContract, HelpContract)
         assert hub.forge.look(watch, fresh=False) is first
         assert [(each.method, each.status) for each in proxy.exchanges[count:]] == [("GET", 304)] * 2
 
-    def test_with_an_open_pull_request_a_quiet_look_is_four(self, hub: GitHubHub, proxy: Proxy) -> None:
+    def test_with_an_open_pull_request_a_quiet_look_is_three(self, hub: GitHubHub, proxy: Proxy) -> None:
         hub.push("cdock/x.0b9b54d")
         hub.forge.ensure_pull(head="cdock/x.0b9b54d", title="X", body="")
         watch = Watch(ready="agent-ready", help="agent-help", branches=frozenset({"cdock/x.0b9b54d"}))
@@ -346,4 +346,4 @@ class TestGitHubForge(ForgeContract, PullContract, ThreadContract, HelpContract)
             assert hub.forge.look(watch) is first
         count = len(proxy.exchanges)
         assert hub.forge.look(watch) is first
-        assert [(each.method, each.status) for each in proxy.exchanges[count:]] == [("GET", 304)] * 4
+        assert [(each.method, each.status) for each in proxy.exchanges[count:]] == [("GET", 304)] * 3

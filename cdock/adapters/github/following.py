@@ -89,6 +89,26 @@ class Follower:
             # Somebody pushed, most likely we: what the checks say takes its time.
             self._due[number] = min(self._due.get(number, 0.0), self._clock() + SOON)
 
+    @property
+    def works(self) -> bool:
+        """Whether anything can be asked, as far as is known."""
+        return self._optional.available(FOLLOW)
+
+    def note_issue(self, row: Row) -> bool:
+        """A pull request's row of the list of issues; whether that told all there is to know of it."""
+        number = payload.number_of(row)
+        before = self._pulls.find(number)
+        if not self._pulls.note_issue(row):
+            return False
+        now = self._pulls.find(number)
+        if before and now and now.updated and now.pull.open and now.updated != before.updated:
+            if now.pull.draft:
+                # We push to it all the time, and that is not told from words of people.
+                self._due[number] = min(self._due.get(number, 0.0), self._clock() + SOON)
+            else:
+                self._expect(number, now.updated)
+        return True
+
     def note_remark(self, number: int, row: Row) -> None:
         """A comment's row of the conversation or of a thread of a pull request."""
         changed, told = normalize.updated_of(row), self._told.get(number)

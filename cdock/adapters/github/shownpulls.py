@@ -78,6 +78,30 @@ class ShownPulls:
                 self._put(own, Shown(shown, updated, payload.text_of(row, "node_id")))
             return True
 
+    def note_issue(self, row: Row) -> bool:
+        """A pull request was shown among the issues, which tells all but its commit; whether that was taken over."""
+        ending = row.get("pull_request")
+        with self._lock:
+            before = self.find(payload.number_of(row))
+            if before is None or not isinstance(ending, dict):
+                return False
+            is_open, updated = payload.is_open(row), normalize.changed_of(row)
+            if not is_open and "merged_at" not in ending:
+                return False
+            if normalize.older(updated, before.updated):
+                return True
+            pull = replace(
+                before.pull,
+                open=is_open,
+                merged=bool(ending.get("merged_at")),
+                draft=row.get("draft", before.pull.draft) is True,
+                body=payload.body_of(row),
+            )
+            if not is_open:
+                pull = replace(pull, conflicting=False, remarks=(), reviews=(), threads=(), checks=())
+            self._put(self._branches[pull.head], replace(before, pull=pull, updated=updated))
+            return True
+
     def note_talk(self, pull: PullRequest, updated: datetime) -> None:
         """What is said about a pull request was read; `updated` is when that changed last."""
         with self._lock:

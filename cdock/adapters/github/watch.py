@@ -1,7 +1,8 @@
 """Looking at a repository for next to nothing: two lists at constant addresses, and single reads of what they hide.
 
-Every fresh look asks for the issues and the comments that changed, and while one of our pull requests is open for those
-and for comments on their lines. Unchanged, that is two or four answers of no cost, however many issues are watched.
+Every fresh look asks for the issues and the comments that changed, and while one of our pull requests is open for
+comments on lines; for pull requests only where they are not among the issues. Unchanged, that is two to four answers of
+no cost, however many issues are watched.
 """
 
 import threading
@@ -64,7 +65,7 @@ class Watcher:
         self._listed: set[tuple[str, str]] = set()
         self._absent: dict[int, tuple[float, float]] = {}
         self._heard: set[int] = set()
-        self._pull_news = self._follows_pulls = self._unjudged = False
+        self._pull_news = self._follows_pulls = self._lists_pulls = self._unjudged = False
         self._last: tuple[Watch, int, Snapshot] | None = None
 
     def look(self, watch: Watch, *, fresh: bool) -> Snapshot:
@@ -109,7 +110,9 @@ class Watcher:
 
         def take_issue(row: Row) -> None:
             if payload.is_pull(row):
-                self._pull_news |= self.picture.pulls.is_news(row) and not first
+                self._lists_pulls = True
+                if not self.follower.note_issue(row):
+                    self._pull_news |= self.picture.pulls.is_news(row) and not first
             else:
                 self.reader.note(row)
 
@@ -154,7 +157,8 @@ class Watcher:
             # What changed while nothing of ours was open is no news.
             self._pulls.restart()
             self._remarks.restart()
-        self._pulls.walk(self._home.path("pulls"), self.follower.note_row)
+        if self._pull_news or not (self._lists_pulls and self.follower.works):
+            self._pulls.walk(self._home.path("pulls"), self.follower.note_row)
         if follows and self.follower.told:
             self._remarks.walk(self._home.path("pulls/comments"), self._take_remark)
         self._follows_pulls, self._pull_news = follows, False
