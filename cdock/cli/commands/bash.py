@@ -18,7 +18,7 @@ def command(start: Path, task: str) -> int:
     \b
     Examples:
       cdock bash 42
-      echo 'git status' | cdock bash auth
+      cdock bash auth
     """
     from cdock.cli.tasks import find_state, find_task, parsed_id, read_mirror, require_here
     from cdock.wiring import runner, site
