@@ -86,8 +86,7 @@ def attempt_directory(name: str) -> str:
 def environment(spec: RunSpec, places: Places) -> dict[str, str]:
     """What the entry script and the agent are told by environment. Nothing in it is secret."""
     told = {
-        "CDOCK_WORKSPACE": places.workspace,
-        "CDOCK_RUN": places.run,
+        **places_told(places),
         "CDOCK_STATE": places.state,
         "CDOCK_ROLE": spec.role,
         "CDOCK_COUNT": str(len(spec.launch.argv if spec.launch else spec.commands)),
@@ -105,6 +104,11 @@ def environment(spec: RunSpec, places: Places) -> dict[str, str]:
     told |= {name: value for name, value in wanted.items() if value}
     launch = spec.launch.env if spec.launch else {}
     return {**{name: places.fill(value) for name, value in launch.items()}, **told}
+
+
+def places_told(places: Places) -> dict[str, str]:
+    """What every script of a run is told by environment."""
+    return {"CDOCK_WORKSPACE": places.workspace, "CDOCK_RUN": places.run}
 
 
 def files(spec: RunSpec, places: Places) -> dict[str, tuple[str, int]]:

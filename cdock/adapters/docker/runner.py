@@ -1,6 +1,5 @@
 """Runs as containers of a Docker Engine: behind walls, started detached, found again by their labels."""
 
-import logging
 import shlex
 import sys
 import threading
@@ -11,13 +10,14 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from cdock.adapters import rundir
-from cdock.adapters.docker import modelproxy, talking, terminals, tools, walls
+from cdock.adapters.docker import modelproxy, talking, terminals, walls
 from cdock.adapters.docker.archives import packed
 from cdock.adapters.docker.containers import absent_is_fine, appearing, inspected, refuse_alive, told
 from cdock.adapters.docker.engine import Engine, status_of
 from cdock.adapters.docker.modelproxy import ModelProxy
-from cdock.adapters.docker.output import printed
-from cdock.adapters.docker.seen import ATTEMPT, INSTANCE, MIRROR, ROLE, TASK, TOOL, Seen
+from cdock.adapters.docker.output import Output
+from cdock.adapters.docker.seen import ATTEMPT, INSTANCE, ROLE, TASK, TOOL, Seen
+from cdock.adapters.docker.volumes import STEP_LIMIT, Volumes
 from cdock.adapters.docker.walls import Limits
 from cdock.adapters.rundir import Places
 from cdock.core.errors import Refused, Unavailable
@@ -27,12 +27,7 @@ from cdock.core.model import Role, Run
 
 if TYPE_CHECKING:
     from docker import APIClient
-    from docker.types import Mount
 
-log = logging.getLogger(__name__)
-
-_TOOL_LIMIT = 30
-"""Seconds a small step of ours in a workspace may take."""
 _SNAPSHOT_LIMIT = 60
 """Seconds it may take to set down what a run has not committed."""
 
@@ -58,14 +53,13 @@ class DockerRunner:
         self._engine = engine
         self._instance = instance
         self._image = image
-        self._mirror = mirror
         self._limits = limits or Limits()
         self._model = model
         # Files must not be laid down again under a run that another thread has just started.
         self._starting = threading.Lock()
         self._seen = Seen()
-        self._lengths: dict[str, int] = {}  # of the whole output of ended runs, by container id
-        self._shortened: set[str] = set()  # containers of whose log the engine has dropped the start
+        self._output = Output()
+        self._volumes = Volumes(instance=instance, image=image, mirror=mirror)
 
     @property
     def isolation(self) -> str:
@@ -102,7 +96,7 @@ class DockerRunner:
         with self._engine.asking(f"starting the run {spec.name}") as api, self._starting:
             existing = self._find(api, spec.name)
             if existing is None:
-                self._ensure_volume(api, spec)
+                self._volumes.ensure(api, spec)
                 existing = self._create(api, spec, places)
             self._compare(existing, spec)
             if existing["State"]["Status"] == "created" and not existing["State"].get("Error"):
@@ -149,22 +143,7 @@ class DockerRunner:
         fresh = b""
         with self._engine.asking(f"reading the output of {name}") as api, absent_is_fine():
             if found := self._find(api, name):
-                fresh = self._printed(api, found, offset=offset)
-        return fresh
-
-    def _printed(self, api: "APIClient", found: Mapping[str, Any], *, offset: int) -> bytes:
-        container, ended = str(found["Id"]), not found["State"]["Running"]
-        if self._lengths.get(container, offset + 1) <= offset:
-            return b""
-        fresh, length = printed(container, offset=offset, api=api)
-        if ended:
-            self._lengths[container] = length
-        if offset > length and container not in self._shortened:
-            self._shortened.add(container)
-            log.warning(
-                "the engine dropped the start of a log, some output is lost",
-                extra={"run": found["Name"], "offset": offset, "length": length},
-            )
+                fresh = self._output.since(offset, found=found, api=api)
         return fresh
 
     def send(self, name: str, *, uid: str, line: str) -> None:
@@ -199,18 +178,17 @@ class DockerRunner:
                 if inspected(api, name)["State"]["Running"]:
                     raise Unavailable(f"Unfinished work could not be set down: {said}", tried=tried)
             task = found["Config"]["Labels"][TASK]
-            if volume := self._volume(api, task):
-                alone = () if self._living(api, task) else ("alone",)
-                self._tool(
-                    api,
-                    task,
-                    volume,
-                    rundir.snapshot_script(),
-                    *alone,
-                    environment=_places_of(name),
-                    limit=_SNAPSHOT_LIMIT,
-                    tried=tried,
-                )
+            alone = () if self._living(api, task) else ("alone",)
+            self._volumes.run(
+                rundir.snapshot_script(),
+                *alone,
+                api=api,
+                task=task,
+                environment=rundir.places_told(_places(name)),
+                git=True,
+                limit=_SNAPSHOT_LIMIT,
+                tried=tried,
+            )
 
     def terminal(self, name: str) -> tuple[str, ...]:
         """Attach to the tmux session of the run, by the docker command.
@@ -237,22 +215,12 @@ class DockerRunner:
         with self._engine.asking(tried) as api:
             if living := self._living(api, str(task)):
                 return terminals.within(living, *command, engine=self._engine, tried=tried)
-            volume = self._volume(api, str(task))
-            if volume is None:
-                raise rundir.no_workspace(str(task), where=f"the volume {self.volume_of(str(task))}")
             starting = partial(terminals.starting, engine=self._engine, tried=tried)
             starting("")  # nothing is made when it could not be started
-            return starting(
-                tools.made_for_a_person(
-                    *command,
-                    api=api,
-                    image=self._image,
-                    mounts=_mounts(volume),
-                    labels=self._tool_labels(str(task)),
-                    environment={},
-                    limits=self._limits,
-                )
-            )
+            made = self._volumes.made_for_a_person(*command, api=api, task=str(task), limits=self._limits)
+            if not made:
+                raise rundir.no_workspace(str(task), where=f"the volume {self.volume_of(str(task))}")
+            return starting(made)
 
     def _step(
         self,
@@ -261,7 +229,7 @@ class DockerRunner:
         script: str,
         *arguments: str,
         given: bytes = b"",
-        limit: float = _TOOL_LIMIT,
+        limit: float = STEP_LIMIT,
         tried: str,
     ) -> tuple[int, str]:
         """Run a script inside of a run. When that ends meanwhile, the code is that of a kill."""
@@ -292,7 +260,7 @@ class DockerRunner:
         A hostile repository is thus read where it can only show itself, and never by this machine's git.
         """
         with self._engine.asking(f"looking for the workspace of {task}") as api:
-            found = self._volume(api, str(task))
+            found = self._volumes.find(api, str(task))
         if found is None:
             raise Refused(
                 f"The workspace of {task} is gone from the engine at {self._engine.address}.",
@@ -300,9 +268,9 @@ class DockerRunner:
                 fix="Let the task start again from its branch.",
             )
         words = [sys.executable, "-I", "-m", "cdock.adapters.docker.pipe"]
-        mirror = self._mirror or found["Labels"][MIRROR]
-        words += ["--image", self._image, "--volume", str(found["Name"]), "--mirror", mirror]
-        words += [f"--label={name}={value}" for name, value in self._tool_labels(str(task)).items()]
+        words += ["--image", self._image, "--volume", str(found["Name"])]
+        words += ["--mirror", self._volumes.mirror_of(found)]
+        words += [f"--label={name}={value}" for name, value in self._volumes.tool_labels(str(task)).items()]
         return Remote(
             upload_pack=f"{self._engine.shell_prefix} {shlex.join(words)}",
             path=f"{walls.WORKSPACE}/{rundir.REPOSITORY}",
@@ -328,54 +296,30 @@ class DockerRunner:
                 with absent_is_fine():
                     api.remove_container(found["Id"], force=True)
                 with absent_is_fine():  # a volume can go only after the last container that had it
-                    api.wait(found["Id"], timeout=_TOOL_LIMIT, condition="removed")
+                    api.wait(found["Id"], timeout=STEP_LIMIT, condition="removed")
                 self._forget(str(found["Id"]))
-            if volume := self._volume(api, str(task)):
+            if volume := self._volumes.find(api, str(task)):
                 with absent_is_fine():
                     api.remove_volume(volume["Name"])
 
     def forget_signals(self, task: TaskId) -> None:
         """Rename the signal files to `last-…`, so that people can still read them."""
-        with self._engine.asking(f"moving the signals of {task} aside") as api:
-            if volume := self._volume(api, str(task)):
-                moves = [
-                    f"if [ -e {path} ] || [ -L {path} ]; then rm -rf {last} && mv -f {path} {last}; fi"
-                    for path, last in ((path, _last(path)) for path in rundir.SIGNALS.values())
-                ]
-                self._tool(
-                    api, str(task), volume, " && ".join(moves), tried=f"moving the signals of {task} aside"
-                )
+        tried = f"moving the signals of {task} aside"
+        moves = [
+            f"if [ -e {path} ] || [ -L {path} ]; then rm -rf {last} && mv -f {path} {last}; fi"
+            for path, last in ((path, _last(path)) for path in rundir.SIGNALS.values())
+        ]
+        with self._engine.asking(tried) as api:
+            self._volumes.run(" && ".join(moves), api=api, task=str(task), tried=tried)
         self._seen.forget_signals(task)
 
     def volume_of(self, task: str) -> str:
-        """The name of a task's volume. Two pollers on one engine may come to hold the same task one after the other,
-        and then each has a workspace of its own."""
-        return f"{task}.{self._instance[:12]}"
+        """The name of a task's volume."""
+        return self._volumes.name_of(task)
 
     def _forget(self, container: str) -> None:
         self._seen.forget(container)
-        self._lengths.pop(container, None)
-        self._shortened.discard(container)
-
-    def _volume(self, api: "APIClient", task: str) -> dict[str, Any] | None:
-        """The task's volume, if it is there and ours."""
-        name = self.volume_of(task)
-        with absent_is_fine():
-            found: dict[str, Any] = api.inspect_volume(name)
-            if (found.get("Labels") or {}).get(INSTANCE) == self._instance:
-                return found
-        return None
-
-    def _ensure_volume(self, api: "APIClient", spec: RunSpec) -> None:
-        name = self.volume_of(spec.task)
-        labels = {INSTANCE: self._instance, TASK: spec.task, MIRROR: str(Path(spec.objects).parent)}
-        made = api.create_volume(name, labels=labels)  # returns the one of that name, if there is one
-        if (made.get("Labels") or {}).get(INSTANCE) != self._instance:
-            raise Refused(
-                f"The volume {name} is there, but not one of this cdock.",
-                tried=f"making the workspace of {spec.task}",
-                fix=f"Look what it holds; when nobody needs it, `docker volume rm {name}`.",
-            )
+        self._output.forget(container)
 
     def _create(self, api: "APIClient", spec: RunSpec, places: Places) -> dict[str, Any]:
         """The new container, or the one that somebody made at the same moment."""
@@ -415,8 +359,8 @@ class DockerRunner:
             # Asks the engine's init to hand SIGTERM to the agent as well, and not only to the entry script.
             "TINI_KILL_PROCESS_GROUP": "1",
         }
-        if self._model_of(spec):
-            told |= modelproxy.INSIDE
+        if model := self._model_of(spec):
+            told |= model.inside
         return told | rundir.environment(spec, places)
 
     def _model_of(self, spec: RunSpec) -> ModelProxy | None:
@@ -425,9 +369,6 @@ class DockerRunner:
 
     def _labels(self, spec: RunSpec) -> dict[str, str]:
         return {INSTANCE: self._instance, TASK: spec.task, ATTEMPT: str(spec.attempt), ROLE: str(spec.role)}
-
-    def _tool_labels(self, task: str) -> dict[str, str]:
-        return {INSTANCE: self._instance, TASK: task, ROLE: TOOL}
 
     def _compare(self, found: Mapping[str, Any], spec: RunSpec) -> None:
         labels = found["Config"]["Labels"] or {}
@@ -455,41 +396,6 @@ class DockerRunner:
             # The engine writes down why it could not start it; that is then how the run ended.
             if not inspected(api, container)["State"].get("Error"):
                 raise
-
-    def _tool(
-        self,
-        api: "APIClient",
-        task: str,
-        volume: Mapping[str, Any],
-        script: str,
-        *arguments: str,
-        environment: Mapping[str, str] | None = None,
-        limit: int = _TOOL_LIMIT,
-        tried: str,
-    ) -> None:
-        """Run a script in the workspace, whether a run of the task is alive or not."""
-        tools.run_script(
-            script,
-            *arguments,
-            api=api,
-            image=self._image,
-            mounts=_mounts(volume),
-            labels=self._tool_labels(task),
-            environment=environment or {},
-            tried=tried,
-            limit=limit,
-        )
-
-
-def _mounts(volume: Mapping[str, Any]) -> "list[Mount]":
-    """A workspace, and the objects that its repository borrows."""
-    return [walls.volume(str(volume["Name"])), walls.mirror(volume["Labels"][MIRROR])]
-
-
-def _places_of(name: str) -> dict[str, str]:
-    """What the scripts of a run are told of it."""
-    places = _places(name)
-    return {"CDOCK_WORKSPACE": places.workspace, "CDOCK_RUN": places.run}
 
 
 def _places(name: str, *, objects: str = "", sockets: str = "") -> Places:

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from docker import APIClient
     from docker.types import Mount
 
+_SURROUNDINGS = {"HOME": walls.HOME, "LANG": "C.UTF-8"}
+
 
 def run_script(
     script: str,
@@ -34,7 +36,7 @@ def run_script(
         command=[],
         user=walls.USER,
         working_dir=walls.WORKSPACE,
-        environment=_surroundings(environment),
+        environment={**_SURROUNDINGS, **environment},
         labels=dict(labels),
         host_config=walls.host_config(api, mounts=mounts, limits=walls.TOOL),
     )
@@ -54,7 +56,6 @@ def made_for_a_person(
     image: str,
     mounts: Sequence["Mount"],
     labels: Mapping[str, str],
-    environment: Mapping[str, str],
     limits: Limits,
 ) -> str:
     """The id of a container that waits for a terminal to be started with, and is gone when its command has ended."""
@@ -64,14 +65,10 @@ def made_for_a_person(
         command=[],
         user=walls.USER,
         working_dir=walls.WORKSPACE,
-        environment=_surroundings(environment),
+        environment=_SURROUNDINGS,
         labels=dict(labels),
         tty=True,
         stdin_open=True,
         host_config=walls.host_config(api, mounts=mounts, limits=limits, auto_remove=True),
     )
     return str(made["Id"])
-
-
-def _surroundings(environment: Mapping[str, str]) -> dict[str, str]:
-    return {"HOME": walls.HOME, "LANG": "C.UTF-8", **environment}
