@@ -77,7 +77,10 @@ described in `cdock/adapters/agents/scripted_agent.py`.
 | `GH_HOST` | The host that an alias from `~/.ssh/config` in the remote's address stands for. |
 | `ANTHROPIC_API_KEY`, `ANTHROPIC_AUTH_TOKEN`, `CLAUDE_CODE_OAUTH_TOKEN` | The credential of Claude Code; the first \
 one that is set. Containers never see it, plain processes get it. |
-| `ANTHROPIC_BASE_URL` | The model's provider, when it is not Anthropic's own address. |
+| `OPENAI_API_KEY` | The credential of Codex. |
+| `GEMINI_API_KEY` | The credential of Gemini CLI. OpenCode and Aider take any of these. |
+| `ANTHROPIC_BASE_URL`, `OPENAI_BASE_URL`, `GOOGLE_GEMINI_BASE_URL` | The model's provider, when it is not at its own \
+address. |
 | `DOCKER_HOST`, `DOCKER_CONTEXT` and the others of the `docker` command | Which Docker Engine. |
 | `HTTPS_PROXY`, `NO_PROXY` | The way out of a company network. |
 | `REQUESTS_CA_BUNDLE`, `GIT_SSL_CAINFO`, `SSL_CERT_FILE` | Certificate authorities to trust (PEM): for the \

@@ -8,15 +8,18 @@ from uuid import uuid4
 from cdock.core.errors import Misconfigured
 from cdock.core.secrets import secrets_in
 from cdock.settings import home
+from cdock.wiring.agents import require_agents
 from cdock.wiring.forges import account, credential, forge, lock_directory, repository, token_file
-from cdock.wiring.runners import agent_image, engine_of, require_credential, runner
+from cdock.wiring.runners import agent_image, engine_of, runner
 from cdock.wiring.site import Site, site
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from cdock.adapters.files.journal import Journal
     from cdock.adapters.github.tokens import Credential
     from cdock.core.policy import Policy
-    from cdock.ports import Clock, Forge, Outbox, Workspaces
+    from cdock.ports import Agent, Clock, Forge, Outbox, Workspaces
     from cdock.reconciler.house import House
 
 __all__ = (
@@ -28,11 +31,11 @@ __all__ = (
     "credential",
     "engine_of",
     "forge",
+    "known_agents",
     "journal",
     "lock_directory",
     "post",
     "repository",
-    "require_credential",
     "runner",
     "site",
     "token_file",
@@ -92,7 +95,6 @@ def build(
     Raises:
         Refused: something a person has to mend first, such as a token that is not there.
     """
-    from cdock.adapters.agents import KINDS, agent
     from cdock.adapters.files.ledger import FileLedger
     from cdock.adapters.files.locks import FileLocks
     from cdock.adapters.files.mirror import FileMirror
@@ -106,8 +108,9 @@ def build(
         poll = settings.poll.model_copy(update={"max_parallel": max_parallel})
         settings = settings.model_copy(update={"poll": poll})
     policy = settings.policy()
-    require_credential(of)
     tables = _agent_settings(of)
+    there = _agents(policy.agent, tables)
+    require_agents(of, {name: each.can for name, each in there.items()})
     remote, by = repository(of), credential(of)
     place = of.place
     return House(
@@ -121,11 +124,7 @@ def build(
         ),
         workspaces=workspaces(of, by=by),
         runner=runner(of),
-        agents={
-            name: agent(name, settings=tables.get(name, {}))
-            for name in {*KINDS, policy.agent}
-            if name == policy.agent or name != "command" or tables["command"]
-        },
+        agents=there,
         logs=of.logs,
         mirror=FileMirror(of.clone.state / "state.json", shown=of.clone.shown / "state.json"),
         outbox=of.outbox,
@@ -145,6 +144,25 @@ def build(
         agent_settings=tables,
         secrets=secrets_in(of.env) | _lasting(by),
     )
+
+
+def known_agents(of: Site) -> "dict[str, Agent]":
+    """All agents there are; the one that is any program only where it is configured, or wanted.
+
+    Raises:
+        Misconfigured: a table cannot be used, or the default is none of them.
+    """
+    return _agents(of.settings.agent.default, _agent_settings(of))
+
+
+def _agents(default: str, tables: "Mapping[str, Mapping[str, str]]") -> "dict[str, Agent]":
+    from cdock.adapters.agents import KINDS, agent
+
+    return {
+        name: agent(name, settings=tables.get(name, {}))
+        for name in {*KINDS, default}
+        if name == default or name != "command" or tables["command"]
+    }
 
 
 def _lasting(by: "Credential") -> frozenset[str]:

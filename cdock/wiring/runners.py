@@ -1,22 +1,19 @@
 """Where the agents of a clone run, and what they need there."""
 
-import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cdock.core.errors import Missing, NotPermitted
+from cdock.core.errors import Missing
 from cdock.settings import home
+from cdock.wiring.agents import providers
 from cdock.wiring.site import Site
 
 if TYPE_CHECKING:
     from cdock.adapters.docker.engine import Engine
     from cdock.adapters.docker.modelproxy import ModelProxy
     from cdock.ports import Runner
-
-PROVIDER = "https://api.anthropic.com"
-"""Claude Code's model provider, where the environment names no other."""
 
 
 def runner(of: Site) -> "Runner":
@@ -27,11 +24,12 @@ def runner(of: Site) -> "Runner":
     """
     table = of.settings.runner
     if table.kind == "local":
-        from cdock.adapters.docker.modelproxy import KEYS
+        from cdock.adapters.docker.modelproxy import PROVIDERS
         from cdock.adapters.local.runner import LocalRunner
 
-        # What an agent's own provider needs: a plain process has nobody else to give it to it.
-        allow = (*KEYS, "ANTHROPIC_BASE_URL", "IS_SANDBOX", *table.pass_env)
+        # What the agents' own providers need: a plain process has nobody else to give it to it.
+        own = {each for name in providers(of) for each in (*PROVIDERS[name].keys, PROVIDERS[name].base)}
+        allow = (*sorted(own), "IS_SANDBOX", *table.pass_env)
         return LocalRunner(_local_root(of), environment=of.env, allow=allow)
     from cdock.adapters.docker.runner import DockerRunner
     from cdock.adapters.docker.walls import Limits
@@ -85,43 +83,15 @@ def agent_image(engine: "Engine", *, wanted: str = "") -> str:
 
 
 def _model(of: Site) -> "ModelProxy | None":
-    """The way from containers to the agent's provider; the key stays with us."""
-    from cdock.adapters.docker.modelproxy import ModelProxy
+    """The way from containers to the agents' providers; the keys stay with us."""
+    from cdock.adapters.docker.modelproxy import ANTHROPIC, ModelProxy
     from cdock.adapters.docker.sockets import socket_directory
 
-    if of.settings.agent.default != "claude":
-        return None
     folder = socket_directory(of.env, instance=of.poller)
-    return ModelProxy(
+    made = ModelProxy(
         socket=folder / "model" / "llm.sock",
-        upstream=of.env.get("ANTHROPIC_BASE_URL", PROVIDER),
+        upstream=of.env.get(ANTHROPIC.base, ANTHROPIC.address),
         environment=of.env,
+        providers=providers(of),
     )
-
-
-def require_credential(of: Site) -> str:
-    """The variable with the agent's credential; empty for agents that need none.
-
-    Raises:
-        NotPermitted: there is none, or the agent would refuse to run as this user.
-    """
-    from cdock.adapters.docker.modelproxy import KEYS
-
-    if of.settings.agent.default != "claude":
-        return ""
-    found = next((name for name in KEYS if of.env.get(name)), "")
-    if not found:
-        raise NotPermitted(
-            "claude has no credential",
-            code="CD421",
-            tried=f"looking at {', '.join(KEYS)}",
-            fix="set one of them, for instance CLAUDE_CODE_OAUTH_TOKEN from `claude setup-token`",
-        )
-    if of.settings.runner.kind == "local" and os.geteuid() == 0 and not of.env.get("IS_SANDBOX"):
-        raise NotPermitted(
-            "claude refuses to work without asking as root",
-            code="CD422",
-            tried="looking at the user who would run it",
-            fix="run cdock as another user, or in containers; in a throw-away machine set IS_SANDBOX=1",
-        )
-    return found
+    return made if made.served else None

@@ -177,6 +177,63 @@ def test_each_kind_of_key(
     )
 
 
+@pytest.mark.parametrize(
+    ("path", "reached", "header", "value"),
+    [
+        ("/openai/v1/responses?a=b", "/oai/v1/responses?a=b", "authorization", "Bearer sk-oai"),
+        (
+            "/gemini/v1beta/models/m:generateContent",
+            "/v1beta/models/m:generateContent",
+            "x-goog-api-key",
+            "sk-g",
+        ),
+        ("/v1/messages", "/v1/messages", "x-api-key", "sk-host-only"),
+    ],
+)
+def test_each_provider_gets_its_own_key(
+    proxy: ModelProxy, upstream: Upstream, path: str, reached: str, header: str, value: str
+) -> None:
+    several = replace(
+        proxy,
+        environment={
+            **KEY,
+            "OPENAI_API_KEY": "sk-oai",
+            "OPENAI_BASE_URL": f"{upstream.url}/oai/v1/",
+            "GEMINI_API_KEY": "sk-g",
+            "GOOGLE_GEMINI_BASE_URL": upstream.url,
+        },
+    )
+    modelproxy.ensure(several)
+    sent = {
+        "x-api-key": "placeholder",
+        "x-goog-api-key": "placeholder",
+        "authorization": "Bearer placeholder",
+    }
+    assert ask(several, "POST", path, b"{}", sent)[0] == 200
+    _, asked, got, _ = upstream.asked[0]
+    assert asked == reached
+    assert got[header] == value
+    assert len({"x-api-key", "x-goog-api-key", "authorization"} & set(got)) == 1
+    assert several.inside == {
+        "ANTHROPIC_BASE_URL": "http://127.0.0.1:8081",
+        "ANTHROPIC_API_KEY": "placeholder",
+        "OPENAI_BASE_URL": "http://127.0.0.1:8081/openai/v1",
+        "OPENAI_API_KEY": "placeholder",
+        "GOOGLE_GEMINI_BASE_URL": "http://127.0.0.1:8081/gemini",
+        "GEMINI_API_KEY": "placeholder",
+    }
+
+
+def test_a_provider_that_no_agent_needs_is_not_led_to(proxy: ModelProxy, upstream: Upstream) -> None:
+    environment = {**KEY, "OPENAI_API_KEY": "sk-oai", "OPENAI_BASE_URL": upstream.url}
+    one = replace(proxy, environment=environment, providers=frozenset({"anthropic"}))
+    modelproxy.ensure(one)
+    (process,) = _processes(one)
+    assert "OPENAI_API_KEY" not in process.environ()
+    assert ask(one, "POST", "/openai/v1/responses", b"{}")[0] == 403
+    assert upstream.asked == []
+
+
 def test_the_process_holds_one_key_and_no_other_secret(proxy: ModelProxy) -> None:
     modelproxy.ensure(proxy)
     (process,) = _processes(proxy)

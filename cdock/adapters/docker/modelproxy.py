@@ -1,8 +1,9 @@
-"""The only way from a container to the model's provider: a proxy on this machine that adds the key.
+"""The only way from a container to the providers of models: a proxy on this machine that adds the keys.
 
-A container has no network, only a unix socket. Behind it runs one process per socket that forwards to one upstream,
-puts the key from its own environment on each request, and outlives the poller, because runs do too. It ends after an
-hour without a request; whoever starts a run starts it again.
+A container has no network, only a unix socket. Behind it runs one process per socket that forwards to the providers
+whose keys are in its own environment, puts the key on each request, and outlives the poller, because runs do too. Which
+provider is meant, the beginning of a path says. It ends after an hour without a request; whoever starts a run starts it
+again.
 """
 
 import contextlib
@@ -23,10 +24,51 @@ from pathlib import Path
 
 from cdock.core.errors import Misconfigured, Unavailable
 
-INSIDE = {"ANTHROPIC_BASE_URL": "http://127.0.0.1:8081", "ANTHROPIC_API_KEY": "placeholder"}
-"""What an agent is told; the entry script makes that address lead to the socket."""
-KEYS = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN")
-"""Where the key may be, best first."""
+
+@dataclass(frozen=True)
+class Provider:
+    """An API of models: its address, the variables its key may be in (best first), the variable of its address.
+
+    From a container it is what lies below `prefix`, of which only paths that begin with `api` are passed on.
+    """
+
+    name: str
+    address: str
+    keys: tuple[str, ...]
+    base: str
+    prefix: str = ""
+    api: str = "/"
+
+    def key(self, environment: Mapping[str, str]) -> str:
+        """The variable with the key; empty when there is none."""
+        return next((name for name in self.keys if environment.get(name)), "")
+
+
+ANTHROPIC = Provider(
+    "anthropic",
+    "https://api.anthropic.com",
+    ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"),
+    "ANTHROPIC_BASE_URL",
+    api="/v1/",
+)
+OPENAI = Provider(
+    "openai", "https://api.openai.com/v1", ("OPENAI_API_KEY",), "OPENAI_BASE_URL", prefix="/openai/v1"
+)
+GEMINI = Provider(
+    "gemini",
+    "https://generativelanguage.googleapis.com",
+    ("GEMINI_API_KEY",),
+    "GOOGLE_GEMINI_BASE_URL",
+    prefix="/gemini",
+    api="/v1",
+)
+PROVIDERS: Mapping[str, Provider] = {each.name: each for each in (ANTHROPIC, OPENAI, GEMINI)}
+"""All that can be reached, by name."""
+
+INSIDE = "http://127.0.0.1:8081"
+"""Where an agent finds the proxy; the entry script makes that address lead to the socket."""
+PLACEHOLDER = "placeholder"
+"""The key an agent has; programs refuse to work without one."""
 
 _PATH_LIMIT = 100
 """Bytes of a socket's path; the system's limit is 108, on some systems 104."""
@@ -37,22 +79,45 @@ _NETWORK = ("PATH", "HOME", "LANG", "SSL_CERT_FILE", "SSL_CERT_DIR", "HTTPS_PROX
 
 @dataclass(frozen=True)
 class ModelProxy:
-    """Where the proxy is, where it leads, and the environment its key is taken from.
+    """Where the proxy is, where it leads, and the environment its keys are taken from.
 
     `socket` is a file named `llm.sock` in a directory of its own, which containers are shown; what lies beside that
-    directory is for us alone.
+    directory is for us alone. `upstream` is where Anthropic's API is; the environment may name other addresses for the
+    others. Only the providers named in `providers` are led to, and of them those whose key is there.
     """
 
     socket: Path
     upstream: str
     environment: Mapping[str, str] = field(repr=False)
+    providers: frozenset[str] = frozenset(PROVIDERS)
+
+    @property
+    def served(self) -> tuple[Provider, ...]:
+        """The providers it leads to."""
+        return tuple(
+            each for each in PROVIDERS.values() if each.name in self.providers and each.key(self.environment)
+        )
 
     @property
     def own_environment(self) -> dict[str, str]:
-        """What the proxy's process gets of the environment: one key, and what it needs to reach the network."""
-        key = next((name for name in KEYS if self.environment.get(name)), None)
-        wanted = (*_NETWORK, key) if key else _NETWORK
-        return {name: self.environment[name] for name in wanted if name in self.environment}
+        """What the process of the proxy gets of the environment: a key for each, and what it needs for the network."""
+        wanted = {*_NETWORK}
+        for provider in self.served:
+            wanted |= {provider.key(self.environment), provider.base} - {ANTHROPIC.base}
+        return {name: self.environment[name] for name in sorted(wanted) if name in self.environment}
+
+    @property
+    def inside(self) -> dict[str, str]:
+        """What an agent is told by its environment: nothing of it is secret."""
+        told: dict[str, str] = {}
+        for provider in self.served:
+            told |= {provider.base: f"{INSIDE}{provider.prefix}", provider.keys[0]: PLACEHOLDER}
+        return told
+
+    def address_of(self, provider: Provider) -> str:
+        """Where the provider is, without a slash at the end."""
+        named = self.environment.get(provider.base) or provider.address
+        return (self.upstream if provider is ANTHROPIC else named).rstrip("/")
 
     @property
     def lock(self) -> Path:
@@ -86,19 +151,21 @@ def ensure(proxy: ModelProxy) -> None:
 
 
 def _refuse_faulty(proxy: ModelProxy, *, tried: str) -> None:
-    if not any(name in proxy.own_environment for name in KEYS):
+    if not proxy.served:
+        keys = [name for each in PROVIDERS.values() if each.name in proxy.providers for name in each.keys]
         raise Misconfigured(
             "There is no key for the model's provider.",
             tried=tried,
-            fix=f"Set one of {', '.join(KEYS)} in the environment of cdock.",
+            fix=f"Set one of {', '.join(keys)} in the environment of cdock.",
         )
-    address = urllib.parse.urlsplit(proxy.upstream)
-    if address.scheme not in ("http", "https") or not address.hostname:
-        raise Misconfigured(
-            f"{proxy.upstream!r} is not the address of a model's provider.",
-            tried=tried,
-            fix="Give an address such as https://api.example.com.",
-        )
+    for provider in proxy.served:
+        address = urllib.parse.urlsplit(proxy.address_of(provider))
+        if address.scheme not in ("http", "https") or not address.hostname:
+            raise Misconfigured(
+                f"{proxy.address_of(provider)!r} is not the address of a model's provider.",
+                tried=tried,
+                fix=f"Give an address such as {provider.address}.",
+            )
     if len(os.fsencode(proxy.socket)) > _PATH_LIMIT:
         raise Misconfigured(
             f"The path of the socket has more than {_PATH_LIMIT} bytes: {proxy.socket}",

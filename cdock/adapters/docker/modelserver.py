@@ -1,4 +1,4 @@
-"""The process behind the socket: takes requests of agents, adds the key, forwards them, streams the answers back."""
+"""The process behind the socket: takes requests of agents, adds a key, forwards them, streams the answers back."""
 
 import argparse
 import contextlib
@@ -17,7 +17,14 @@ from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
-from cdock.adapters.docker.modelproxy import ModelProxy, fingerprint, take_lock
+from cdock.adapters.docker.modelproxy import (
+    ANTHROPIC,
+    GEMINI,
+    ModelProxy,
+    Provider,
+    fingerprint,
+    take_lock,
+)
 
 _UPSTREAM_LIMIT = 600
 """Seconds of silence from the provider, and from an agent, before a connection is given up."""
@@ -25,7 +32,7 @@ _BODY_LIMIT = 64 * 1024**2
 _CHUNK = 1 << 16
 _OAUTH_BETA = "oauth-2025-04-20"
 """The provider takes a subscription's token only together with this word."""
-_OURS = frozenset({"host", "x-api-key", "authorization", "cookie", "content-length"})
+_OURS = frozenset({"host", "x-api-key", "x-goog-api-key", "authorization", "cookie", "content-length"})
 """Headers of a request that we set, or do not pass on."""
 _HOP = frozenset({"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te",
                   "trailer", "transfer-encoding", "upgrade"})  # fmt: skip
@@ -80,7 +87,6 @@ class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
 
     def __init__(self, proxy: ModelProxy) -> None:
         self.proxy = proxy
-        self.headers_added = _credential(proxy.own_environment)
         self.busy = 0
         self._counting = threading.Lock()
         self._since = time.monotonic()
@@ -104,16 +110,16 @@ class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
                 self._since = time.monotonic()
 
 
-def _credential(environment: Mapping[str, str]) -> dict[str, str]:
+def _credential(provider: Provider, environment: Mapping[str, str]) -> dict[str, str]:
     """The headers that carry the key."""
-    if key := environment.get("ANTHROPIC_API_KEY"):
+    name = provider.key(environment)
+    key = environment[name]
+    if provider is GEMINI:
+        return {"x-goog-api-key": key}
+    if name == "ANTHROPIC_API_KEY":
         return {"x-api-key": key}
-    if token := environment.get("ANTHROPIC_AUTH_TOKEN"):
-        return {"authorization": f"Bearer {token}"}
-    return {
-        "authorization": f"Bearer {environment['CLAUDE_CODE_OAUTH_TOKEN']}",
-        "anthropic-beta": _OAUTH_BETA,
-    }
+    bearer = {"authorization": f"Bearer {key}"}
+    return {**bearer, "anthropic-beta": _OAUTH_BETA} if name == "CLAUDE_CODE_OAUTH_TOKEN" else bearer
 
 
 class _Unfit(Exception):
@@ -142,19 +148,20 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _forward(self) -> None:
         with self.server.counted():
-            path = urllib.parse.unquote(self.path.partition("?")[0])
-            if (path != "/" and not path.startswith("/v1/")) or ".." in path:
-                self._say(403, "permission_error", "Only the provider's /v1/ can be reached from here.")
+            provider = self._provider()
+            if provider is None:
+                self._say(403, "permission_error", "Only the API of a provider can be reached from here.")
                 return
             try:
                 body = self._body()
             except _Unfit as error:
                 self._say(error.status, "invalid_request_error", str(error))
                 return
-            upstream = _connection(self.server.proxy.upstream)
+            address = self.server.proxy.address_of(provider)
+            path = urllib.parse.urlsplit(address).path + self.path.removeprefix(provider.prefix)
+            upstream = _connection(address)
             try:
-                prefix = urllib.parse.urlsplit(self.server.proxy.upstream).path.rstrip("/")
-                upstream.request(self.command, prefix + self.path, body=body, headers=self._headers())
+                upstream.request(self.command, path, body=body, headers=self._headers(provider))
                 answer = upstream.getresponse()
             except (OSError, http.client.HTTPException) as error:
                 upstream.close()
@@ -168,11 +175,26 @@ class _Handler(BaseHTTPRequestHandler):
             finally:
                 upstream.close()
 
-    def _headers(self) -> dict[str, str]:
+    def _provider(self) -> Provider | None:
+        """Whose API the path belongs to; None for what is not passed on."""
+        path = urllib.parse.unquote(self.path.partition("?")[0])
+        if ".." in path:
+            return None
+        # The one without a prefix is asked last.
+        for provider in sorted(self.server.proxy.served, key=lambda each: each.prefix, reverse=True):
+            if not path.startswith(f"{provider.prefix}/"):
+                continue
+            rest = path.removeprefix(provider.prefix)
+            return (
+                provider if rest.startswith(provider.api) or (provider is ANTHROPIC and rest == "/") else None
+            )
+        return None
+
+    def _headers(self, provider: Provider) -> dict[str, str]:
         kept = {name.lower(): value for name, value in self.headers.items()}
         named = {word.strip().lower() for word in kept.get("connection", "").split(",")}
         sent = {name: value for name, value in kept.items() if name not in _OURS | _HOP | named}
-        for name, value in self.server.headers_added.items():
+        for name, value in _credential(provider, self.server.proxy.environment).items():
             sent[name] = f"{sent[name]},{value}" if name == "anthropic-beta" and name in sent else value
         return sent
 

@@ -3,9 +3,10 @@
 import json
 import shutil
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from cdock.core.errors import CdockError
 if TYPE_CHECKING:
     from cdock.adapters.gitea.account import GiteaAccount
     from cdock.adapters.github.account import Account
+    from cdock.core.events import Capabilities
     from cdock.wiring import Site
 
 SOON = timedelta(days=7)
@@ -82,7 +84,7 @@ def _findings(start: Path) -> Iterator[Finding]:
     yield from _account(here)
     yield _look("repository", lambda: _repository(here))
     yield _look("runner", lambda: _runner(here))
-    yield _look("agent", lambda: _agent(here))
+    yield from _agents(here)
     yield _look("poller", lambda: _poller(here))
 
 
@@ -218,15 +220,63 @@ def _runner(here: "Site") -> tuple[str, str, str]:
     return "ok", f"containers on {engine.address}, image {image}", ""
 
 
-def _agent(here: "Site") -> tuple[str, str, str]:
-    name = here.settings.agent.default
-    if name != "claude":
-        return "ok", name, ""
-    if here.settings.runner.kind == "local" and not shutil.which("claude"):
-        return "fail", "claude is not installed", "npm install -g @anthropic-ai/claude-code"
-    from cdock.wiring import require_credential
+def _agents(here: "Site") -> Iterator[Finding]:
+    """Each agent that may be asked for: its credential, and what it can do."""
+    from cdock.wiring import known_agents
+    from cdock.wiring.agents import used
 
-    return "ok", f"claude, with {require_credential(here)}", ""
+    try:
+        there = known_agents(here)
+    except CdockError as error:
+        yield _failed("agent", error)
+        return
+    wanted = used(here.settings)
+    for name in sorted(wanted | set(here.settings.agent.names), key=lambda name: (name not in wanted, name)):
+        if name not in there:
+            known = ", ".join(sorted(there))
+            yield Finding("agent", "fail", f"there is no agent {name!r}", f"name some of {known}")
+            continue
+        found = _look("agent", partial(_agent, here, name, there[name].can))
+        # What nobody has to use yet may lack something.
+        yield found if name in wanted or found.verdict == "ok" else replace(found, verdict="warn")
+
+
+def _agent(here: "Site", name: str, can: "Capabilities") -> tuple[str, str, str]:
+    from cdock.wiring.agents import NEEDS, credential_of, lacks
+
+    if name in NEEDS and here.settings.runner.kind == "local" and not shutil.which(name):
+        return "fail", f"{name} is not installed", _INSTALL[name]
+    key = credential_of(here, name)
+    said = f"{name}, with {key}" if key else name
+    said += f"; {_abilities(can)}"
+    if lacking := lacks(can, here.settings):
+        return "fail", f"{said}; {lacking[0]}", "leave that limit out, or choose another agent"
+    return "ok", said, ""
+
+
+_INSTALL: Mapping[str, str] = {
+    "claude": "npm install -g @anthropic-ai/claude-code",
+    "codex": "npm install -g @openai/codex",
+    "gemini": "npm install -g @google/gemini-cli",
+    "opencode": "npm install -g opencode-ai",
+    "aider": "python -m pip install aider-chat",
+}
+
+
+def _abilities(can: "Capabilities") -> str:
+    """`can go on, tell its turns; cannot be spoken to, tell its cost`."""
+    words = {
+        "go on with a conversation": can.resume,
+        "be spoken to while it works": can.live,
+        "tell turns": can.turns,
+        "tell money": can.cost,
+        "tell how full it is": can.context,
+        "tell when a limit ends": can.limits,
+        "be attached to": can.attach,
+    }
+    able, unable = ([word for word, there in words.items() if there is wanted] for wanted in (True, False))
+    parts = (f"can {', '.join(able)}" if able else "", f"cannot {', '.join(unable)}" if unable else "")
+    return "; ".join(part for part in parts if part)
 
 
 def _poller(here: "Site") -> tuple[str, str, str]:
