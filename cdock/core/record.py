@@ -5,7 +5,16 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+)
 
 from cdock.core.ids import TaskId
 from cdock.core.model import Allowance, Attempt, Cap, Cause, Claim, Outcome, Status, Task
@@ -64,6 +73,15 @@ class AttemptRecord(_Stored):
     evidence: Words = ""
     replies: Words = ""
     head: str = ""
+
+    @model_serializer(mode="wrap")
+    def _short(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without what most attempts do not have: a claim holds all of them, and a mirror those of all tasks."""
+        whole: dict[str, Any] = handler(self)
+        return {name: value for name, value in whole.items() if value or name not in _SELDOM}
+
+
+_SELDOM = frozenset({"refs", "cap", "until", "kind", "model", "evidence", "replies", "head"})
 
 
 class AllowanceRecord(_Stored):

@@ -46,6 +46,7 @@ def write_mirror(house: House, world: World) -> None:
         "version": 1,
         "isolation": house.runner.isolation,
         "forge": _forge(house),
+        "stall": house.policy.stall.total_seconds(),
         "tasks": tasks,
         "queue": _queue(house, world),
     }
