@@ -56,19 +56,19 @@ def clock(when: datetime, *, now: datetime | None = None) -> str:
 
 
 def away(mirror: dict[str, Any]) -> str:
-    """`GitHub away since 14:05 (why)`, as the poller saw it last; empty when it was there."""
+    """`forge away since 14:05 (why)`, as the poller saw it last; empty when it was there."""
     forge = mirror.get("forge") or {}
     since = moment(forge.get("away_since"))
     if since is None:
         return ""
     why = clean(str(forge.get("why") or ""))
-    return f"GitHub away since {clock(since)}" + (f" ({why})" if why else "")
+    return f"forge away since {clock(since)}" + (f" ({why})" if why else "")
 
 
 def quota(mirror: dict[str, Any]) -> str:
-    """`GitHub quota until 14:05`; empty when none is waited for, or the time has passed."""
+    """`forge quota until 14:05`; empty when none is waited for, or the time has passed."""
     until = moment((mirror.get("forge") or {}).get("quota_until"))
-    return f"GitHub quota until {clock(until)}" if until and until > datetime.now(UTC) else ""
+    return f"forge quota until {clock(until)}" if until and until > datetime.now(UTC) else ""
 
 
 def as_of(mirror: dict[str, Any], state: Path) -> str:
@@ -85,7 +85,7 @@ def as_of(mirror: dict[str, Any], state: Path) -> str:
 
 WAITS = {
     "provider": "the model's provider",
-    "github": "GitHub",
+    "github": "the forge",
     "dependency": "another issue",
     "quota": "quota",
 }

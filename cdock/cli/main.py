@@ -32,7 +32,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "help-agent": ("helpagent", "Open a help issue for a task."),
     "retry": ("retry", "A new round for tasks that are stuck."),
     "stop": ("stop", "Stop work on a task; what was done is kept."),
-    "sync": ("sync", "Deliver what was held back, and read GitHub anew."),
+    "sync": ("sync", "Deliver what was held back, and read the forge anew."),
     "forge": ("forge", "The embedded forge: up, down, status, open."),
     "image": ("image", "The image agents run in: build, ls."),
 }

@@ -153,8 +153,8 @@ def because(trouble: CdockError) -> str:
     from cdock.cli.asof import clock
 
     if isinstance(trouble, Limited):
-        return f"GitHub quota until {clock(trouble.until)}"
-    return f"GitHub is away: {trouble.message}" if isinstance(trouble, Unavailable) else trouble.message
+        return f"forge quota until {clock(trouble.until)}"
+    return f"the forge is away: {trouble.message}" if isinstance(trouble, Unavailable) else trouble.message
 
 
 def _what_keeps_the_poller(state: Path) -> str:

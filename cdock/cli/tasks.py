@@ -55,7 +55,7 @@ def read_mirror(state: Path) -> dict[str, Any]:
                 "the mirror is gone, but there are worktrees of tasks",
                 code="CD418",
                 tried=f"reading {path}",
-                fix=f"{REBUILD} (reads everything from GitHub again)",
+                fix=f"{REBUILD} (reads everything from the forge again)",
             ) from None
         return {"version": 1, "isolation": "", "tasks": []}
     except (ValueError, LookupError, TypeError, OSError) as error:
@@ -71,7 +71,7 @@ def damaged(state: Path, error: Exception) -> Misconfigured:
         f"the mirror cannot be read: {why}",
         code="CD418",
         tried=f"reading {state / 'state.json'}",
-        fix=f"{REBUILD} (reads everything from GitHub again)",
+        fix=f"{REBUILD} (reads everything from the forge again)",
     )
 
 

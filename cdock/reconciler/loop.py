@@ -163,9 +163,7 @@ def _save_quota(house: House, error: Limited) -> None:
     left = max(1.0, (error.until - house.clock.now()).total_seconds())
     until = house.clock.elapsed() + left
     if house.memory.limited is None or until - house.memory.limited.until > 1:
-        log.info(
-            "waiting", extra={"text": f"GitHub quota until {error.until:%H:%M:%S} UTC", "fix": error.fix}
-        )
+        log.info("waiting", extra={"text": f"forge quota until {error.until:%H:%M:%S} UTC", "fix": error.fix})
     house.memory.limited = Pause(until=until, failures=0, step="", quota_until=error.until)
 
 

@@ -61,7 +61,7 @@ def while_away(workshop: Workshop, asking: int) -> None:
         assert done.returncode == 0, done.stderr
         assert done.stdout == ""
         assert "kept the task as" in done.stderr
-        assert "GitHub is away" in done.stderr or "GitHub away since" in done.stderr, done.stderr
+        assert "the forge is away" in done.stderr or "forge away since" in done.stderr, done.stderr
         assert "cdock sync" in done.stderr
         time.sleep(1.1)  # entries are dated by the second
     said = workshop.cdock("answer", str(asking), "Use", "customers.")
@@ -106,17 +106,17 @@ def test_the_poller_outlives_an_outage_and_delivers_by_itself(workshop: Workshop
     workshop.until("the end of the attempt", lambda: "ended" in workshop.said)
     status = workshop.cdock("status")
     assert status.returncode == 0
-    assert "GitHub away since" in status.stderr
+    assert "forge away since" in status.stderr
     assert "3 held back: cdock sync" in status.stderr
     assert "begun" in workshop.cdock("logs", str(slow)).stdout
     held = workshop.cdock("sync")
     assert held.returncode == 5
-    assert "GitHub away since" in held.stderr
+    assert "forge away since" in held.stderr
     workshop.forge.start()
     workshop.until("the answer to arrive", lambda: len(workshop.pulls()) == 2)
     workshop.until("both in review", lambda: len(_in_review(workshop)) == 2)
     assert workshop.cdock("sync").returncode == 0
-    assert "GitHub away" not in workshop.cdock("status").stderr
+    assert "forge away" not in workshop.cdock("status").stderr
     workshop.end(poller)
     everything_arrived(workshop, asking, slow)
 
@@ -210,7 +210,7 @@ def test_stopping_while_github_is_away(workshop: Workshop) -> None:
     done = workshop.cdock("stop", str(slow))
     assert done.returncode == 0, done.stderr
     assert "ended the agent of" in done.stderr
-    assert "GitHub is away" in done.stderr
+    assert "the forge is away" in done.stderr
     logged = workshop.cdock("logs", "-f", str(slow), limit=30)
     assert "no poller runs" in logged.stderr
     workshop.forge.start()

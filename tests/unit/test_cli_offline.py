@@ -93,7 +93,7 @@ def test_while_the_poller_cannot_reach_github_status_says_since_when_and_why(clo
     mirror(clone, TASK, seen_at=since.isoformat(), away_since=since.isoformat(), why="no route\x1b[2J")
     with only_poller(clone / ".git" / "cdock"):
         said = cli(clone, "status").stderr
-    assert f"GitHub away since {since.astimezone():%H:%M}" in said
+    assert f"forge away since {since.astimezone():%H:%M}" in said
     assert "(no route[2J)" in said
     assert "no poller" not in said
 
@@ -106,7 +106,7 @@ def test_a_task_that_waits_for_quota_says_until_when(clone: Path) -> None:
     with only_poller(clone / ".git" / "cdock"):
         shown = cli(clone, "status")
     assert f"waiting: quota until {asof.clock(later)}" in shown.stdout
-    assert f"waiting: GitHub quota until {asof.clock(later)}" in shown.stderr
+    assert f"waiting: forge quota until {asof.clock(later)}" in shown.stderr
     over = {**waiting, "until": (NOW - timedelta(seconds=1)).isoformat()}
     mirror(clone, {**working, "waiting": over})
     assert "waiting: quota" not in cli(clone, "status").stdout
@@ -163,7 +163,7 @@ def test_a_new_task_is_kept_while_the_forge_is_away(clone: Path) -> None:
     (entry,) = outbox(clone).list()
     assert (entry.title, entry.body, entry.labels, entry.ready) == ("Add login", "Please.", ("bug",), True)
     assert entry.state is State.PENDING, "it was not sent, so nothing is unknown"
-    assert f"kept the task as {entry.name}; GitHub is away: 127.0.0.1:9 did not answer" in done.stderr
+    assert f"kept the task as {entry.name}; the forge is away: 127.0.0.1:9 did not answer" in done.stderr
     assert "`cdock sync` or the poller delivers it" in done.stderr
 
 

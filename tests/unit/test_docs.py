@@ -45,6 +45,7 @@ _FENCE = re.compile(
 _LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)\)")
 _INLINE = re.compile(r"(?<!`)`(cdock [a-z][^`]*)`(?!`)", re.DOTALL)
 _CODE = re.compile(r"\bCD\d{3}\b")
+_VARIABLE = re.compile(r"\bCDOCK_[A-Z_]+\b")
 
 
 def name_of(path: Path) -> str:
@@ -259,6 +260,17 @@ def test_error_codes_are_documented_both_ways() -> None:
     assert set(listed) == used
     elsewhere = {code for path in PAGES for code in _CODE.findall(read(path))}
     assert elsewhere <= used
+
+
+def test_variables_are_documented_both_ways() -> None:
+    inside = {
+        name for path in ROOT.glob("templates/*") if path.is_file() for name in _VARIABLE.findall(read(path))
+    }
+    used = {name for path in ROOT.glob("cdock/**/*.py") for name in _VARIABLE.findall(read(path))}
+    page = read(ROOT / "docs/reference/settings.md").partition("## Environment")[2]
+    listed = {name for line in page.splitlines() if line.startswith("|") for name in _VARIABLE.findall(line)}
+    assert listed == used - inside, "what scripts in a run are told is no setting"
+    assert set(_VARIABLE.findall("".join(map(read, PAGES)))) <= used
 
 
 def test_the_task_form_is_the_one_that_ships() -> None:

@@ -15,7 +15,7 @@ import click
     "--wait/--no-wait",
     default=True,
     show_default=True,
-    help="Whether to wait a few seconds for GitHub; kept it is either way.",
+    help="Whether to wait a few seconds for the forge; kept it is either way.",
 )
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @click.pass_obj
@@ -25,8 +25,8 @@ def command(
     """Write TEXT as a comment on the open help issue of TASK; the same agent goes on with it.
 
     TASK is its issue, its id, the beginning of its id, or the help issue itself. Without TEXT the question is shown,
-    with the choices that the help issue offers as boxes. The answer is kept on this machine first; while GitHub is
-    away that is all that happens, and it is delivered later, once, if the question is still open by then.
+    with the choices that the help issue offers as boxes. The answer is kept on this machine first; while the
+    forge is away that is all that happens, and it is delivered later, once, if the question is still open by then.
 
     \b
     Examples:

@@ -34,7 +34,7 @@ def command(
 ) -> int:
     """Open an issue with TITLE, labelled agent-ready, and print its number and address.
 
-    It is kept on this machine first. While GitHub is away that is all that happens: `cdock sync`, or the poller by
+    It is kept on this machine first. While the forge is away that is all that happens: `cdock sync`, or the poller by
     itself, opens the issue when it is back, once.
     """
     from datetime import UTC, datetime

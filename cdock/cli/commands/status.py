@@ -62,8 +62,8 @@ ORDER = (
 def command(start: Path, fields: str | None, group: bool) -> int:
     """Show every task this clone's poller works on. Reads only files, so it is fast and works offline.
 
-    Without a poller, or while GitHub is away, it says how old that is. CTX is the share of the model's window that the
-    agent's conversation fills; TRY is the number of attempts, and how often the present error may still come back.
+    Without a poller, or while the forge is away, it says how old that is. CTX is the share of the model's window that
+    the agent's conversation fills; TRY is the number of attempts, and how often the present error may still come back.
 
     \b
     Examples:

@@ -21,7 +21,7 @@ TICKS = 40
 def command(start: Path, task: str) -> int:
     """Stop the agent of TASK. Its commits are pushed; the label agent-ready lets it go on.
 
-    The running poller does it; where none runs, this command does. While GitHub is away the agent is ended all the
+    The running poller does it; where none runs, this command does. While the forge is away the agent is ended all the
     same, and what has to be written there follows when it is back.
     """
     from cdock.adapters.files.poller import only_poller, poller_runs
@@ -44,8 +44,8 @@ def command(start: Path, task: str) -> int:
         except Unavailable as error:
             ended = _end_runs(here, name)
             talk().print(
-                f"{'ended the agent of' if ended else 'no agent runs for'} {name}; GitHub is away ({error.message}): "
-                "the wish is kept, and `cdock run` writes it down there",
+                f"{'ended the agent of' if ended else 'no agent runs for'} {name}; the forge is away "
+                f"({error.message}): the wish is kept, and `cdock run` writes it down there",
                 markup=False,
                 soft_wrap=True,
             )

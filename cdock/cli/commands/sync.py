@@ -1,4 +1,4 @@
-"""`cdock sync`: deliver what was said while GitHub was away, and see what happened there meanwhile."""
+"""`cdock sync`: deliver what was said while the forge was away, and see what happened there meanwhile."""
 
 import time
 from collections.abc import Sequence
@@ -23,11 +23,11 @@ STEP = 0.2
 """Seconds between two looks at what a poller delivers."""
 
 
-@click.command(short_help="Deliver what was held back, and read GitHub anew.")
+@click.command(short_help="Deliver what was held back, and read the forge anew.")
 @click.option(
     "--rebuild",
     is_flag=True,
-    help="Make mirror and worktrees anew from GitHub, after cdock's state was damaged or deleted.",
+    help="Make mirror and worktrees anew from the forge, after cdock's state was damaged or deleted.",
 )
 @click.option("--dry-run", is_flag=True, help="Show what is held back, and do nothing.")
 @click.option(
@@ -38,10 +38,10 @@ STEP = 0.2
 def command(
     start: Path, rebuild: bool, dry_run: bool, retries: tuple[str, ...], drops: tuple[str, ...]
 ) -> int:
-    """Deliver new tasks and answers that were kept while GitHub was away, each once and in order.
+    """Deliver new tasks and answers that were kept while the forge was away, each once and in order.
 
-    What no longer fits, because its question was closed meanwhile or GitHub refused it, is parked: it is shown with
-    the reason and the way out, and the exit code is 3. Then GitHub is read once, and `cdock status` shows what is
+    What no longer fits, because its question was closed meanwhile or the forge refused it, is parked: it is shown with
+    the reason and the way out, and the exit code is 3. Then the forge is read once, and `cdock status` shows what is
     true now. While a poller runs, that does it all, and this command only waits and reports.
     """
     from cdock.adapters.files.outbox import FileOutbox
