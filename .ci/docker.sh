@@ -49,6 +49,6 @@ if ! docker image inspect "$base" >/dev/null 2>&1; then
 fi
 
 # In a network that opens TLS the machine knows that network's authority, and the image has to know it too.
-set -- --base "$base"
+set -- --base "$base" --agent claude --agent codex
 if [ -f "$certificates" ]; then set -- "$@" --ca-bundle "$certificates"; fi
 uv run cdock image build "$@"

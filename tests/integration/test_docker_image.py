@@ -67,7 +67,7 @@ def test_it_is_found_and_listed(recipe: Recipe, at: Place) -> None:
 
 @pytest.mark.docker
 def test_certificates_and_versions_go_in(recipe: Recipe, at: Place) -> None:
-    with_both = replace(recipe, ca_bundle=PEM, versions={"CLAUDE_VERSION": "9.9.9"})
+    with_both = replace(recipe, ca_bundle=PEM, arguments={"CLAUDE_VERSION": "9.9.9"})
     built, lines = build(with_both)
     assert f"{at.instance} 9.9.9" in lines
     client = at.engine.connect(tried="looking")
@@ -124,8 +124,8 @@ def test_the_name_changes_with_each_ingredient() -> None:
         replace(plain, dockerfile="FROM y\n"),
         replace(plain, base="z"),
         replace(plain, ca_bundle=PEM),
-        replace(plain, versions={"CLAUDE_VERSION": "1"}),
-        replace(plain, versions={"CLAUDE_VERSION": "2"}),
+        replace(plain, arguments={"CLAUDE_VERSION": "1"}),
+        replace(plain, arguments={"CLAUDE_VERSION": "2"}),
     ]
     assert len({each.tag for each in (plain, *others)}) == 6
     assert plain.tag == Recipe(dockerfile="FROM x\n").tag

@@ -20,11 +20,12 @@ import psutil
 import pytest
 
 from cdock.adapters.agents.claude import ClaudeAgent
+from cdock.adapters.agents.codex import CodexAgent
 from cdock.adapters.docker import modelproxy
 from cdock.adapters.docker.modelproxy import ModelProxy
 from cdock.core.errors import Misconfigured
-from cdock.core.events import Job, Launch
-from cdock.core.model import Role
+from cdock.core.events import Ending, Job, Launch, Reading
+from cdock.core.model import Role, Verdict
 from tests.contract.runner_contract import BRANCH, fetched_subjects, until
 from tests.docker_engine import place
 from tests.integration.test_docker_isolation import Prison
@@ -464,3 +465,33 @@ def test_claude_code_works_in_there_and_goes_on_later(prison: Prison, proxy: Mod
         assert "Make it." in api.conversation[-1].text
     subjects = fetched_subjects(runner.remote(prison.place.task), branch=BRANCH, scratch=prison.scratch)
     assert subjects == ("Keep work the agent left uncommitted", "made", "base")
+
+
+@pytest.mark.docker
+def test_codex_works_in_there_and_goes_on_later(prison: Prison, proxy: ModelProxy) -> None:
+    agent = CodexAgent()
+    made = "echo made >made && git add made && git commit -q -m made"
+    turns: list[Turn] = [[Use("exec_command", {"cmd": made})], ["It is made."], ["I looked again."]]
+    with ModelApi(turns) as api:
+        environment = {**os.environ, "OPENAI_API_KEY": "sk-host-only", "OPENAI_BASE_URL": f"{api.url}/v1"}
+        runner = prison.place.runner(model=replace(proxy, environment=environment))
+        run, said = prison.run(agent.start(Job("Make it.", "", model="gpt-5")), runner=runner)
+        first = _verdict(agent, said, exit_code=run.exit_code)
+        assert (first.kind, first.text, first.tokens) == (Ending.DONE, "It is made.", 2340)
+        second = agent.resume(Job("Look again.", first.session, model="gpt-5"))
+        run, said = prison.run(second, attempt=2, runner=runner)
+        again = _verdict(agent, said, exit_code=run.exit_code)
+        assert (again.kind, again.text, again.tokens) == (Ending.DONE, "I looked again.", 1320)
+        assert again.session == first.session
+        assert {request.key for request in api.conversation} == {"sk-host-only"}
+        assert "sk-host-only" not in said
+    subjects = fetched_subjects(runner.remote(prison.place.task), branch=BRANCH, scratch=prison.scratch)
+    assert subjects == ("made", "base")
+
+
+def _verdict(agent: CodexAgent, said: str, *, exit_code: int | None) -> Verdict:
+    reading = Reading()
+    for line in said.splitlines():
+        reading, _ = agent.read(reading, line)
+    assert exit_code is not None
+    return agent.end(reading, exit_code=exit_code, tail=said)

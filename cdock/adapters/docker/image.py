@@ -30,13 +30,13 @@ class Recipe:
     base: str = ""
     ca_bundle: bytes = b""
     """Certificate authorities (PEM) of the network we build in; they are trusted in the image too."""
-    versions: Mapping[str, str] = field(default_factory=dict)
-    """Versions of agents by build argument, such as CLAUDE_VERSION; what is not named stays at the Dockerfile's."""
+    arguments: Mapping[str, str] = field(default_factory=dict)
+    """Build arguments, such as AGENTS and CLAUDE_VERSION; what is not named stays at the Dockerfile's."""
 
     @property
     def tag(self) -> str:
         """`cdock-agent:` and the start of a hash over all of the above."""
-        parts = [self.dockerfile, self.base, self.ca_bundle.decode("latin-1"), sorted(self.versions.items())]
+        parts = [self.dockerfile, self.base, self.ca_bundle.decode("latin-1"), sorted(self.arguments.items())]
         digest = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
         return f"{REPOSITORY}:{digest[:12]}"
 
@@ -56,7 +56,7 @@ def recipe(
     *,
     base: str = "",
     ca_bundle: Path | None = None,
-    versions: Mapping[str, str] | None = None,
+    arguments: Mapping[str, str] | None = None,
 ) -> Recipe:
     """The recipe of these files.
 
@@ -68,7 +68,7 @@ def recipe(
             dockerfile=dockerfile.read_text(encoding="utf-8"),
             base=base,
             ca_bundle=ca_bundle.read_bytes() if ca_bundle else b"",
-            versions=dict(versions or {}),
+            arguments=dict(arguments or {}),
         )
     except (OSError, UnicodeDecodeError) as error:
         raise Misconfigured(
@@ -95,7 +95,7 @@ def build(made_of: Recipe, *, engine: Engine, log: Callable[[str], None], again:
             fileobj=_context(made_of),
             custom_context=True,
             tag=made_of.tag,
-            buildargs={**({"BASE": made_of.base} if made_of.base else {}), **made_of.versions},
+            buildargs={**({"BASE": made_of.base} if made_of.base else {}), **made_of.arguments},
             labels={LABEL: made_of.tag},
             network_mode="host",
             nocache=again,

@@ -25,9 +25,23 @@ def command() -> None:
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="Your own Dockerfile.",
 )
+@click.option(
+    "--agent",
+    "agents",
+    multiple=True,
+    type=click.Choice(["claude", "codex", "opencode"]),
+    help="An agent to put into it; may be repeated. Without it, Claude Code.",
+)
 @click.option("--again", is_flag=True, help="Build anew, without any cache.")
 @click.option("-v", "--verbose", is_flag=True, help="Show what the build prints.")
-def build_(base: str, ca_bundle: Path | None, dockerfile: Path | None, again: bool, verbose: bool) -> int:
+def build_(
+    base: str,
+    ca_bundle: Path | None,
+    dockerfile: Path | None,
+    agents: tuple[str, ...],
+    again: bool,
+    verbose: bool,
+) -> int:
     """Build the image, unless it is there already. It is named after all that goes into it."""
     from cdock.adapters.docker.image import build, recipe
     from cdock.adapters.prompts import template_file
@@ -36,7 +50,10 @@ def build_(base: str, ca_bundle: Path | None, dockerfile: Path | None, again: bo
     from cdock.wiring import engine_of
 
     console = talk()
-    made_of = recipe(dockerfile or template_file("Dockerfile"), base=base, ca_bundle=ca_bundle)
+    arguments = {"AGENTS": " ".join(sorted(set(agents)))} if agents else {}
+    made_of = recipe(
+        dockerfile or template_file("Dockerfile"), base=base, ca_bundle=ca_bundle, arguments=arguments
+    )
 
     def log(line: str) -> None:
         if verbose or line.startswith("Step "):
