@@ -99,7 +99,7 @@ def _headline(task: Task, status: Status) -> str:
 def _what_next(case: Case, status: Status) -> str:
     if status is Status.NEEDS_HELP and case.help:
         return f": answer in #{case.help.number} and the same agent goes on"
-    if status in (Status.IN_REVIEW, Status.DONE, Status.IN_PROGRESS) and case.pull:
+    if status in (Status.IN_REVIEW, Status.DONE) and case.pull:
         return f": #{case.pull.number}"
     return ""
 

@@ -43,6 +43,7 @@ def prompt_values(
     earlier = in_round(task)
     last = task.last
     failures = lessons(task)
+    lesson = last.error if last and last.round == task.round and last.outcome in _TEACHING else ""
     return {
         "task": {
             "id": str(task.id),
@@ -55,8 +56,8 @@ def prompt_values(
         "cause": errand.cause.value,
         "attempt": len(earlier) + 1,
         "tries": policy.tries,
-        "lesson": last.error if last and last.round == task.round and last.outcome in _TEACHING else "",
-        "lessons": failures[:-1] if last and last.outcome in _TEACHING else failures,
+        "lesson": lesson,
+        "lessons": failures[:-1] if lesson else failures,
         "handoff": last.error if last and last.outcome is Outcome.HANDOFF else "",
         "interrupted": last.outcome.value if last and last.outcome else "",
         "has_work": workspace.has_work,

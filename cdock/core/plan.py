@@ -189,7 +189,7 @@ def steps_for(
         return (TakeClaim(case),) if wanted and slots.claim() else ()
     task = claim.task
     waiting = held(case, task, world, policy) if status is Status.WAITING else None
-    show = None if passing(task, status) else show_status(case, task, status, policy, waiting=waiting)
+    show = None if passing(case, task, status) else show_status(case, task, status, policy, waiting=waiting)
     step = _next(case, claim, status, world, policy=policy, slots=slots)
     if isinstance(step, _FLEETING):
         return (step,)

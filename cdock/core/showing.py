@@ -8,11 +8,13 @@ from cdock.core.waiting import Waiting
 from cdock.core.world import Case
 
 
-def passing(task: Task, status: Status) -> bool:
-    """Whether the status lasts only until the next step: a failure until its help issue, a success until its pull."""
+def passing(case: Case, task: Task, status: Status) -> bool:
+    """Whether the status lasts only until the next step: a failure until its help issue, a success until its pull
+    request is there and ready."""
     last = task.last
     done = status is Status.CLAIMED and last is not None and last.outcome is Outcome.SUCCEEDED
-    return done or status is Status.FAILED
+    draft = status is Status.IN_REVIEW and case.pull is not None and case.pull.draft
+    return done or draft or status is Status.FAILED
 
 
 def state_label(status: Status, labels: Labels) -> str:

@@ -397,6 +397,16 @@ def test_trying_again_can_be_asked_for_at_the_terminal(hub: MemoryHub) -> None:
     assert "KeyError" in prompts(place)[-1]
 
 
+def test_whoever_tries_again_is_told_the_newest_error_too(hub: MemoryHub) -> None:
+    place = place_of(hub, max_attempts=3)
+    number = working(hub, place)
+    for error in ("KeyError: 'x'", "OSError: y", "TypeError: z"):
+        fail(place, error)
+    place.wishes.make(WishKind.RETRY, task(hub, number).id)
+    ticks(place, 40)
+    assert all(error in prompts(place)[-1] for error in ("KeyError", "OSError", "TypeError"))
+
+
 # Hand-offs
 
 
