@@ -232,14 +232,11 @@ def test_work_rebased_after_the_default_branch_was_rewritten(setting: GitSetting
 # The default branch.
 
 
-def test_the_target_is_fetched_now_and_then(
-    setting: GitSetting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_target_is_never_an_older_one_while_the_forge_is_there(
+    setting: GitSetting, tmp_path: Path
 ) -> None:
-    first = setting.main()
-    assert setting.workspaces.target() == first, "with nothing there yet"
+    assert setting.workspaces.target() == setting.main(), "with nothing there yet"
     new = setting.advance_main()
-    assert setting.workspaces.target() == first
-    monkeypatch.setattr("cdock.adapters.git.published._EVERY", 0.0)
     assert setting.workspaces.target() == new
     setting.forge.rename(tmp_path / "gone.git")
     assert setting.workspaces.target() == new

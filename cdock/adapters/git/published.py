@@ -11,10 +11,8 @@ from cdock.core.errors import Refused, Unavailable
 
 DEFAULT = "refs/cdock/default"
 _BRANCHES = "refs/remotes/forge/"
-_EVERY = 30.0
-"""Seconds for which what was seen of the default branch will do."""
 _AWAY = 30.0
-"""Seconds to wait for news of a default branch that is known already."""
+"""Seconds to wait for news of a default branch that is known already, and until a forge that is away is asked again."""
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +29,7 @@ class Published:
         self._timeout = timeout
         self._git = Git(place.mirror, token=token, origin=origin_of(url))
         self._begun: dict[str, float] = {}
-        self._looked = float("-inf")
+        self._failed = float("-inf")
 
     def fetch(self, prefix: str) -> None:
         """Bring the mirror up to date with the default branch and all branches that start with `prefix`.
@@ -44,44 +42,37 @@ class Published:
         with self._place.lock("mirror"):
             if self._begun.get(prefix, float("-inf")) > asked:
                 return
-            begun = self._looked = time.monotonic()
+            begun = time.monotonic()
             self._fetch(f"+HEAD:{DEFAULT}", f"+{pattern}:{copy}", timeout=self._timeout)
             self._begun[prefix] = begun
 
     def default(self) -> str:
-        """The newest commit of the default branch; the forge is asked for it once in half a minute at most.
+        """The newest commit of the default branch: whoever has a conflict with it must not be shown an older one.
+
+        While the forge is away it is the newest that is known, and that is asked for once in half a minute at most.
 
         Raises:
             Unavailable: the forge is away, and nothing is known.
         """
-        if known := self._fresh():
-            return known
         with self._place.lock("mirror"):
-            if known := self._fresh():
-                return known
             known = commit_at(self._git, DEFAULT)
-            # Before it is tried, so that a forge that is away is not waited for again and again.
-            self._looked = time.monotonic()
+            if time.monotonic() - self._failed < _AWAY:
+                if known:
+                    return known
+                raise Unavailable(
+                    "the default branch is not known yet, and could not be fetched a moment ago",
+                    tried="looking for the newest commit of the default branch",
+                    fix="nothing: cdock tries again by itself",
+                )
             try:
                 self._fetch(f"+HEAD:{DEFAULT}", timeout=min(_AWAY, self._timeout) if known else self._timeout)
             except Unavailable as error:
+                self._failed = time.monotonic()
                 if not known:
                     raise
                 log.info("forge away, the default branch is taken as it was", extra={"error": error.message})
                 return known
             return commit_at(self._git, DEFAULT)
-
-    def _fresh(self) -> str:
-        """The default branch, if we looked for it just now; empty when it is time to look."""
-        if time.monotonic() - self._looked >= _EVERY:
-            return ""
-        if known := commit_at(self._git, DEFAULT):
-            return known
-        raise Unavailable(
-            "the default branch is not known yet, and could not be fetched a moment ago",
-            tried="looking for the newest commit of the default branch",
-            fix="nothing: cdock tries again by itself",
-        )
 
     def _fetch(self, *refspecs: str, timeout: float) -> None:
         try:

@@ -316,7 +316,7 @@ class GitWorkspaces:
         return True
 
     def target(self) -> str:
-        """See `Workspaces`; the forge is asked for it once in half a minute at most."""
+        """See `Workspaces`; the forge is asked for it each time, as long as it answers."""
         self._place.prepare()
         return self._published.default()
 
