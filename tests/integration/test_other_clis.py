@@ -16,7 +16,8 @@ from cdock.adapters.agents import agent
 from cdock.core.events import Ending, Event, Job
 from cdock.core.model import Cap
 from tests.agent_desk import Desk
-from tests.model_api import Failure, Use
+from tests.model_api import Failure, ModelApi, Use
+from tests.terminal import Terminal
 
 pytestmark = pytest.mark.claude
 
@@ -147,6 +148,23 @@ def test_the_limit_of_turns_holds(desk: Desk, name: str) -> None:
     ran = desk.start([[KINDS[name].command("true")]] * 5, job(desk, max_turns=2))
     assert (ran.verdict.kind, ran.verdict.cap) == (Ending.CAPPED, Cap.TURNS)
     assert len(ran.api.conversation) == 2
+
+
+@pytest.mark.parametrize("name", ["gemini"])
+def test_a_person_goes_on_at_a_terminal(desk: Desk, name: str) -> None:
+    first = desk.start([["I began."]], job(desk, "Paint the shed."))
+    launch = desk.agent.attach(job(desk, "", first.verdict.session))
+    with (
+        ModelApi([[], ["Hello, person."]]) as api,
+        Terminal(desk.argv(launch), cwd=desk.src, env=desk.environment(launch, api.url)) as terminal,
+    ):
+        terminal.wait_for("I began.")
+        terminal.wait_for("Type your message")
+        terminal.type("Tell me who you are.")
+        terminal.wait_for("Hello, person.")
+    ran = desk.resume([[], [], ["Done."]], job(desk, "Go on.", first.verdict.session))
+    assert ran.verdict.text == "Done."
+    assert "Tell me who you are." in ran.asked
 
 
 @pytest.mark.parametrize("name", ["opencode"])
