@@ -2,47 +2,93 @@
 
 Ports, paths, times, addresses and the order of tests make no difference; another value, another code or another set
 of failing tests does. When in doubt two errors differ: the budget of attempts ends what is not recognised here.
-What is noise in a line stands in `noise`, and a coarser name for an error in `failure_class`.
+
+A text is read by paragraphs. From the first line that tells of an error on, every line of a paragraph counts, except
+those that are known to say nothing; so does what such a line is indented below. Which words tell is a list that no
+tool can be forced to keep to, and so it only finds where to begin. What is noise in a line stands in `noise`, and a
+coarser name for an error in `failure_class`.
 """
 
 import hashlib
 import re
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
-from cdock.core.noise import without_noise
+from cdock.core.noise import shown, without_noise
 
-ALGORITHM = 3
+ALGORITHM = 4
 """Part of what is hashed, so that the hashes of two sets of rules are never equal by accident."""
-LINES = 60
-"""Most lines that count, sorted."""
-LAST = 8
+LAST = 20
 """Lines that count when none of them looks like an error: the last ones name it most often."""
 
-_COUNTS = re.compile(
-    r"=*\s*\d+ (?:failed|passed|skipped|deselected|x?failed|error|errors|warnings?)\b.*"
-    r"|(?:Tests?|Test Suites|Snapshots|Time|Duration|Start at|test result):.*"
-    r"|Ran \d+ tests?\b.*|Found \d+ errors?\b.*|.*\bseed\b.*|npm warn\b.*|\W*\d{1,3}(?:\.\d+)?%.*|.*\d%\|.*"
-    r"|(?:remote: )?(?:Enumerating|Counting|Compressing|Receiving|Writing|Resolving|Unpacking) (?:objects|deltas)\b.*"
-    r"|\[<n>:<addr>\] .*"  # V8 tells of its collections
-    r"|FAIL|FAILED|FAILURES|failures:|short test summary info",
-    re.IGNORECASE,
-)
-_STACK = re.compile(r"(?:at\s|File \").*(?:node:|<lib>).*|<lib>/.*|\d+: (?:core|std|alloc|__rustc)::.*")
 _TELLING = re.compile(
     r"^E\s|\berror\b|[a-z](?:error|exception)\b|\bfail(?:ed|ure)?\b|\bpanic|\bassert|\bfatal\b|\bdenied\b|\brefused\b"
-    r"|\bnot found\b|\bno such\b|\bcannot\b|\bcan't\b|\bcould not\b|\bunable\b|\bundefined\b|\bunresolved\b"
-    r"|\b(?:rejected|declined|conflict|unbound|does not|has not|is not)\b|^remote: "
+    r"|\bnot found\b|\bno (?:such|rule)\b|\bcannot\b|\bcan't\b|\bcould not\b|\bunable\b|\bundefined\b|\bunresolved\b"
+    r"|\b(?:rejected|declined|conflict|unbound|does not|has not|is not|caused by)\b|^remote: |\*\*\*"
     r"|\btimed out\b|\bkilled\b|\bsegmentation\b|\bnot ok\b|\bmissing\b|\binvalid\b|\bunexpected\b"
-    r"|(?-i:\bE[A-Z]{4,}\b|\b[A-Z]{1,6}-?\d{3,5}\b)|^[✕✗×●✖]"
+    r"|(?-i:\bE[A-Z]{4,}\b|\b[A-Z]{1,6}-?\d{3,5}\b)|^[✕✗×●✖]|^\) "
     # What was expected and what came tells one failure of a test from the next, and so does a difference.
     r"|!==?|\b(?:expected|actual|received|got|want)\b|^(?:left|right):|^[-+] +\S"
     # Where it happened, in what is not a library: a frame, a finding, a test that did not end.
-    r"|^File \"|(?-i:^Test\w+ \(<duration>\))",
+    r"|(?:^|[\w>\])]):<n>|^File \"|(?-i:^Test\w+ \(<duration>\))",
     re.IGNORECASE,
 )
-_LOCATED = re.compile(r"\.[A-Za-z]{1,5}:(?=[\s)])")
-_REMARK = re.compile(r"\b(?:warning|note|info|hint|help)\b", re.IGNORECASE)
+# Neither a mistake nor a place of one: remarks, with what stands below them. A code makes them a finding.
+_REMARK = re.compile(
+    r"(?!E )(?:<time>\W{0,9}|\S{0,200}:<n>\s?|[\w./-]{1,40}[:\]]?\s|[^\w\s]{1,9}\s?|level=){0,2}(?:(?<=:<n> )\w{0,40})?"
+    r"(?:warn(?:ing)?s?|note|info(?:rmation)?|hint|help|debug|verbose|notice|trace)\b"
+    r"(?!.*\berror\b|(?-i:.*\b[A-Z]{1,6}-?\d{3,5}\b))",
+    re.IGNORECASE,
+)
+_RESULT = (
+    r"(?:pass(?:ed|ing)?|fail(?:ed|ing)?|pending|skip(?:ped)?|deselected|ignored|filtered|x(?:failed|passed)|todo"
+    r"|failures?|errors?|warnings?|tests?|suites?|examples?|assertions?|specs?|scenarios?|features?|offen[sc]es?"
+    r"|problems?|issues?|files?|tasks?|targets?|informations?|hints?|snapshots?|contexts?|checks?)"
+)
+# Says nothing, whatever words it uses: how many there were, how long it took, what went well.
+_TALLY = re.compile(
+    rf"\W*(?:(?:ran|found|executed|finished|total|with|some)\W+)?\d+ (?:[a-z]+ )?{_RESULT}\b(?!.*: *[a-z]).*"
+    rf"|.*?\b{_RESULT}\b\W{{1,3}}\d+\b.*\b{_RESULT}\b\W{{1,9}}\d+\b.*"
+    r"|(?:Tests?|Test Suites|Snapshots|Total):\s+\d.*|(?:Time|Duration|Start at|test result):.*"
+    r"|.*\b(?:seed(?:ed to)?|shuffle)\b\W{0,3}(?:\d|<n>).*|\W*\d{1,3}(?:\.\d+)?%.*|.*\d%\|.*"
+    r"|(?:remote: )?(?:Enumerating|Counting|Compressing|Receiving|Writing|Resolving|Unpacking) (?:objects|deltas)\b.*"
+    r"|\[<n>:<addr>\] .*"  # V8 tells of its collections
+    r"|FAIL|FAILED|FAILURES!?|failures:|short test summary info",
+    re.IGNORECASE,
+)
+_WELL = re.compile(
+    r"\W*(?:ok\W+\d|PASS\b|PASSED\b|--- PASS|[✓✔√]).*|.*\b(?:PASSED|Passed|\.\.\. ok)\W*(?:<duration>)?|=== RUN.*"
+)
+_STACK = re.compile(
+    r"(?:at\s|File \").*(?:node:|<lib>).*|<lib>/.*|(?:\d+: )?(?:core|std|alloc|__rustc)::.*"
+    r"|at (?:java|javax|jdk|sun|kotlin|scala|System|Microsoft)\b.*"
+)
+# Says nothing unless it has a word that tells: what is being done, and what is done.
+_DOING = re.compile(
+    r"\W*(?:[\w.-]+: )?(?:[A-Z][a-z]+ing|Finished|Downloaded|Compiled|Installed|Created|Started|Built|Fetched|Pulled"
+    r"|collected)\b.*"
+    r"|.*\b(?:ok|OK|done|Done|CACHED|Started|Healthy)\W*(?:<duration>)?|(?:\S+ )?[.FEsxX,]+"
+)
+# The shape of a text: what parts paragraphs, source with its number, and what points at a place in it.
+_RULES = frozenset("-=_*.#━─")
+_SOURCE = re.compile(r"\s*(?:[>➜❯→]\s*)?\d+\s*[|│┃┆▕]")
+_POINTER = re.compile(r"[\s|│┃┆▕·]*[\^~▲┬][\s\^~▲┬─]*")
+_NUMBERED = re.compile(r"\s*\d+\s+(?=\S)")
+_GUTTER = " \t|│┃"
 # How a run of acceptance commands shows what it ran and how that ended.
 _FRAME = re.compile(r"\$ .*|\[exit [1-9]\d*\]")
+
+
+class _Line(NamedTuple):
+    """A line without noise."""
+
+    indent: int
+    text: str
+    pointed: bool
+    """A line of source that the next line points at."""
+    tells: bool
+    empty: bool
+    """It is known to say nothing of an error."""
 
 
 def fingerprint(error: str) -> str:
@@ -52,13 +98,88 @@ def fingerprint(error: str) -> str:
 
 
 def key_of(error: str) -> str:
-    """What is hashed: the telling lines of an error, without noise, sorted."""
-    plain = [line for line in map(without_noise, error.split("\n")) if line]
-    kept = [line for line in plain if not _COUNTS.fullmatch(line) and not _STACK.fullmatch(line)] or plain
-    telling = [line for line in kept if _telling(line)] or kept[-LAST:]
-    frame = [line for line in kept if _FRAME.fullmatch(line)]
-    return "\n".join(sorted({*telling, *frame})[:LINES])
+    """What is hashed: the lines that count, without noise, sorted."""
+    paragraphs = list(_paragraphs(error))
+    every = [line.text for paragraph in paragraphs for line in paragraph]
+    told = list(_told(paragraphs, remarks=False))
+    if not any(map(_place, told)):  # all that was found are remarks: they must be what was not accepted
+        told = list(_told(paragraphs, remarks=True))
+    if not told:
+        told = ([line.text for paragraph in paragraphs for line in paragraph if not line.empty] or every)[
+            -LAST:
+        ]
+    return "\n".join(sorted({*told, *filter(_FRAME.fullmatch, every)}))
 
 
-def _telling(line: str) -> bool:
-    return bool(_TELLING.search(line) or (_LOCATED.search(line) and not _REMARK.search(line)))
+def _paragraphs(error: str) -> Iterator[list[_Line]]:
+    lines = [shown(line) for line in error.split("\n")]
+    paragraph: list[_Line] = []
+    for line, below in zip(lines, [*lines[1:], ""], strict=True):
+        if _parts(line):
+            yield paragraph
+            paragraph = []
+        pointed = bool(_POINTER.fullmatch(below))
+        if _SOURCE.match(line) and not pointed:
+            continue
+        text = without_noise(_NUMBERED.sub("", line, count=1) if pointed else line)
+        if text:
+            paragraph.append(_line(text, indent=len(line) - len(line.lstrip(_GUTTER)), pointed=pointed))
+    yield paragraph
+
+
+def _line(text: str, *, indent: int, pointed: bool) -> _Line:
+    tells = bool(_TELLING.search(text))
+    known = _TALLY.fullmatch(text) or _WELL.fullmatch(text) or _STACK.fullmatch(text)
+    return _Line(indent, text, pointed, tells, bool(known or (not tells and _DOING.fullmatch(text))))
+
+
+def _parts(line: str) -> bool:
+    """Whether a line is blank, a rule, or a title between two rules."""
+    line = line.strip()
+    return not line or (len(line) >= 4 and _RULES.issuperset(line[:4] + line[-4:]))
+
+
+def _told(paragraphs: Sequence[Sequence[_Line]], *, remarks: bool) -> Iterator[str]:
+    """The lines that count. A line that ends in a colon speaks of the next paragraph.
+
+    `remarks`: those that name a place count too.
+    """
+    promised = False
+    for paragraph in paragraphs:
+        if paragraph:
+            told = list(_told_in(paragraph, promised=promised, remarks=remarks))
+            yield from (line.text for line in told)
+            promised = bool(told) and not told[-1].pointed and told[-1].text.endswith(":")
+
+
+def _told_in(paragraph: Sequence[_Line], *, promised: bool, remarks: bool) -> Iterator[_Line]:
+    begun = promised
+    headings: list[_Line] = []
+    remark: _Line | None = None
+    for line in paragraph:
+        if line.empty:
+            continue
+        if _REMARK.match(line.text) and not (remarks and _place(line.text)):
+            remark = line
+            continue
+        if remark and (line.indent > remark.indent or line.pointed or line.text.startswith("|")):
+            continue
+        remark = None
+        above = headings[-1] if headings else None
+        while headings and headings[-1].indent >= line.indent:
+            headings.pop()
+        if line.tells:
+            yield from headings
+            if above and above.indent == line.indent and above.text.endswith(":"):
+                yield above
+            headings.clear()
+            begun = True
+        if begun or line.pointed:
+            yield line
+        else:
+            headings.append(line)
+
+
+def _place(text: str) -> bool:
+    """Whether a line names a place in a file of the project; where make was in its own file does not tell."""
+    return ":<n>" in text and "***" not in text

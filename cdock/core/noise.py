@@ -7,37 +7,61 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-# A child of these is somebody's checkout: its own name says nothing.
-_CHECKOUT = re.compile(
+# Directories that hold checkouts, what a checkout itself looks like, and names below which all checkouts are alike.
+_CHECKOUTS = re.compile(
     r"~|/(?:root|home|srv|mnt|tmp|var/tmp|var/folders|var/lib|dev/shm|Users|builds?|github|workspaces?|private|data|wt)\b"
 )
-# Below these names paths are alike in every checkout.
+_CHECKOUT = re.compile(
+    r"(?:~|/root|/Users/[^/]+|/srv(?:/[a-z]{2,8})?(?:/\d+)?|/mnt|/data|/workspaces?|/wt|/builds/[^/]+)/[^/]+"
+    r"|/(?:app|code|repo|workspace)|/usr/src/[^/]+"
+)
 _TOPS = frozenset(
     {"src", "tests", "test", "spec", "packages", "crates", "apps", "cmd", "internal", "include", "docs"}
 )
 _LIBRARIES = re.compile(
-    r"/(?:site-packages|dist-packages|node_modules|go/pkg/mod|\.cargo/registry|rustc/[0-9a-f]+|go/src|lib/python[\d.]+)/"
+    r"/(?:site-packages|dist-packages|node_modules|go/pkg/mod|\.cargo/registry|rustc/[0-9a-f]+|go/src|lib/python[\d.]+"
+    r"|gems|vendor/bundle|\.m2/repository)/"
 )
 _PASSING = re.compile(r"/(?:tmp|var/tmp|var/folders|dev/shm|private/tmp)/")
 _FILE = re.compile(r".*\.[A-Za-z]\w{0,4}", re.DOTALL)
 _NAMED_BY_PEOPLE = re.compile(r"[A-Za-z_.-]+(?:\d{1,2}[A-Za-z_.-]*)?")
 _MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6}"
-_UNIT = r"(?:ns|µs|us|ms|s|secs?|seconds?|m|mins?|minutes?|h|hours?)\b"
+_UNIT = r"(?:ns|µs|us|ms|s|secs?|seconds?|milliseconds?|m|mins?|minutes?|h|hours?|d|days?)(?![A-Za-z_])"
 _DURATION = rf"\d+(?:[.,]\d+)?\s?{_UNIT}"
+# A large number behind one of these is the code of an error.
+_CODE = re.compile(
+    r"(?:error[ (\[#]|(?:code|errno|status|exit|signal|sqlstate|hresult)[\"']?[ :=(\[#]{1,3})\Z",
+    re.IGNORECASE,
+)
 
 
-def _path(match: re.Match[str]) -> str:
+def _portable(path: str) -> str:
     """What of an absolute path is the same in another checkout."""
-    path = match[0]
     parts = path.strip("/").split("/")
     if _LIBRARIES.search(path):
         return f"<lib>/{'/'.join(parts[-2:])}"
     if _PASSING.match(path) and (len(parts) < 3 or not _NAMED_BY_PEOPLE.fullmatch(parts[-1])):
         return "<tmp>"
-    if _CHECKOUT.match(path) or _FILE.fullmatch(path):
+    file = _FILE.fullmatch(path)
+    if not file and _CHECKOUT.fullmatch(path):
+        return "<dir>"
+    if file or _CHECKOUTS.match(path):
         top = next((at for at, part in enumerate(parts[:-1]) if at and part in _TOPS), len(parts) - 1)
         return "/".join(parts[top:])
     return "/".join(parts[-2:])
+
+
+def _url(match: re.Match[str]) -> str:
+    """An address on the web without user, port and query; of a socket or a library's file what a path keeps."""
+    scheme, host, path, place = match["scheme"], match["host"], match["path"], match["place"] or ""
+    if not host:
+        return f"{scheme}://{_portable(path)}{place}"
+    return f"{_portable(path)}{place}" if _LIBRARIES.search(path) else f"{scheme}://{host}{path}{place}"
+
+
+def _unless_code(match: re.Match[str], noise: str) -> str:
+    before = match.string[max(0, match.start() - 12) : match.start()]
+    return match[0] if _CODE.search(before) else noise
 
 
 class _Rule(NamedTuple):
@@ -57,81 +81,142 @@ _CONTROL = re.compile(
 )
 # Order matters: longer and more telling shapes first, so that a later rule finds only what is left.
 _RULES = (
-    # How tools write the name of a failed test, and what they put around it.
+    # What stands before a line: a worker, progress, the number of a step or of a line of source.
+    _rule("[", r"\[gw\d+\]|\[ *\d+%\]|\[ *\d+/\d+\](?= )", ""),
+    _rule("gw", r"\bgw\d+\b", "gw"),
+    _rule("0", r"^#\d+ (?=\D|\d+\.\d+ )", ""),
+    _rule(".", r"^(?:\d+\.\d{1,3}|\[ *\d+\.\d+\]) (?=\S)", ""),
+    _rule("==", r"^==\d+==\s?", ""),
+    _rule("", r"[-=_*~─━═⎯]{4,}", " "),
+    _rule("", r"^\s*(?:([>➜❯→])\s*)?(?:\d+\s*)?[|│┃┆▕](?:\s+\d+:(?=\s))?", r"\1|"),
+    _rule("0", r"^\s+\d+(?::\d+\s+|\s{2,})(?=\S)", ":<n> "),
+    _rule("0", r"^\s+\d+:\s+|^\s*\d+\s+(?=[+-](?:\s|$))", ""),
+    # How tools write the name of a failed test.
     _rule(" - ", r"^(FAILED|ERROR) (.+?) - .*$", r"\1 \2"),  # pytest cuts the reason at the terminal's width
     _rule("---- ", r"^---- (\S+) stdout ----$", r"FAILED \1"),
     _rule("FAILED", r"^test (\S+) \.\.\. FAILED$", r"FAILED \1"),
     _rule("FAILED", r"^(\S+) --- FAILED$", r"FAILED \1"),
+    _rule("::", r"^(?=\S*::)(\S.*\S) +(FAILED|ERROR) *$", r"\2 \1"),
     _rule(" ... ", r"^(\w+ \([\w.]+\)) \.\.\. (FAIL|ERROR)$", r"\2: \1"),
-    _rule("[", r"\[gw\d+\]|\[ *\d+%\]", ""),
-    _rule("gw", r"\bgw\d+\b", "gw<n>"),
-    _rule("0", r"^#\d+ (?=\D|\d+\.\d+ )", ""),  # a step of BuildKit
-    _rule(".", r"^\d+\.\d{1,3} (?=\S)", ""),  # and how long it ran by then
-    _rule("", r"[-=_*~]{4,}", " "),
-    _rule("|", r"^\s*(?:\d+\s+)?\|", "|"),
+    _rule("not ok", r"\b(not ok) \d+", r"\1"),
+    _rule(") ", r"^\s*\d+\) (?=\S)", ") "),
     # Names and numbers that somebody else chose.
     _rule("file://", r"\bfile://(?=/)", ""),
-    _rule("://", r"\b[a-z][a-z+]{1,9}://[^\s'\"<>)\]]+", "<url>"),
-    _rule("@", r"\b[\w.+-]{1,64}@(?:[\w-]{1,63}\.){1,8}[A-Za-z]{2,24}\b", "<email>"),
+    _rule(
+        "://",
+        r"\b(?P<scheme>[a-z][a-z+]{1,9})://(?:[\w.%+-]{1,64}(?::[^\s@/]{0,64})?@)?"
+        r"(?P<host>[\w.-]{0,255}|\[[\da-f:]{2,45}\])(?::\d+)?(?P<path>(?:/[\w.@%~+,=-]*)*)"
+        r"(?:\?[^\s:'\"<>)\]]*)?(?:#[\w-]*)?(?P<place>(?::\d+){1,2}(?=\W|$))?",
+        _url,
+    ),
+    _rule("@", r"\b(?!git@)[\w.+-]{1,64}@(?:[\w-]{1,63}\.){1,8}[A-Za-z]{2,24}\b", "<email>"),
     _rule("0", r"\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b", "<uuid>"),
     _rule(
         "0",
-        r"\b(req|msg|toolu|call|resp|ses|prt|chatcmpl|thread|turn)[_-](?=\w*\d)\w{8,}",
+        r"\b(req|msg|toolu|call|resp|ses|prt|chatcmpl|thread|turn)[_-](?=\w{0,64}\d)\w{5,}",
         r"\1_<id>",
     ),
-    # Times.
     _rule(
-        "-",
-        r"\b\d{4}-\d\d-\d\d(?:[T _]\d\d[:_-]?\d\d(?:[:_-]?\d\d(?:[.,_-]\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)?)?(?!\d)",
-        "<time>",
+        "",
+        r"(?i)\b((?:request|trace|span|correlation|session|host|transaction|invocation|operation|event|run|job)"
+        r"[ _-]?id)\b(?:[\"']?\s?[:=]\s?[\"']?[\w+/=.-]{4,}|\s(?=[\w-]{0,64}\d)[\w-]{4,})",
+        r"\1 <id>",
     ),
     _rule(
-        "0", rf"\b(?:\d{{1,2}} {_MONTH}|{_MONTH} \d{{1,2}}(?:st|nd|rd|th)?)(?:,? \d{{4}})?(?!\w)", "<date>"
-    ),
-    _rule("<date>", r"\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? (?=<date>)", ""),
-    _rule("0", r"\b\d\d?(?::\d\d){1,2}(?:[.,]\d+)? ?[AaPp][Mm]\b|\b\d\d? ?[AaPp][Mm]\b", "<time>"),
-    _rule(":", r"\b\d\d?:\d\d:\d\d(?:[.,]\d+)?\b", "<time>"),
-    _rule("<date>", r"<date>,? (?:at )?(?=<time>)", ""),
-    _rule("<time>", r"<time>(?: [A-Z]{3,4}\b)?(?: \[?\d+\]?(?= ))?", "<time>"),  # a log's time, zone, process
-    # Places.
-    _rule("/home/", r"/home/[\w.-]+(?=/)", "~"),
-    _rule("/", r"(?<![\w.@+/>-])~?(?:/[\w.@+-]+){2,}", _path),
-    _rule("/", r"(?<![\w.@+/>-])\./(?=\w)", ""),
-    _rule("[ERROR]", r"^(\[ERROR\]\s+[\w.$]+):\d+(?= )", r"\1"),
+        "0", r"-[bcdfghjklmnpqrstvwxz2456789]{8,10}-[bcdfghjklmnpqrstvwxz2456789]{5}\b", "-<id>"
+    ),  # Kubernetes'
+    # Times, and what stands beside them in a log.
     _rule(
         "0",
-        r"(\.[A-Za-z]{1,5}|\bnode:[\w/]+|Makefile|Dockerfile)"
-        r"(?::\d+(?::\d+)?|\(\d+(?:,\d+)?\)|:\[\d+(?:,\d+)?\])(?::| -)?(?![\w-])",
-        r"\1:",
+        r"\b\d{4}([-/])\d\d\1\d\d(?:[T _]\d\d[:_-]?\d\d(?:[:_-]?\d\d(?:[.,_-]\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)?)?(?!\d)",
+        "<time>",
     ),
+    _rule("0", rf"\b\d\d/{_MONTH}/\d{{4}}:(?=\d\d:\d\d:\d\d)", ""),
+    _rule(
+        "0",
+        rf"\b(?:\d{{1,2}}[ -]{_MONTH}|{_MONTH} \d{{1,2}}(?:st|nd|rd|th)?)(?:(?:,? |-)\d{{4}})?(?!\w)",
+        "<date>",
+    ),
+    _rule("<date>", r"\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]{0,6},? (?=<date>)", ""),
+    _rule("0", r"\b\d\d?(?::\d\d){1,2}(?:[.,]\d+)? ?[AaPp][Mm]\b|\b\d\d? ?[AaPp][Mm]\b", "<time>"),
+    _rule(":", r"\b\d\d?:\d\d:\d\d(?:[.,]\d+)?\b|^\d\d:\d\d(?= )", "<time>"),
+    _rule("<date>", r"<date>(?:,?\s+(?:at )?|::)(?=<time>)", ""),
+    _rule("<time>", r"<time>(?: [+-]\d{4}\b| [A-Z]{3,4}\b)?(?: \[?\d+\]?(?= ))?", "<time>"),
+    _rule("<time>", r"^(?:\d+:[A-Z] )?<time>(?: [+~-]\d+)*:?", "<time>"),
+    _rule("<time>", r"^(<time>(?: [\w.-]+){1,2})\[\d+\]:", r"\1:"),
+    _rule(
+        "<time>",
+        r"^\[?<time>(?:[\s:|,-]{1,4}(?:[A-Z]{3,8}\b|\[[\w .:/-]{0,40}\]|[\w.]{1,40} -(?= )|---?)){0,4}"
+        r" (?:\[\d+\]|\d+(?:#\d+:)?)(?= )",
+        lambda match: re.sub(r"\d+(?:#\d+:)?", "<n>", match[0]),
+    ),
+    # Places: `:<n>` is what is left of a line and a column.
+    _rule("/home/", r"/home/[\w.-]+(?=/)", "~"),
+    _rule(
+        ":\\",
+        r"\b[A-Za-z]:(?:\\[\w.@+-]+){2,}",
+        lambda match: _portable(match[0][2:].replace("\\", "/")),
+    ),
+    _rule(
+        "/",
+        r"(?:(?<![\w.@+/>:-])|(?<=\s-[A-Za-z])|(?<=[^/]:))(?:~?(?:/[\w.@+-]+){2,}|~/[\w.@+-]+)/?",
+        lambda match: _portable(match[0]),
+    ),
+    _rule("/", r"(?<![\w.@+/>-])\./(?=\w)", ""),
+    _rule("[ERROR]", r"^(\[ERROR\]\s+[\w.$]+):\d+(?= )", r"\1:<n>"),
+    _rule(
+        "0",
+        r"(\.[A-Za-z]\w{0,9}|\bnode:[\w/]+|\b[A-Z][a-z]*file|\bBUILD|<(?:stdin|string|unknown|anonymous)>|\[(?:eval|stdin)\])"
+        r"(?::\d+(?:-\d+)?(?::\d+(?:-\d+)?)?|\(\d+(?:,\d+)?\)|:? ?[\[(]\d+, ?\d+[\])]|(?: \d+:\d+(?:-\d+)?)+)"
+        r"(?::| -)?(?![\w-])",
+        r"\1:<n>",
+    ),
+    _rule("(", r"\(\d+:\d+\)", "(<n>)"),
     _rule("sh: ", r"^([^\s:]*sh): \d+: ", r"\1: "),
-    _rule("0", r"^(\s*)\d+:\d+(?=\s+(?:error|warning)\b)", r"\1"),
-    _rule("not ok", r"\b(not ok) \d+", r"\1"),
-    _rule(") ", r"^\s*\d+\) ", ""),
     _rule(
-        "0", r"\b(line|column|col|character|offset|pid|port|attempt|worker|thread)([ =:#-]+)\d+", r"\1\2<n>"
+        "0",
+        r"(?i)\b((?:end)?_?(?:lines?|columns?|cols?|characters?|chars?|offset|pid|port|attempt|worker|thread|goroutine|process))"
+        r"([\"']?[ =:#,-]+)\d+(?:-\d+)?",
+        r"\1\2<n>",
     ),
+    _rule("-", r"((?:Worker|Thread|Process|Task)-)\d+", r"\1<n>"),
     _rule(
-        "line <n>:", r"(line <n>:) +\d+ (?=[A-Z])", r"\1 "
-    ),  # the shell names the process that a signal ended
+        "<n>:", r"((?i:line) <n>:) +\d+ (?=[A-Z])", r"\1 "
+    ),  # a shell names the process that a signal ended
     _rule("thread '", r"\b(thread '[^']*') \(\d+\)", r"\1"),
+    _rule("<", r"<\d+\.\d+\.\d+>", "<pid>"),
     # Numbers.
-    _rule("0x", r"\b0x[0-9a-fA-F]+\b", "<addr>"),
+    _rule(
+        "0",
+        r"(?i)\b(duration|elapsed|latency|took|uptime)((?:_?(?:ms|s|ns|secs?|seconds|millis))?[\"']?[ =:]+)"
+        r"\d+(?:\.\d+)?(?!\w|\.\d)",
+        r"\1\2<n>",
+    ),
+    _rule("0x", r"\b0x[0-9a-fA-F]+\b", lambda match: _unless_code(match, "<addr>")),
     _rule(
         "0",
         r"\b(?:(?=[0-9a-f]{0,127}\d)(?=\d{0,127}[a-f])[0-9a-f]{7,128}|(?=\d*[A-F])(?=[A-F]*\d)[0-9A-F]{7,128})\b",
         "<hex>",
     ),
+    _rule(
+        "0",
+        r"\b(?:(?=[A-Z]{0,64}\d)(?=\d{0,64}[A-Z])[A-Z\d]{12,64}|(?=(?:[A-Za-z]{0,64}\d{1,64}){3})[A-Za-z\d]{16,128})\b",
+        "<id>",
+    ),
+    _rule("<hex>", r"\b[a-z]{2,20}_[a-z]{2,20}\d?(?= \(<hex>)", "<name>"),  # Docker's, beside the id
     _rule("0", rf"\b(?:\d\d?:\d\d min\b|{_DURATION}(?:\s?{_DURATION})*)", "<duration>"),
+    _rule("0", r"\bx\d+ over\b", "x<n> over"),
     _rule("0", r"\b\d+(?:\.\d+)?\s?(?:[kKMGT]i?B)\b", "<size>"),
     _rule(".", r"\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b", "<ip>"),
-    _rule("localhost:", r"\blocalhost:\d+", "localhost"),
+    _rule(":", r"\blocalhost:\d+|\[?::1\]?:\d+", "localhost"),
+    _rule("tmp", r"\btmp(?:[a-z\d_]{8}|\.\w{6,10})\b", "<tmp>"),
 )
 # Four digits are noise unless they belong to a code such as TS2322, E0308 or ORA-00942, or are what was compared.
-_LARGE = re.compile(r"(?<![A-Z\d])(?<![A-Z]-)(?:\d{4,}|\d{1,3}(?:,\d{3})+(?!\d))(?:\.\d+)?")
+_LARGE = re.compile(r"(?<![A-Zx\d])(?<![A-Z]-)(?:\d{4,}|\d{1,3}(?:,\d{3})+(?!\d))(?:\.\d+)?")
 _HUGE = re.compile(r"(?<![A-Z\d])\d{9,}")
 _COMPARES = re.compile(
-    r"\bassert|[!=]==?|\b(?:expected|actual|received|got|want|left|right)\b\W{0,4}\d|^E? *[-+] ",
+    r"\bassert|[!=]==?|\b(?:expected|actual|received|got|want|left|right)\b\W{0,4}\d|^E? *[-+] "
+    r"|^(?:FAILED|ERROR) \S+::",
     re.IGNORECASE,
 )
 _DIGIT = re.compile(r"\d")
@@ -151,6 +236,7 @@ def without_noise(line: str) -> str:
         if digits if needs == "0" else needs in line:
             line = pattern.sub(replacement, line)
     if digits:
-        line = (_HUGE if _COMPARES.search(line) else _LARGE).sub("<n>", line)
+        numbers = _HUGE if _COMPARES.search(line) else _LARGE
+        line = numbers.sub(lambda match: _unless_code(match, "<n>"), line)
     line = " ".join(line.split())
     return "" if _RULER.fullmatch(line) else line

@@ -59,9 +59,9 @@ SAME = {
         "error: certificate expired Mon, 15 Jan 2024 10:00:00 GMT",
         "error: certificate expired Tue, 16 Jan 2024 11:00:00 GMT",
     ),
-    "another address on the web": (
-        "Error: failed to fetch https://cdn.example/a?sig=91",
-        "Error: failed to fetch https://cdn.example/b?sig=17",
+    "an address on the web, with another port and query": (
+        "Error: failed to fetch https://cdn.example:8443/a?sig=91",
+        "Error: failed to fetch https://cdn.example:9443/a?sig=17",
     ),
     "a reason cut at another width": (
         "FAILED t.py::a - RuntimeError: session 0b9b54d4-9f0d-4dd...",
