@@ -495,3 +495,12 @@ def _verdict(agent: CodexAgent, said: str, *, exit_code: int | None) -> Verdict:
         reading, _ = agent.read(reading, line)
     assert exit_code is not None
     return agent.end(reading, exit_code=exit_code, tail=said)
+
+
+def test_an_agent_is_told_the_kind_of_key_and_not_the_key(proxy: ModelProxy) -> None:
+    """Claude Code understands the usage limit of a subscription only where it knows that there is one."""
+    subscribed = replace(proxy, environment={"CLAUDE_CODE_OAUTH_TOKEN": "secret"})
+    assert subscribed.inside == {
+        "ANTHROPIC_BASE_URL": "http://127.0.0.1:8081",
+        "CLAUDE_CODE_OAUTH_TOKEN": "placeholder",
+    }

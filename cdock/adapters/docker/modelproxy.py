@@ -108,10 +108,15 @@ class ModelProxy:
 
     @property
     def inside(self) -> dict[str, str]:
-        """What an agent is told by its environment: nothing of it is secret."""
+        """What an agent is told by its environment: nothing of it is secret.
+
+        The placeholder stands where the key stands outside, because Claude Code tells a subscription by that, and knows
+        when the usage limit of one ends.
+        """
         told: dict[str, str] = {}
         for provider in self.served:
-            told |= {provider.base: f"{INSIDE}{provider.prefix}", provider.keys[0]: PLACEHOLDER}
+            key = provider.key(self.environment)
+            told |= {provider.base: f"{INSIDE}{provider.prefix}", key: PLACEHOLDER}
         return told
 
     def address_of(self, provider: Provider) -> str:
