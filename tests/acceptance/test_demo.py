@@ -1,6 +1,7 @@
 """The demonstration: what a newcomer sees first."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.model_api import ModelApi, Use
+
+OPENED = re.compile("◉ (?:draft pull request|pull request open)")
 
 LIMIT = 300
 TURNS = [
@@ -52,7 +55,7 @@ def shown(said: str) -> None:
         "✓ attempt 4 succeeded",
     ):
         assert sentence in said, said
-    assert said.count("◉ pull request open") == 2
+    assert len(OPENED.findall(said)) == 2
     assert said.count("✗ attempt") == 3
 
 
@@ -88,7 +91,7 @@ def test_the_real_claude_code_does_the_work(tmp_path: Path) -> None:
             ANTHROPIC_API_KEY="sk-ant-demo",
         )
     assert done.returncode == 0, done.stderr
-    assert done.stderr.count("◉ pull request open") == 2
+    assert len(OPENED.findall(done.stderr)) == 2
 
 
 def test_claude_without_a_key_is_refused_at_once(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ EXPECTED: Mapping[str, Expected] = {
         Ending.CAPPED, says="maximum number of turns (2)", turns=2, tokens=2340, cost=0.0021, cap=Cap.TURNS
     ),
     # Without a result there is no price, and the tokens are those of the messages that were begun.
-    "killed": Expected(Ending.STOPPED, 143, "signal 15", turns=1, tokens=1101),
+    "killed": Expected(Ending.STOPPED, 143, "signal 15", turns=1, tokens=1101, cost=0.000615),
     "unknown-session": Expected(Ending.FAILED, says="No conversation found with session ID", session=""),
 }
 

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from cdock.adapters.agents import failing
 from cdock.adapters.agents.lines import count, kept, number, object_of, rows, said, shown, table, word
+from cdock.adapters.agents.prices import estimate
 from cdock.core.events import Event, Reading
 
 # What of a tool's input tells a person most, best first.
@@ -33,6 +34,8 @@ class _Stream(Reading):
     message: str = ""
     """Id of the newest message of the main conversation: it comes as one event for each of its blocks."""
     settled: int = 0
+    paid: float = 0.0
+    """US dollars up to the last result; what came since is an estimate that the next result replaces."""
     """Tokens up to the last result; those since then are an estimate that the next result replaces."""
     failure: str = ""
     """The class of the newest API failure."""
@@ -101,6 +104,7 @@ def _assistant(stream: _Stream, event: Mapping[str, object]) -> tuple[_Stream, S
         message=word(message.get("id")),
         turns=stream.turns + 1,
         tokens=stream.tokens + held + count(usage.get("output_tokens")),
+        cost=stream.cost + estimate(word(message.get("model")) or stream.model, usage),
         context=held,
         window=1_000_000 if held > stream.window > 0 else stream.window,
     )
@@ -143,7 +147,7 @@ def _result(stream: _Stream, event: Mapping[str, object]) -> tuple[_Stream, Sequ
     if isinstance(
         since, dict
     ):  # releases without it start at 0 in each process, those with it go on counting
-        tokens, cost = stream.settled + tokens, stream.cost + cost
+        tokens, cost = stream.settled + tokens, stream.paid + cost
     else:
         cost = number(event.get("total_cost_usd"))
     normal = event.get("terminal_reason") == "completed" and event.get("subtype") == "success"
@@ -167,6 +171,7 @@ def _result(stream: _Stream, event: Mapping[str, object]) -> tuple[_Stream, Sequ
         tokens=tokens,
         settled=tokens,
         cost=cost,
+        paid=cost,
         window=count(table(whole.get(stream.model)).get("contextWindow")) or stream.window,
     )
     return ended, said("error", error)
