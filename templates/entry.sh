@@ -31,7 +31,7 @@ src=$CDOCK_WORKSPACE/src
 apart=$CDOCK_RUN/apart
 input=${CDOCK_INPUT-}
 stderr_shown=16384
-drain_tries=100
+drain_tries=250
 snapshot_limit=60
 stopped=
 trap 'stopped=1' TERM INT HUP
@@ -171,15 +171,14 @@ start_listening() {
     { trap '' TERM INT HUP && deliver; } >/dev/null &
     deliverer=$!
     { trap '' TERM INT HUP && watch; } >/dev/null &
-    # Without a reader of `seen` it still has to print.
-    { trap '' TERM INT HUP PIPE && tee "$CDOCK_RUN/seen" && rm -f "$CDOCK_RUN/out"; } <"$CDOCK_RUN/out" 2>/dev/null &
+    { trap '' TERM INT HUP PIPE && print; } 2>/dev/null &
 }
 
 stop_listening() {
     # What the program left in the background may hold its pipes open for ever, so nobody waits for their end.
     { kill -KILL "$deliverer" && wait "$deliverer"; } 2>/dev/null
-    # Where the program did not come to open its pipes, the others wait for that.
-    for pipe in out seen; do [ ! -p "$CDOCK_RUN/$pipe" ] || : 1<>"$CDOCK_RUN/$pipe"; done
+    # Where the program did not come to open `out`, `tee` waits for that; otherwise this changes nothing.
+    [ ! -p "$CDOCK_RUN/out" ] || : 1<>"$CDOCK_RUN/out"
     tries=0
     while [ -p "$CDOCK_RUN/out" ] && [ "$tries" -lt "$drain_tries" ]; do
         tries=$((tries + 1))
@@ -204,6 +203,13 @@ deliver() {
             read -r word <&4 || break
         fi
     done
+}
+
+print() {
+    exec <"$CDOCK_RUN/out"
+    # When `seen` has lost its reader, this still has to print: so it is deaf to SIGPIPE, and its exit code says nothing.
+    tee "$CDOCK_RUN/seen"
+    rm -f "$CDOCK_RUN/out"
 }
 
 watch() {
@@ -238,7 +244,7 @@ run_terminal() {
     tries=0
     while kill -0 "$pid" 2>/dev/null && [ "$tries" -lt "$drain_tries" ]; do
         tries=$((tries + 1))
-        sleep 0.05
+        sleep 0.02
     done
     [ -z "$stopped" ] || end_agent 143
     end_agent 0
@@ -286,6 +292,8 @@ bridge_model
 [ -z "$stopped" ] || finish 143
 case $CDOCK_ROLE in
     agent)
+        # Prompts name files in it, and `>` makes no directory.
+        [ -e .cdock ] || mkdir .cdock 2>/dev/null
         # Not for a check: an agent knows where its check will run, and could lay programs there.
         PATH=$CDOCK_RUN/bin:$PATH
         export PATH

@@ -101,6 +101,13 @@ class RealControlContract(RealRunnerContract):
         assert self.run(runner, spec).exit_code == 3
         assert runner.output(spec.name, offset=0) == b"early\npartial\n[stderr]\nlast\n"
 
+    def test_a_live_run_that_ends_at_once_has_printed_all(self, task: TaskId) -> None:
+        runner = self.runner()
+        for attempt in range(1, 16):
+            quick = Launch(argv=("echo", "quick"), stdin="unread", until=THAT_IS_ALL)
+            assert self.run(runner, self.launched(task, quick, attempt=attempt)).exit_code == 0
+            assert runner.output(task.run(attempt), offset=0) == b"quick\n"
+
     def test_much_output_is_kept_whole(self, task: TaskId) -> None:
         runner = self.runner()
         spec = self.launched(
