@@ -50,7 +50,7 @@ from cdock.core.policy import Policy
 from cdock.core.showing import passing, show_status
 from cdock.core.slots import Slots
 from cdock.core.waiting import blocked, changed, held
-from cdock.core.wishes import WishKind
+from cdock.core.wishes import Wish, WishKind
 from cdock.core.world import Case, World
 
 __all__ = ("NOBODY", "busy", "foreign", "live", "plan", "reason_of", "status_of", "steps_for")
@@ -83,7 +83,7 @@ def status_of(case: Case, world: World, policy: Policy) -> Status:
     if task.running:
         return Status.IN_PROGRESS
     errand = errand_of(case, task, world, policy)
-    if _done(task) and errand is None:
+    if _done(task) and errand is None and not task.question:
         # Until its pull request is there, the next step of a success is only a moment away.
         return Status.IN_REVIEW if pull else Status.CLAIMED
     if held(case, task, world, policy):
@@ -211,7 +211,7 @@ def _next(
         return HearCommand(case, command, status)
     if status in (Status.DONE, Status.CANCELLED):
         return wind_up(case, task, status)
-    if wish := case.wished(WishKind.HELP) or (None if task.running else case.wished(WishKind.RETRY)):
+    if wish := _wish(case, task, status):
         return HearWish(case, wish)
     if case.workspace is None:
         return PrepareWorkspace(case)
@@ -238,6 +238,14 @@ def _next(
     if status is not Status.CLAIMED:
         return _show_pull(case, task, status, policy)
     return _begin(case, task, world, policy=policy, slots=slots)
+
+
+def _wish(case: Case, task: Task, status: Status) -> Wish | None:
+    """What a person at the terminal wants of the task as a whole, and can have now: a task asks one thing at a time."""
+    # An attempt that has just ended may have asked something itself.
+    asks = help_of(case, task) is not None or status is Status.FAILED or (case.run and not case.run.alive)
+    help_ = None if asks else case.wished(WishKind.HELP)
+    return help_ or (None if task.running else case.wished(WishKind.RETRY))
 
 
 def _begin(case: Case, task: Task, world: World, *, policy: Policy, slots: Slots) -> Action | None:

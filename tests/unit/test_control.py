@@ -371,6 +371,40 @@ def test_a_person_may_want_another_one_to_be_asked(hub: MemoryHub) -> None:
     assert task(hub, number).question == ""
 
 
+def test_one_thing_is_asked_at_a_time_and_nothing_is_lost(hub: MemoryHub) -> None:
+    place = place_of(hub)
+    number = working(hub, place)
+    place.machine.exit(place.run, asks="Which port?")
+    place.wishes.make(WishKind.HELP, task(hub, number).id, text="Which licence?")
+    ticks(place, 40)
+    (asked,) = helps(hub)
+    assert "Which port?" in hub.issues[asked].body
+    hub.comment(asked, "80")
+    ticks(place, 60)
+    assert "80" in prompts(place)[-1]
+    (asked,) = helps(hub)
+    assert "Which licence?" in hub.issues[asked].body
+    hub.comment(asked, "MIT")
+    ticks(place, 60)
+    assert "MIT" in prompts(place)[-1]
+    assert place.wishes.list() == ()
+
+
+def test_a_task_in_review_asks_too(hub: MemoryHub) -> None:
+    place = place_of(hub)
+    number = working(hub, place)
+    succeed(place)
+    place.wishes.make(WishKind.HELP, task(hub, number).id, text="Which licence?")
+    ticks(place, 40)
+    (asked,) = helps(hub)
+    assert status(place, number) is Status.NEEDS_HELP
+    hub.comment(asked, "MIT")
+    ticks(place, 40)
+    assert "MIT" in prompts(place)[-1]
+    succeed(place)
+    assert status(place, number) is Status.IN_REVIEW
+
+
 def test_the_options_of_a_question_can_be_ticked(hub: MemoryHub) -> None:
     place = place_of(hub)
     number = working(hub, place)
