@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -27,15 +28,18 @@ class TestLocalRunner(RealControlContract):
     def touch(self, task: TaskId, name: str) -> None:
         (self.directory(task) / name).touch()
 
-    def alive_of(self, task: TaskId) -> int:
+    def processes(self, task: TaskId) -> list[psutil.Process]:
+        """All that run for the task, the oldest first."""
         mark = str(self.directory(task))
-        count = 0
+        found = []
         for process in psutil.process_iter():
-            try:
-                count += process.environ().get("CDOCK_WORKSPACE") == mark
-            except psutil.Error:
-                continue
-        return count
+            with suppress(psutil.Error):
+                if process.environ().get("CDOCK_WORKSPACE") == mark:
+                    found.append((process.create_time(), process.pid, process))
+        return [process for _, _, process in sorted(found, key=lambda each: each[:2])]
+
+    def alive_of(self, task: TaskId) -> int:
+        return len(self.processes(task))
 
     @pytest.fixture(autouse=True)
     def _nothing_left(self, _mirror: None, task: TaskId) -> object:
@@ -101,13 +105,10 @@ class TestLocalRunner(RealControlContract):
         spec = self.spec(task, Program(ends=None, says="up\n"))
         runner.start(spec)
         until(lambda: runner.output(spec.name, offset=0))
-        for process in psutil.process_iter():
-            if process.name() in ("sh", "dash", "sleep"):
-                try:
-                    if process.environ().get("CDOCK_WORKSPACE") == str(self.directory(task)):
-                        process.kill()
-                except psutil.Error:
-                    continue
+        # The entry script first: it would take the end of its agent for one of the agent's own making.
+        for process in self.processes(task):
+            with suppress(psutil.Error):
+                process.kill()
         run = self.ended(runner, spec.name)
         assert (run.exit_code, run.state) == (137, RunState.EXITED)
         assert "from outside" in run.error
