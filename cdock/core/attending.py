@@ -82,6 +82,8 @@ def attend(
         return _without_run(case, attempt)
     if run.alive:
         return _alive(case, task, attempt, world, policy)
+    if noted := _noted(case, task):
+        return noted
     looks = attempt.cause is Cause.OPINION
     if not looks and not (case.harvest and case.harvest.run == run.name and case.harvest.final):
         return HarvestWork(case, final=True)
@@ -130,13 +132,20 @@ def _speech(case: Case, task: Task, attempt: Attempt, world: World, policy: Poli
     seen, run = case.progress, case.run
     if seen is None or run is None or not seen.live:
         return None
+    if noted := _noted(case, task):
+        return noted
     waiting = unheard(case, task)
-    if heard := tuple(m for m in waiting if m.uid in seen.heard):
-        return TakeNote(case, heard)
     if _full(case, attempt, policy):
         waiting = (*waiting, Message(_handoff_uid(attempt), HANDOFF, author=""))
     fresh = tuple(m for m in waiting if (run.name, m.uid) not in world.sent and m.uid not in seen.heard)
     return SpeakTo(case, fresh) if fresh else None
+
+
+def _noted(case: Case, task: Task) -> TakeNote | None:
+    """What the agent says it has read need not be told again, however soon after it ended."""
+    heard = case.progress.heard if case.progress else frozenset()
+    read = tuple(message for message in unheard(case, task) if message.uid in heard)
+    return TakeNote(case, read) if read else None
 
 
 def _due(since: float | None, world: World, policy: Policy) -> bool:

@@ -51,7 +51,8 @@ def observe(house: House, *, keep_logs: bool = True) -> World:
         task = tasks.get(run.task)
         if run.role is Role.AGENT and task:
             reading = _read(house, run, task)
-            if run.alive:
+            # Until its end is on record, what it has read and cost is known from nowhere else.
+            if run.alive or (task.running and task.running.number == run.attempt):
                 progress.append((run.name, _progress(house, run, task, reading)))
             if run.state is RunState.EXITED and (verdict := _verdict(house, run, task, reading)):
                 verdicts.append((run.name, verdict))
@@ -284,7 +285,7 @@ def _progress(house: House, run: Run, task: Task, reading: Reading) -> Progress:
         context=reading.context,
         window=reading.window,
         heard=reading.heard,
-        live=agent is not None and agent.can.live,
+        live=run.alive and agent is not None and agent.can.live,
     )
 
 

@@ -320,6 +320,20 @@ def test_what_trusted_people_say_reaches_a_living_agent(hub: MemoryHub) -> None:
     assert len(task(hub, number).attempts) == 1
 
 
+def test_what_was_read_just_before_the_end_is_not_told_again(hub: MemoryHub) -> None:
+    place = place_of(hub)
+    number = working(hub, place)
+    said = hub.comment(number, "Use port 8080.")
+    wish = place.wishes.make(WishKind.PROMPT, task(hub, number).id, text="and TLS", author="ada")
+    ticks(place, 40)
+    place.machine.print(place.run, f":heard comment-{said}\n:heard wish-{wish.id}\n")
+    succeed(place)
+    assert task(hub, number).told == said
+    assert place.wishes.list() == ()
+    assert status(place, number) is Status.IN_REVIEW
+    assert len(task(hub, number).attempts) == 1
+
+
 def test_what_no_agent_read_is_told_by_resuming(hub: MemoryHub) -> None:
     place = place_of(hub, able=False)
     number = working(hub, place)
