@@ -16,7 +16,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 from tests.model_dialects import CLAUDE, Dialect, Failure, Message, Use, dialect_of
@@ -124,8 +124,8 @@ class ModelApi:
         made = Message(turn, request.said, str(request.body.get("model", "")))
         return replace(made, held=self._held.get(request.said, made.held))
 
-    def __enter__(self) -> ModelApi:
-        api = self
+    def __enter__(self) -> Self:
+        api: ModelApi = self
 
         class Bound(_Handler):
             scenario = api
@@ -149,7 +149,7 @@ class ModelApi:
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = 60
-    scenario: ModelApi
+    scenario: ClassVar[ModelApi]
 
     def do_HEAD(self) -> None:
         # The command line looks whether anybody is there before it speaks.

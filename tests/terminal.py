@@ -58,6 +58,10 @@ class Terminal:
         self.wait_for(text)
         self._tmux("send-keys", "Enter")
 
+    def press(self, *keys: str) -> None:
+        """Press keys, by the names that tmux has for them, such as `C-b`."""
+        self._tmux("send-keys", *keys)
+
     def _tmux(self, *words: str, check: bool = True) -> str:
         done = subprocess.run(
             ["tmux", "-L", self._socket, *words], capture_output=True, text=True, check=check, timeout=LIMIT
