@@ -261,7 +261,8 @@ def pull_body(task: Task, policy: Policy) -> str:
         lines += ["### Attempts", "", *_table(ended), ""]
     lines += [
         "Reviews here are read by the agent, and it answers in their threads. "
-        "`/cdock stop`, `/cdock retry` and `/cdock help` work in comments.",
+        "`/cdock stop`, `/cdock retry` and `/cdock help` work in comments. "
+        "This text is kept up to date; take its hidden first line away to make it yours.",
         "",
     ]
     cost = sum(attempt.cost for attempt in ended)

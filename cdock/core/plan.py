@@ -45,6 +45,7 @@ from cdock.core.commands import pending
 from cdock.core.ending import NOBODY, runs_of, unclaimed, wind_up
 from cdock.core.errands import errand_of
 from cdock.core.feedback import asked
+from cdock.core.messages import pull_marker
 from cdock.core.model import Cause, Claim, Outcome, Status, Task
 from cdock.core.policy import Policy
 from cdock.core.showing import passing, show_status
@@ -185,7 +186,7 @@ def steps_for(
         if claim is None and (case.issue.number in world.unapproved or day_over(world, policy)):
             return ()
         if claim is None and blocked(case):
-            return () if case.issue.wears(policy.labels.waiting) else (MarkWaiting(case),)
+            return (MarkWaiting(case),) if wanted and not case.issue.wears(policy.labels.waiting) else ()
         return (TakeClaim(case),) if wanted and slots.claim() else ()
     task = claim.task
     waiting = held(case, task, world, policy) if status is Status.WAITING else None
@@ -293,6 +294,9 @@ def _show_pull(case: Case, task: Task, status: Status, policy: Policy) -> ShowPu
     """The pull request as it should read; ready when nothing is left to be done."""
     pull = case.pull
     if pull is None or not pull.open or status not in (Status.IN_REVIEW, Status.NEEDS_HELP):
+        return None
+    # One that a person opened, or whose text they made their own, is theirs.
+    if not pull.body.startswith(str(pull_marker(task))):
         return None
     body = pull_body(task, policy)
     draft = pull.draft and status is not Status.IN_REVIEW

@@ -270,3 +270,16 @@ def test_talk_among_people_in_review_starts_nothing(hub: MemoryHub) -> None:
     assert "Please sort the list" in prompts(place)[-1]
     succeed(place)
     assert len(task(hub, number).attempts) == 2
+
+
+def test_a_text_that_a_person_made_their_own_is_left_alone(hub: MemoryHub) -> None:
+    place = place_of(hub)
+    number = in_review(hub, place)
+    pull = pull_of(hub)
+    hub.pulls[pull.number] = replace(pull, body="My own words. Closes #1")
+    ticks(place, 60)
+    assert pull_of(hub).body == "My own words. Closes #1"
+    assert status(place, number) is Status.IN_REVIEW
+    hub.pulls[pull.number] = replace(pull, body=pull.body.replace("done it", "nonsense"))
+    ticks(place, 60)
+    assert "nonsense" not in pull_of(hub).body, "it is kept up to date"
