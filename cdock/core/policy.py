@@ -104,7 +104,7 @@ class Policy:
     stop_grace: timedelta = timedelta(seconds=10)
     """Time between asking an agent to end and killing it."""
     acceptance: tuple[str, ...] = ()
-    """Shell commands that must exit 0 before a pull request is opened."""
+    """Shell commands that must exit 0 before a pull request is ready."""
     agents: tuple[str, ...] = ("claude",)
     """The agents a person may ask for by `/cdock agent`."""
     models: tuple[str, ...] = ()
