@@ -149,7 +149,7 @@ class ModelApi:
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = 60
-    scenario: ClassVar[ModelApi]
+    scenario: ModelApi
 
     def do_HEAD(self) -> None:
         # The command line looks whether anybody is there before it speaks.
