@@ -51,7 +51,12 @@ def _toml(value: Any) -> str:
 
 def quick(script: Mapping[str, Any], **more: Mapping[str, Any]) -> dict[str, str]:
     """Files that make the scripted agent play `script` for every task, with the quick settings and these tables."""
-    return {"cdock.toml": settings(**more), "script.json": json.dumps({"tasks": {"*": script}})}
+    return played({"*": script}, **more)
+
+
+def played(scripts: Mapping[str, Mapping[str, Any]], **more: Mapping[str, Any]) -> dict[str, str]:
+    """The same with a script for each kind of task, by patterns of their slugs."""
+    return {"cdock.toml": settings(**more), "script.json": json.dumps({"tasks": scripts})}
 
 
 class Gate:
@@ -137,6 +142,15 @@ def in_review(workshop: Workshop, number: int) -> bool:
     """Whether the issue says so, and its pull request is ready."""
     ready = [pull for pull in workshop.pulls() if f"Closes #{number}" in pull["body"] and not pull["draft"]]
     return bool(ready) and "in-review" in workshop.labels(number)
+
+
+def unfinished(workshop: Workshop, number: int, path: str) -> str:
+    """A file as it is in the work that was set down on the forge; empty when there is none."""
+    name = f"refs/cdock/wip/{number}"
+    if name not in remote(workshop, name):
+        return ""
+    workshop.git("fetch", "-q", "origin", name)
+    return workshop.git("show", f"FETCH_HEAD:{path}")
 
 
 def remote(workshop: Workshop, pattern: str) -> dict[str, str]:

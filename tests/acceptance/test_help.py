@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -154,7 +155,7 @@ def test_an_answer_is_a_comment_a_word_a_closing_or_a_command(workshop: Workshop
     done = workshop.cdock("answer", str(numbers["Command"]), "Blue,", "please.")
     assert done.returncode == 0, done.stderr
     for number in numbers.values():
-        workshop.until(f"#{number} in review", lambda n=number: in_review(workshop, n), limit=LIMIT)  # type: ignore[misc]
+        workshop.until(f"#{number} in review", partial(in_review, workshop, number), limit=LIMIT)
     workshop.until("the end of all questions", lambda: not helps(workshop), limit=LIMIT)
     workshop.end(poller)
     assert answered(workshop, numbers["Comment"]) == "Green."
