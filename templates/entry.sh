@@ -74,6 +74,8 @@ lay_out_unfinished() { # directory
         printf 'cdock: not all of the unfinished work could be laid out: %s\n' "$(tail -n 1 "$CDOCK_RUN/unfinished")"
     git -C "$1" cherry-pick --quit
     git -C "$1" reset -q
+    # Until it is set down anew: who looks before that must not take it for finished.
+    git -C "$1" update-ref refs/cdock/wip "$CDOCK_UNFINISHED" 2>/dev/null || :
 }
 
 make_copy() {
@@ -108,6 +110,8 @@ keep_work() {
                 -m 'Keep work the agent left uncommitted'; } >>"$CDOCK_RUN/keep" 2>&1 ||
             printf '\ncdock: uncommitted work could not be committed: %s\n' "$(tail -n 1 "$CDOCK_RUN/keep")"
     fi
+    # What was set down before is committed now, or was thrown away by the agent.
+    [ -n "$(git status --porcelain 2>/dev/null | head -n 1)" ] || git update-ref -d refs/cdock/wip
     # Agents like to make branches of their own; what follows ours is ours.
     if [ "$(git symbolic-ref -q HEAD)" != "refs/heads/$CDOCK_BRANCH" ] &&
         git merge-base --is-ancestor "refs/heads/$CDOCK_BRANCH" HEAD 2>/dev/null; then

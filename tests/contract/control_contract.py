@@ -361,6 +361,21 @@ class RealControlContract(RealRunnerContract):
         self.run(runner, again)
         assert runner.output(again.name, offset=0) == b""
 
+    def test_unfinished_work_that_was_laid_out_is_unfinished_from_the_start(self, task: TaskId) -> None:
+        runner = self.runner()
+        unfinished = self.published("echo x >x")
+        self.begun(runner, self.launched(task, UP, unfinished=unfinished))
+        assert self.unfinished(runner, task) == {"x": "A x\n"}
+        runner.stop(task.run(1), grace=5)
+
+    def test_work_that_ends_well_leaves_nothing_unfinished(self, task: TaskId) -> None:
+        runner = self.runner()
+        self.begun(runner, self.launched(task, f"echo x >x; {UP}"))
+        runner.stop(task.run(1), grace=5)
+        assert self.unfinished(runner, task) == {"x": "A x\n"}
+        self.run(runner, self.launched(task, "rm x", attempt=2))
+        assert self.unfinished(runner, task) is None
+
     def test_unfinished_work_that_is_older_than_the_newest_commit_takes_nothing_back(
         self, task: TaskId
     ) -> None:
