@@ -278,6 +278,8 @@ def _failures(house: House, case: Case) -> str:
 def _back_to_draft(house: House, case: Case, task: Task) -> None:
     if not house.policy.drafts or case.pull is None:
         return
+    if not case.pull.body.startswith(str(messages.pull_marker(task))):
+        return  # a person made it theirs
     house.forge.ensure_pull_shown(case.pull, body=pull_body(task, house.policy), draft=True)
     house.memory.stale = True
 

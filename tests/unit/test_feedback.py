@@ -280,6 +280,11 @@ def test_a_text_that_a_person_made_their_own_is_left_alone(hub: MemoryHub) -> No
     ticks(place, 60)
     assert pull_of(hub).body == "My own words. Closes #1"
     assert status(place, number) is Status.IN_REVIEW
-    hub.pulls[pull.number] = replace(pull, body=pull.body.replace("done it", "nonsense"))
+    hub.review(pull.number, "Nearly.")
+    ticks(place, 20)
+    assert place.machine.alive
+    assert pull_of(hub).body == "My own words. Closes #1"
+    succeed(place)
+    hub.pulls[pull.number] = replace(pull_of(hub), body=pull.body.replace("done it", "nonsense"))
     ticks(place, 60)
     assert "nonsense" not in pull_of(hub).body, "it is kept up to date"
