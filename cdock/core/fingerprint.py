@@ -29,15 +29,15 @@ _TELLING = re.compile(
     r"|(?-i:\bE[A-Z]{4,}\b|\b[A-Z]{1,6}-?\d{3,5}\b)|^[✕✗×●✖]|^\) "
     # What was expected and what came tells one failure of a test from the next, and so does a difference.
     r"|!==?|\b(?:expected|actual|received|got|want)\b|^(?:left|right):|^[-+] +\S"
-    # Where it happened, in what is not a library: a frame, a finding, a test that did not end.
-    r"|(?:^|[\w>\])]):<n>|^File \"|(?-i:^Test\w+ \(<duration>\))",
+    # Where it happened, in what is not a library: a frame, a finding.
+    r"|(?:^|[\w>\])]):<n>|^File \"",
     re.IGNORECASE,
 )
 # Neither a mistake nor a place of one: remarks, with what stands below them. A code makes them a finding.
 _REMARK = re.compile(
     r"(?!E )(?:<time>\W{0,9}|\S{0,200}:<n>\s?|[\w./-]{1,40}[:\]]?\s|[^\w\s]{1,9}\s?|level=){0,2}(?:(?<=:<n> )\w{0,40})?"
     r"(?:warn(?:ing)?s?|note|info(?:rmation)?|hint|help|debug|verbose|notice|trace)\b"
-    r"(?!.*\berror\b|(?-i:.*\b[A-Z]{1,6}-?\d{3,5}\b))",
+    r"(?!.*\b(?:error|fail(?:ed|ure)?|fatal)\b|(?-i:.*\b[A-Z]{1,6}-?\d{3,5}\b))",
     re.IGNORECASE,
 )
 _RESULT = (
@@ -45,11 +45,13 @@ _RESULT = (
     r"|failures?|errors?|warnings?|tests?|suites?|examples?|assertions?|specs?|scenarios?|features?|offen[sc]es?"
     r"|problems?|issues?|files?|tasks?|targets?|informations?|hints?|snapshots?|contexts?|checks?)"
 )
+_LABEL = r"(?:pass(?:ed)?|fail(?:ed|ures)?|skip(?:ped)?|succeeded|errors|warnings|ignored|pending|changed)\W{1,9}\d+\b"
 # Says nothing, whatever words it uses: how many there were, how long it took, what went well.
 _TALLY = re.compile(
     rf"\W*(?:(?:ran|found|executed|finished|total|with|some)\W+)?\d+ (?:[a-z]+ )?{_RESULT}\b(?!.*: *[a-z]).*"
-    rf"|.*?\b{_RESULT}\b\W{{1,3}}\d+\b.*\b{_RESULT}\b\W{{1,9}}\d+\b.*"
+    rf"|.*?\b{_LABEL}.*\b{_LABEL}.*"
     r"|(?:Tests?|Test Suites|Snapshots|Total):\s+\d.*|(?:Time|Duration|Start at|test result):.*"
+    r"|[a-z ]{0,20}: \d{1,3}(?:\.\d+)?%.*|\W*(?:finished|completed|took) in <duration>.*"
     r"|.*\b(?:seed(?:ed to)?|shuffle)\b\W{0,3}(?:\d|<n>).*|\W*\d{1,3}(?:\.\d+)?%.*|.*\d%\|.*"
     r"|(?:remote: )?(?:Enumerating|Counting|Compressing|Receiving|Writing|Resolving|Unpacking) (?:objects|deltas)\b.*"
     r"|\[<n>:<addr>\] .*"  # V8 tells of its collections
@@ -65,13 +67,14 @@ _STACK = re.compile(
 )
 # Says nothing unless it has a word that tells: what is being done, and what is done.
 _DOING = re.compile(
-    r"\W*(?:[\w.-]+: )?(?:[A-Z][a-z]+ing|Finished|Downloaded|Compiled|Installed|Created|Started|Built|Fetched|Pulled"
+    r"\W{0,9}(?:[\w.-]{1,60}: )?(?!String|Nothing|During)"
+    r"(?:[A-Z][a-z]+ing|Finished|Downloaded|Compiled|Installed|Created|Started|Built|Fetched|Pulled"
     r"|collected)\b.*"
     r"|.*\b(?:ok|OK|done|Done|CACHED|Started|Healthy)\W*(?:<duration>)?|(?:\S+ )?[.FEsxX,]+"
 )
 # The shape of a text: what parts paragraphs, source with its number, and what points at a place in it.
-_RULES = frozenset("-=_*.#━─")
-_SOURCE = re.compile(r"\s*(?:[>➜❯→]\s*)?\d+\s*[|│┃┆▕]")
+_RULERS = frozenset("-=_*.#━─")
+_SOURCE = re.compile(r"\s*(?:[>➜❯→]\s*)?\d+(?:\s*[|│┃┆▕]|\t)")
 _POINTER = re.compile(r"[\s|│┃┆▕·]*[\^~▲┬][\s\^~▲┬─]*")
 _NUMBERED = re.compile(r"\s*\d+\s+(?=\S)")
 _GUTTER = " \t|│┃"
@@ -105,9 +108,8 @@ def key_of(error: str) -> str:
     if not any(map(_place, told)):  # all that was found are remarks: they must be what was not accepted
         told = list(_told(paragraphs, remarks=True))
     if not told:
-        told = ([line.text for paragraph in paragraphs for line in paragraph if not line.empty] or every)[
-            -LAST:
-        ]
+        saying = [line.text for paragraph in paragraphs for line in paragraph if not line.empty]
+        told = (saying or every)[-LAST:]
     return "\n".join(sorted({*told, *filter(_FRAME.fullmatch, every)}))
 
 
@@ -136,7 +138,7 @@ def _line(text: str, *, indent: int, pointed: bool) -> _Line:
 def _parts(line: str) -> bool:
     """Whether a line is blank, a rule, or a title between two rules."""
     line = line.strip()
-    return not line or (len(line) >= 4 and _RULES.issuperset(line[:4] + line[-4:]))
+    return not line or (len(line) >= 4 and _RULERS.issuperset(line[:4] + line[-4:]))
 
 
 def _told(paragraphs: Sequence[Sequence[_Line]], *, remarks: bool) -> Iterator[str]:

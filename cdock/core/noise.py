@@ -30,7 +30,8 @@ _UNIT = r"(?:ns|µs|us|ms|s|secs?|seconds?|milliseconds?|m|mins?|minutes?|h|hour
 _DURATION = rf"\d+(?:[.,]\d+)?\s?{_UNIT}"
 # A large number behind one of these is the code of an error.
 _CODE = re.compile(
-    r"(?:error[ (\[#]|(?:code|errno|status|exit|signal|sqlstate|hresult)[\"']?[ :=(\[#]{1,3})\Z",
+    r"(?:error[ (\[#]|(?:code|errno|status|exit|signal|sqlstate|hresult)[\"']?[ :=(\[#]{1,3}"
+    r"|(?-i:[A-Z]{3,8}-\d{4}-))\Z",
     re.IGNORECASE,
 )
 
@@ -93,7 +94,6 @@ _RULES = (
     _rule("0", r"^\s+\d+:\s+|^\s*\d+\s+(?=[+-](?:\s|$))", ""),
     # How tools write the name of a failed test.
     _rule(" - ", r"^(FAILED|ERROR) (.+?) - .*$", r"\1 \2"),  # pytest cuts the reason at the terminal's width
-    _rule("---- ", r"^---- (\S+) stdout ----$", r"FAILED \1"),
     _rule("FAILED", r"^test (\S+) \.\.\. FAILED$", r"FAILED \1"),
     _rule("FAILED", r"^(\S+) --- FAILED$", r"FAILED \1"),
     _rule("::", r"^(?=\S*::)(\S.*\S) +(FAILED|ERROR) *$", r"\2 \1"),
@@ -123,7 +123,7 @@ _RULES = (
         r"\1 <id>",
     ),
     _rule(
-        "0", r"-[bcdfghjklmnpqrstvwxz2456789]{8,10}-[bcdfghjklmnpqrstvwxz2456789]{5}\b", "-<id>"
+        "0", r"-[bcdfghjklmnpqrstvwxz2456789]{8,10}-[bcdfghjklmnpqrstvwxz2456789]{5}(?![A-Za-z\d])", "-<id>"
     ),  # Kubernetes'
     # Times, and what stands beside them in a log.
     _rule(
@@ -131,7 +131,6 @@ _RULES = (
         r"\b\d{4}([-/])\d\d\1\d\d(?:[T _]\d\d[:_-]?\d\d(?:[:_-]?\d\d(?:[.,_-]\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)?)?(?!\d)",
         "<time>",
     ),
-    _rule("0", rf"\b\d\d/{_MONTH}/\d{{4}}:(?=\d\d:\d\d:\d\d)", ""),
     _rule(
         "0",
         rf"\b(?:\d{{1,2}}[ -]{_MONTH}|{_MONTH} \d{{1,2}}(?:st|nd|rd|th)?)(?:(?:,? |-)\d{{4}})?(?!\w)",
@@ -153,17 +152,11 @@ _RULES = (
     # Places: `:<n>` is what is left of a line and a column.
     _rule("/home/", r"/home/[\w.-]+(?=/)", "~"),
     _rule(
-        ":\\",
-        r"\b[A-Za-z]:(?:\\[\w.@+-]+){2,}",
-        lambda match: _portable(match[0][2:].replace("\\", "/")),
-    ),
-    _rule(
         "/",
         r"(?:(?<![\w.@+/>:-])|(?<=\s-[A-Za-z])|(?<=[^/]:))(?:~?(?:/[\w.@+-]+){2,}|~/[\w.@+-]+)/?",
         lambda match: _portable(match[0]),
     ),
     _rule("/", r"(?<![\w.@+/>-])\./(?=\w)", ""),
-    _rule("[ERROR]", r"^(\[ERROR\]\s+[\w.$]+):\d+(?= )", r"\1:<n>"),
     _rule(
         "0",
         r"(\.[A-Za-z]\w{0,9}|\bnode:[\w/]+|\b[A-Z][a-z]*file|\bBUILD|<(?:stdin|string|unknown|anonymous)>|\[(?:eval|stdin)\])"
@@ -172,11 +165,11 @@ _RULES = (
         r"\1:<n>",
     ),
     _rule("(", r"\(\d+:\d+\)", "(<n>)"),
-    _rule("sh: ", r"^([^\s:]*sh): \d+: ", r"\1: "),
+    _rule(": ", r"^([^\s:]{1,200}): \d+: (?=[^\s:]{1,200}: )", r"\1: "),  # a shell's script
     _rule(
         "0",
-        r"(?i)\b((?:end)?_?(?:lines?|columns?|cols?|characters?|chars?|offset|pid|port|attempt|worker|thread|goroutine|process))"
-        r"([\"']?[ =:#,-]+)\d+(?:-\d+)?",
+        r"(?i)\b((?:end)?_?(?:lines?|columns?|cols?|characters?|chars?|offset|[pt]id|port"
+        r"|attempt|retry(?:ing)?|worker|thread|goroutine|process))([\"']?[ =:#,-]+)\d+(?:[-/]\d+)?",
         r"\1\2<n>",
     ),
     _rule("-", r"((?:Worker|Thread|Process|Task)-)\d+", r"\1<n>"),
@@ -205,7 +198,8 @@ _RULES = (
     ),
     _rule("<hex>", r"\b[a-z]{2,20}_[a-z]{2,20}\d?(?= \(<hex>)", "<name>"),  # Docker's, beside the id
     _rule("0", rf"\b(?:\d\d?:\d\d min\b|{_DURATION}(?:\s?{_DURATION})*)", "<duration>"),
-    _rule("0", r"\bx\d+ over\b", "x<n> over"),
+    _rule("x", r"\bx\d+ over\b", "x<n> over"),
+    _rule("/s", r"\b\d+(?:\.\d+)? ?[A-Za-z]{1,12}/s(?:ec)?\b", "<rate>"),
     _rule("0", r"\b\d+(?:\.\d+)?\s?(?:[kKMGT]i?B)\b", "<size>"),
     _rule(".", r"\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b", "<ip>"),
     _rule(":", r"\blocalhost:\d+|\[?::1\]?:\d+", "localhost"),

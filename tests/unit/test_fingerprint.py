@@ -83,6 +83,42 @@ SAME = {
         "FATAL ERROR: out of memory at 512.3 MB",
         "FATAL ERROR: out of memory at 498.1 MB",
     ),
+    "what went well beside it": (
+        "FAIL src/cart.test.js\n  ✓ adds tax (3 ms)\n  ✕ sums (4 ms)",
+        "FAIL src/cart.test.js\n  ✓ adds tax (9 ms)\n  ✓ rejects what is invalid (1 ms)\n  ✕ sums (2 ms)",
+    ),
+    "a warning beside an error, and what stands below it": (
+        "a.c:7:5: warning: unused variable 'x'\n    7 | int x;\n      |     ^\na.c:9:1: error: expected ';'",
+        "a.c:9:1: error: expected ';'",
+    ),
+    "source shifted by some lines": (
+        "error[E0425]: cannot find value `n`\n --> src/a.rs:7:5\n  |\n6 | fn f() {\n7 |     n\n  |     ^",
+        "error[E0425]: cannot find value `n`\n --> src/a.rs:9:5\n  |\n8 | fn f() {\n9 |     n\n  |     ^",
+    ),
+    "a range of columns": (
+        'File "a.ml", line 7, characters 16-21:\nError: Unbound value n',
+        'File "a.ml", line 9, characters 18-23:\nError: Unbound value n',
+    ),
+    "a log's process and thread": (
+        "2026-11-21 17:45:16,277 - ERROR - [12345] cannot open carts",
+        "2026-11-21 18:01:02,003 - ERROR - [77] cannot open carts",
+    ),
+    "a small process id": (
+        "==88==ERROR: AddressSanitizer: heap-use-after-free",
+        "==713==ERROR: AddressSanitizer: heap-use-after-free",
+    ),
+    "an id that is called one": (
+        "An error occurred (AccessDenied): Access Denied (RequestId: 4Z9WQKXTBF7YJ2H1)",
+        "An error occurred (AccessDenied): Access Denied (RequestId: T1H1YQ2RFC8CYV5K)",
+    ),
+    "another pod of a deployment": (
+        'Error from server: pods "web-7d4b9c6f5d-x2x9z" not found',
+        'Error from server: pods "web-5c9f8d7b64-qk7wn" not found',
+    ),
+    "rates and shares": (
+        "1) sums\n  Expected: 3\n  Actual: 2\nFinished in 0.1s, 30.0 runs/s\ncoverage: 81.2% of statements",
+        "1) sums\n  Expected: 3\n  Actual: 2\nFinished in 0.2s, 15.0 runs/s\ncoverage: 80.9% of statements",
+    ),
     "the same thing twice": ("KeyError: 'x'\nKeyError: 'x'", "KeyError: 'x'"),
 }
 
@@ -122,6 +158,47 @@ DIFFERENT = {
         "$ ./verify\nthe moon is full\n[exit 1]\n",
         "$ ./verify\nthe tide is out\n[exit 1]\n",
     ),
+    "more than can be read at once": (
+        "\n".join(f"FAILED t.py::test_{n:03}" for n in range(100)),
+        "\n".join(f"FAILED t.py::test_{n:03}" for n in range(99)),
+    ),
+    "what stands below a line that tells": (
+        "a_test.cc:12: Failure\nExpected equality of these values:\n  total()\n    Which is: 2\n  3",
+        "a_test.cc:12: Failure\nExpected equality of these values:\n  total()\n    Which is: 4\n  3",
+    ),
+    "what a line that tells stands below": (
+        "src/a.css\n  7:16  ✖  Unexpected unit",
+        "src/b.css\n  7:16  ✖  Unexpected unit",
+    ),
+    "what a panic says": (
+        "thread 'main' panicked at src/a.rs:4:21:\nindex 7 of 3",
+        "thread 'main' panicked at src/a.rs:4:21:\nindex 8 of 3",
+    ),
+    "what a colon promises": (
+        "CMake Error at CMakeLists.txt:7 (add_executable):\n  Cannot find source file:\n\n    a.c",
+        "CMake Error at CMakeLists.txt:7 (add_executable):\n  Cannot find source file:\n\n    b.c",
+    ),
+    "source that is pointed at": (
+        '  File "a.py", line 7\n    x = = 1\n        ^\nSyntaxError: invalid syntax',
+        '  File "a.py", line 7\n    def f(:\n          ^\nSyntaxError: invalid syntax',
+    ),
+    "file at the end of a line": (
+        "unformatted: File would be reformatted\n --> a.py:1:6",
+        "unformatted: File would be reformatted\n --> b.py:1:6",
+    ),
+    "warnings, when nothing else was found": (
+        "a.sh:7:3: warning: x is unused\nmake: *** [Makefile:2: lint] Error 1",
+        "a.sh:7:3: warning: y is unused\nmake: *** [Makefile:2: lint] Error 1",
+    ),
+    "large code": ("ERROR 1045 (28000): no", "ERROR 1044 (28000): no"),
+    "advisory": ("found CVE-2023-45853, not fixed", "found CVE-2023-45999, not fixed"),
+    "host": ("Error: failed to fetch https://a.example/x", "Error: failed to fetch https://b.example/x"),
+    "address on the web": (
+        "Error: GET https://a.example/carts: 404",
+        "Error: GET https://a.example/users: 404",
+    ),
+    "parameter of a test": ("FAILED t.py::a[2024]", "FAILED t.py::a[2025]"),
+    "words that look like progress": ("Exception:\nString index 7", "Exception:\nString index 8"),
     "command that failed": ("$ make lint\n[exit 1]\n", "$ make test\n[exit 1]\n"),
 }
 
