@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 _SNAPSHOT_LIMIT = 60
 """Seconds it may take to set down what a run has not committed."""
+_KILLED = 137
+"""The exit code of a step that ended with its run, which the engine may not show as ended yet."""
 
 
 class DockerRunner:
@@ -175,7 +177,7 @@ class DockerRunner:
                 )
                 if code == 0:
                     return
-                if inspected(api, name)["State"]["Running"]:
+                if code != _KILLED and inspected(api, name)["State"]["Running"]:
                     raise Unavailable(f"Unfinished work could not be set down: {said}", tried=tried)
             task = found["Config"]["Labels"][TASK]
             alone = () if self._living(api, task) else ("alone",)
@@ -243,7 +245,7 @@ class DockerRunner:
         except (APIError, Unavailable):
             if inspected(api, container)["State"]["Running"]:
                 raise
-            return 137, "the run has ended"
+            return _KILLED, "the run has ended"
 
     def _living(self, api: "APIClient", task: str) -> str:
         """The name of a living run of the task, an agent's first; empty when there is none."""
