@@ -7,7 +7,6 @@ Several issues are worked on at once, because starting a container takes longer 
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 import time
@@ -344,39 +343,55 @@ def command(*words: str) -> list[str]:
 
 
 def together() -> Story:
-    """A command runs when a person takes over; they talk; then it finishes alone."""
-    heard = yield ["I begin.", bash(HOLD)]
-    while "Who is there?" not in heard.text:
-        heard = yield ["I was interrupted."]
-    while "a person worked in your terminal" not in heard.text:
-        heard = yield ["Hello, person."]
+    """A command runs when a person takes over; they talk; it goes on alone; the same again; then it finishes."""
+    for question in ("Who is there?", "Still there?"):
+        heard = yield ["I begin.", bash(HOLD)]
+        while question not in heard.text:
+            heard = yield ["I was interrupted."]
+        while heard.text.rpartition(question)[2].count("a person worked in your terminal") == 0:
+            heard = yield [f"{question} It is me."]
     yield [commit("together")]
     yield ["It is done."]
 
 
 def test_a_person_takes_over_its_screen_and_gives_it_back(tmp_path: Path) -> None:
-    assert shutil.which("tmux"), "tmux plays the person's terminal"
-    # A subscription, of which the program would ask other questions than of a key.
+    """A subscription is used, of which the program would ask other questions than of a key."""
     stories = {"story-together": together()}
     with place(tmp_path, stories, key="CLAUDE_CODE_OAUTH_TOKEN") as (workshop, model):
         issue = workshop.open_issue("story-together")
         poller = workshop.poller()
+
+        def attached() -> Terminal:
+            return Terminal(command("attach", str(issue)), cwd=workshop.clone, env=workshop.env)
+
         workshop.until("the command", lambda: f"$ Bash: {HOLD}" in workshop.said)
-        with Terminal(command("attach", str(issue)), cwd=workshop.clone, env=workshop.env) as mine:
+        with attached() as mine:
             mine.wait_for("I begin.")
+            assert "bypass permissions on" in mine.screen, "it is the program's own screen"
             mine.type("Who is there?")
-            mine.wait_for("Hello, person.")
+            mine.wait_for("Who is there? It is me.")
             mine.press("C-b", "d")
             mine.wait_for_end()
         assert "with you" in workshop.cdock("attach").stdout
         workshop.until("the comment", lambda: "With a person" in workshop.comments(issue)[0]["body"])
-        with Terminal(command("attach", str(issue)), cwd=workshop.clone, env=workshop.env) as again:
-            again.wait_for("Hello, person.")
+        with attached() as again:
+            again.wait_for("Who is there? It is me.")
             again.type("/exit")
             again.wait_for_end()
-        workshop.until("control", lambda: "control is back" in workshop.said)
+
+        workshop.until("it goes on", lambda: workshop.said.count(f"$ Bash: {HOLD}") == 2)
+        with attached() as third:
+            third.wait_for("Who is there? It is me.")
+            third.type("Still there?")
+            third.wait_for("Still there? It is me.")
+            third.press("C-c")
+            third.wait_for("again to exit")
+            third.press("C-c")
+            third.wait_for_end()
         review(workshop, issue)
         workshop.end(poller)
-        assert causes(workshop, issue) == [("task", "yielded"), ("person", "yielded"), ("go-on", "succeeded")]
+        taken = [("person", "yielded"), ("go-on", "yielded"), ("person", "yielded")]
+        assert causes(workshop, issue) == [("task", "yielded"), *taken, ("go-on", "succeeded")]
         assert len(set(sessions(workshop, issue))) == 1
-        assert "Who is there?" in model.told("story-together")[-1].text
+        for words in ("Who is there?", "Still there?"):
+            assert words in model.told("story-together")[-1].text
