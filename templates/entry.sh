@@ -78,6 +78,16 @@ lay_out_unfinished() { # directory
     git -C "$1" update-ref refs/cdock/wip "$CDOCK_UNFINISHED" 2>/dev/null || :
 }
 
+catch_up() {
+    # People may have pushed to the branch since the last run, or another machine; where that follows what is here, so
+    # do we.
+    [ "$(git rev-parse -q --verify HEAD)" != "$CDOCK_BASE" ] &&
+        git cat-file -e "$CDOCK_BASE^{commit}" 2>/dev/null &&
+        git merge-base --is-ancestor HEAD "$CDOCK_BASE" 2>/dev/null || return 0
+    git -c core.hooksPath=/dev/null merge -q --ff-only "$CDOCK_BASE" >"$CDOCK_RUN/catch-up" 2>&1 ||
+        printf 'cdock: newer commits of the branch could not be taken over: %s\n' "$(tail -n 1 "$CDOCK_RUN/catch-up")"
+}
+
 make_copy() {
     head=$(git -C "$src" rev-parse -q --verify "refs/heads/$CDOCK_BRANCH^{commit}") &&
         make_repository "$apart" "$src/.git/objects" "$head"
@@ -289,6 +299,7 @@ if [ -n "${CDOCK_APART-}" ]; then
     src=$apart
 fi
 cd "$src" || fail "there is no $src"
+[ "$CDOCK_ROLE" != agent ] || catch_up
 if [ -n "${CDOCK_TARGET-}" ]; then
     git update-ref refs/cdock/target "$CDOCK_TARGET" || fail "there is no commit $CDOCK_TARGET to be merged"
 fi

@@ -3,9 +3,10 @@
 from dataclasses import replace
 
 from cdock.core import messages
-from cdock.core.choices import AGAIN, MORE, STOP, agent_in, words_of
+from cdock.core.budgets import share_of
+from cdock.core.choices import MORE, STOP, agent_in, words_of
 from cdock.core.commands import DECIDE, go_on, parse_command
-from cdock.core.model import Allowance, Answer, Cap, HelpIssue, Outcome, Task
+from cdock.core.model import Allowance, Answer, Cap, Cause, HelpIssue, Outcome, Task
 from cdock.core.policy import Policy
 from cdock.core.world import Case
 
@@ -19,7 +20,9 @@ def answer(case: Case, task: Task) -> Answer | None:
 def earlier_answer(case: Case, task: Task) -> Answer | None:
     """The answer that opened the present round: later attempts of the round must know it too."""
     found = case.help if case.help and case.help.round == task.round - 1 else None
-    return answer_of(found, task) if found else None
+    # Closing one whose round ended by a command is our own doing.
+    taken = any(a.round == task.round and a.cause is Cause.ANSWER for a in task.attempts)
+    return answer_of(found, task) if found and taken else None
 
 
 def help_of(case: Case, task: Task) -> HelpIssue | None:
@@ -59,7 +62,7 @@ def question_of(task: Task, round_: int) -> str:
 def granted(task: Task, said: Answer, policy: Policy) -> Task:
     """The task with what the answer allows, in the round that it opens."""
     cap = task.last.cap if task.last and task.last.outcome is Outcome.CAPPED else None
-    allowed = more(task.allowed, cap, policy) if {MORE, AGAIN} & {*said.choices} else task.allowed
+    allowed = _more(task, cap, policy) if MORE in said.choices else task.allowed
     agent = agent_in(said.choices)
     chosen = agent if agent in policy.agents else ""
     return replace(
@@ -74,14 +77,15 @@ def granted(task: Task, said: Answer, policy: Policy) -> Task:
     )
 
 
-def more(allowed: Allowance, cap: Cap | None, policy: Policy) -> Allowance:
-    """As much again as the policy gives of what the task ran out of."""
+def _more(task: Task, cap: Cap | None, policy: Policy) -> Allowance:
+    """As much again as was given at first of what the task ran out of."""
+    allowed, share = task.allowed, share_of(cap, task, policy)
     match cap:
         case Cap.TURNS:
-            return replace(allowed, turns=allowed.turns + max(policy.max_turns, 1))
+            return replace(allowed, turns=allowed.turns + int(share))
         case Cap.COST:
-            return replace(allowed, cost=allowed.cost + max(policy.max_cost, 0.01))
+            return replace(allowed, cost=allowed.cost + share)
         case Cap.LINES:
-            return replace(allowed, lines=allowed.lines + policy.max_lines)
+            return replace(allowed, lines=allowed.lines + int(share))
         case _:
             return allowed

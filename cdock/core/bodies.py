@@ -10,8 +10,9 @@ from cdock.core import choices
 from cdock.core.answers import question_of
 from cdock.core.asking import Asking, Reason
 from cdock.core.attempts import CAP_NAMES, in_round
-from cdock.core.budgets import most_cost, most_lines, most_turns
+from cdock.core.budgets import most_cost, most_lines, most_turns, share_of
 from cdock.core.choices import Choice
+from cdock.core.error_line import error_line
 from cdock.core.messages import (
     Marker,
     code,
@@ -24,6 +25,7 @@ from cdock.core.messages import (
     visible,
 )
 from cdock.core.model import Attempt, Cap, Cause, Outcome, Status, Task
+from cdock.core.options import options_of
 from cdock.core.policy import Policy
 from cdock.core.waiting import Waiting, with_a_person
 from cdock.core.world import Case
@@ -85,6 +87,8 @@ def status_comment(
     if waiting:
         until = f" Until {waiting.until:%Y-%m-%d %H:%M} UTC." if waiting.until else ""
         lines += ["", f"{waiting.why}{until} {waiting.unblocks}"]
+    if passed_over := options_of(case.issue, policy).passed_over:
+        lines += ["", f"Not configured here, and passed over: {', '.join(map(inline, passed_over))}."]
     if status is Status.CANCELLED and case.issue.open:
         lines += ["", f"The branch is kept. Add the label `{policy.labels.ready}` to start anew."]
     return "\n".join(lines) + "\n"
@@ -113,10 +117,9 @@ def _table(attempts: Sequence[Attempt]) -> list[str]:
 
 def _row(attempt: Attempt) -> str:
     outcome = _OUTCOMES[attempt.outcome] if attempt.outcome else "▶ running"
-    said = attempt.error or attempt.summary
     # The last line of a failure is the one that names it, the first of a summary the one that sums up.
-    lines = [line for line in said.splitlines() if line.strip()] or [""]
-    line = lines[-1] if attempt.error else lines[0]
+    summed_up = next((line for line in attempt.summary.splitlines() if line.strip()), "")
+    line = error_line(attempt.error) if attempt.error else summed_up
     about = f"after {_CAUSES[attempt.cause]}: " if attempt.cause in _CAUSES else ""
     model = f" ({inline(attempt.model, limit=40)})" if attempt.model else ""
     return f"| {attempt.number} | {attempt.agent}{model} | {outcome} | {about}{inline(line)} |"
@@ -171,7 +174,7 @@ def choices_of(task: Task, reason: Reason, policy: Policy) -> tuple[Choice, ...]
         return (*options, Choice(choices.DECIDE, "Decide by yourself")) if options else ()
     if reason.asking is Asking.REQUEST:
         return ()
-    found = [Choice(choices.MORE, _more(reason, policy))]
+    found = [Choice(choices.MORE, _more(task, reason, policy))]
     if reason.asking is not Asking.CAP:
         used = task.last.agent if task.last else policy.agent
         found += [
@@ -182,14 +185,15 @@ def choices_of(task: Task, reason: Reason, policy: Policy) -> tuple[Choice, ...]
     return (*found, Choice(choices.STOP, "Stop here and keep the work"))
 
 
-def _more(reason: Reason, policy: Policy) -> str:
+def _more(task: Task, reason: Reason, policy: Policy) -> str:
+    share = share_of(reason.cap, task, policy)
     match reason.cap:
         case Cap.TURNS:
-            return f"Allow {max(policy.max_turns, 1)} turns more"
+            return f"Allow {share:.0f} turns more"
         case Cap.COST:
-            return f"Allow ${max(policy.max_cost, 0.01):.2f} more"
+            return f"Allow ${share:.2f} more"
         case Cap.LINES:
-            return f"Allow {policy.max_lines} lines more"
+            return f"Allow {share:.0f} lines more"
         case _:
             return "Try again, with what was learnt"
 

@@ -7,6 +7,19 @@ from cdock.core.policy import Policy
 from cdock.core.world import Case, World
 
 
+def share_of(cap: Cap | None, task: Task, policy: Policy) -> float:
+    """What a person allows with one tick: as much again as was given at first; 0 for what is no amount."""
+    match cap:
+        case Cap.TURNS:
+            return _lower(task.max_turns, policy.max_turns)
+        case Cap.COST:
+            return _lower(task.max_cost, policy.max_cost)
+        case Cap.LINES:
+            return policy.max_lines
+        case _:
+            return 0
+
+
 def most_turns(task: Task, policy: Policy) -> int:
     """Turns that all attempts of the task may take together; 0 for no limit."""
     asked = _lower(task.max_turns, policy.max_turns)

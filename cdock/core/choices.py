@@ -9,7 +9,6 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 DECIDE = "decide"
-AGAIN = "again"
 MORE = "more"
 STOP = "stop"
 AGENT = "agent-"

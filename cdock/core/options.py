@@ -32,15 +32,23 @@ class Options:
     model: str = ""
     turns: int = 0
     cost: float = 0.0
+    passed_over: tuple[str, ...] = ()
+    """What it asks for and may not have, in words."""
 
 
 def options_of(issue: Issue, policy: Policy) -> Options:
     """What the issue asks for and may have; what it may not have is left out. Labels come before the form."""
     said = dict(_said(issue))
     agent, model = said.get("agent", ""), said.get("model", "")
+    known = not agent or agent in policy.agents
+    allowed = not model or bool(_MODEL.fullmatch(model) and (not policy.models or model in policy.models))
     return Options(
-        agent=agent if agent in policy.agents else "",
-        model=model if _MODEL.fullmatch(model) and (not policy.models or model in policy.models) else "",
+        agent=agent if known else "",
+        model=model if allowed else "",
+        passed_over=(
+            *([] if known else [f"agent {agent}"]),
+            *([] if allowed else [f"model {model}"]),
+        ),
         turns=int(_number(said.get("turns", ""))),
         cost=_number(said.get("cost", "")),
     )

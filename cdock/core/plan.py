@@ -230,7 +230,8 @@ def _next(
     if _done(task) and case.workspace.has_work and case.pull is None:
         # What goes back to an agent at once is not ready for anybody else.
         again = errand_of(case, task, world, policy) is not None
-        return OpenPullRequest(case, draft=policy.drafts and again)
+        if policy.drafts or not again:
+            return OpenPullRequest(case, draft=again)
     if reply := _reply(case, task):
         return reply
     if status is Status.FAILED:

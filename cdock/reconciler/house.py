@@ -71,6 +71,8 @@ class About:
     question: str = ""
     choices: tuple[Choice, ...] = ()
     quota_until: datetime | None = None
+    away: bool = False
+    """Whether the next step waits for a forge that does not answer."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from cdock.core.cases import cases_of
 from cdock.core.errors import CdockError
 from cdock.core.explaining import explain, explain_ready
 from cdock.core.ids import TaskId
-from cdock.core.model import Progress
+from cdock.core.model import Progress, Status
 from cdock.core.plan import status_of
 from cdock.core.record import dump_record, record_of
 from cdock.core.waiting import with_a_person
@@ -114,6 +114,7 @@ def _about(case: Case, house: House, world: World) -> About:
         url=case.issue.url,
         said=_said(house, task.id.run(task.last.number)) if task.last else "",
         quota_until=_quota(house, case.issue.number),
+        away=house.memory.away_since is not None and status in _NEEDS_FORGE,
     )
 
 
@@ -155,6 +156,8 @@ def _rounded(progress: Progress | None) -> Progress | None:
 
 
 _NONE: frozenset[str] = frozenset()
+_NEEDS_FORGE = (Status.CLAIMED, Status.FAILED)
+"""What cannot go on without a forge; agents at work can."""
 
 
 def _waiting(about: About) -> Mapping[str, object] | None:
@@ -162,6 +165,9 @@ def _waiting(about: About) -> Mapping[str, object] | None:
         why = "The forge's limits for writes are reached."
         until = _iso(about.quota_until)
         return {"kind": "quota", "why": why, "until": until, "unblocks": "It goes on by itself."}
+    if about.away:
+        why = "The forge does not answer."
+        return {"kind": "github", "why": why, "until": None, "unblocks": "It is asked again all the time."}
     waits = about.explained.waiting if about.explained else None
     if waits is None:
         return None

@@ -49,7 +49,7 @@ def start(house: House, case: Case, errand: Errand) -> None:
     """
     task = task_of(case)
     assert case.workspace is not None, "planned only with a workspace"  # noqa: S101 - for the type checker
-    workspace, said = case.workspace, errand.answer
+    workspace, said = _caught_up(house, case, case.workspace), errand.answer
     if said:
         task = granted(task, said, house.policy)
     who = _who(house, task, errand)
@@ -117,6 +117,14 @@ def start(house: House, case: Case, errand: Errand) -> None:
         )
         swap(house, replace(case, claim=claim), claim.task.with_attempt(lost))
         raise
+
+
+def _caught_up(house: House, case: Case, workspace: Workspace) -> Workspace:
+    """With what people pushed to the branch while it waited for them; the agent's own copy follows at its start."""
+    pull = case.pull
+    if pull is None or not pull.open or pull.commit in ("", workspace.pushed) or workspace.unpushed:
+        return workspace
+    return house.workspaces.ensure(task_of(case), branch=branch_of(house, task_of(case).id))
 
 
 def _who(house: House, task: Task, errand: Errand) -> _Who:

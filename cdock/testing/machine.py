@@ -126,6 +126,9 @@ class MemoryWorkspaces:
                 head=branches.get(branch, base),
                 pushed=branches.get(branch, ""),
             )
+        tree, there = self.machine.trees[task.id], self.machine.hub.branches.get(branch, "")
+        if there and self.machine.hub.contains(there, tree.head):
+            self.machine.trees[task.id] = replace(tree, head=there, pushed=there)
         self.faults.after()
         return self.machine.trees[task.id]
 

@@ -361,6 +361,20 @@ class RealControlContract(RealRunnerContract):
         self.run(runner, again)
         assert runner.output(again.name, offset=0) == b""
 
+    def test_a_workspace_follows_what_others_pushed(self, task: TaskId) -> None:
+        runner = self.runner()
+        self.run(runner, self.launched(task, "true"))
+        newer = self.published("echo theirs >theirs")
+        spec = self.launched(task, "cat theirs; git status --porcelain", attempt=2, base=newer)
+        assert self.run(runner, spec).exit_code == 0
+        assert runner.output(spec.name, offset=0) == b"theirs\n"
+        own = self.launched(task, "echo own >own; git add -A; git commit -q -m own", attempt=3, base=newer)
+        self.run(runner, own)
+        other = self.published("echo other >other")
+        spec = self.launched(task, "git log --format=%s -1", attempt=4, base=other)
+        self.run(runner, spec)
+        assert runner.output(spec.name, offset=0) == b"own\n", "what does not follow ours is left to people"
+
     def test_unfinished_work_that_was_laid_out_is_unfinished_from_the_start(self, task: TaskId) -> None:
         runner = self.runner()
         unfinished = self.published("echo x >x")

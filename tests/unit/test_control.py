@@ -574,10 +574,51 @@ def test_an_issue_chooses_among_what_is_configured(hub: MemoryHub) -> None:
     place.settle()
     made = task(hub, number)
     assert (made.agent, made.model, made.max_cost, made.max_turns) == ("other", "m-1", 1.5, 7)
+    assert "passed over" not in comment_of(hub, number)
     stranger = hub.open_issue("Hack", body="### Agent\n\n--evil\n\n### Model\n\n$(id)\n", labels=[READY])
     place.settle()
     made = task(hub, stranger)
     assert (made.agent, made.model) == ("", "")
+    assert "passed over: agent --evil, model $(id)" in comment_of(hub, stranger)
+
+
+def test_a_limit_of_the_issue_is_extended_by_as_much_again(hub: MemoryHub) -> None:
+    place = place_of(hub)
+    number = hub.open_issue("Add login", labels=[READY, "max-turns:7"])
+    place.settle()
+    place.machine.print(place.run, ":turns 8\n")
+    ticks(place, 40)
+    (asked,) = helps(hub)
+    assert "Allow 7 turns more" in hub.issues[asked].body
+    hub.tick(asked, "more")
+    ticks(place, 40)
+    assert task(hub, number).allowed.turns == 7
+
+
+def test_what_cdock_closes_itself_answers_nothing(hub: MemoryHub) -> None:
+    place = place_of(hub)
+    number = working(hub, place)
+    for _ in range(3):
+        fail(place)
+    place.wishes.make(WishKind.RETRY, task(hub, number).id)
+    ticks(place, 40)
+    fail(place)
+    assert "Nobody has more to add" not in "".join(prompts(place))
+
+
+def test_a_forge_that_does_not_answer_is_waited_for(hub: MemoryHub) -> None:
+    place = place_of(hub, backoff=timedelta(minutes=1))
+    working(hub, place)
+    place.machine.exit(place.run, 1, said="KeyError: 'x'")
+    ticks(place, 20)
+    place.faults.down = {"forge", "claims"}
+    ticks(place, 120)
+    (entry,) = place.mirror.saved["tasks"]  # type: ignore[misc]
+    assert entry["waiting"]["kind"] == "github"
+    place.faults.down = set()
+    ticks(place, 120)
+    (entry,) = place.mirror.saved["tasks"]  # type: ignore[misc]
+    assert entry["waiting"] is None
 
 
 # No error is ever tried more often than its budget

@@ -288,3 +288,26 @@ def test_a_text_that_a_person_made_their_own_is_left_alone(hub: MemoryHub) -> No
     hub.pulls[pull.number] = replace(pull_of(hub), body=pull.body.replace("done it", "nonsense"))
     ticks(place, 60)
     assert "nonsense" not in pull_of(hub).body, "it is kept up to date"
+
+
+def test_without_drafts_it_opens_after_the_second_opinion(hub: MemoryHub) -> None:
+    place = place_of(hub, drafts=False, reviewer="other", agents=("memory", "other"))
+    working(hub, place)
+    succeed(place)
+    ticks(place, 20)
+    assert not hub.pulls
+    assert len(place.machine.alive) == 1
+
+
+def test_what_a_person_pushed_meanwhile_is_built_upon(hub: MemoryHub) -> None:
+    place = place_of(hub)
+    number = in_review(hub, place)
+    pull = pull_of(hub)
+    theirs = hub.push(pull.head)
+    hub.review(pull.number, "Please go on from my commit")
+    ticks(place, 20)
+    assert place.machine.started[-1].base == theirs
+    place.machine.heads[task(hub, number).id] = theirs
+    succeed(place)
+    assert hub.contains(hub.branches[pull.head], theirs)
+    assert status(place, number) is Status.IN_REVIEW
