@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from cdock.cli.console import clean
+from cdock.core.error_line import error_line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -88,7 +89,7 @@ class LiveHandler(logging.Handler):
             good = outcome == "succeeded"
             line.append(f"{'✓' if good else '✗'} attempt {getattr(record, 'attempt', '')} {outcome}")
             line.stylize("green" if good else "red", len(line) - len(outcome))
-            if error := clean(str(getattr(record, "error", "")).strip().rpartition("\n")[2]):
+            if error := clean(error_line(str(getattr(record, "error", "")))):
                 line.append(f": {error}", "red")
             return
         glyph, style, field = _LINES.get(sentence, ("!", "yellow", "error"))

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from cdock.core.error_line import error_line
+
 
 @click.command(short_help="Why a task is as it is, and what unblocks it.")
 @click.argument("task")
@@ -165,7 +167,7 @@ def _attempt(attempt: dict[str, Any]) -> str:
     about += [f"{attempt['turns']} turns"] if attempt["turns"] else []
     about += [f"${attempt['cost']:.2f}"] if attempt["cost"] else []
     about += [_took(attempt)] if attempt["started_at"] else []
-    error = str(attempt["error"]).strip().rpartition("\n")[2]
+    error = error_line(str(attempt["error"]))
     cells = (
         f"attempt {attempt['number']}",
         str(attempt["cause"]),

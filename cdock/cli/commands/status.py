@@ -13,6 +13,7 @@ import click
 from cdock.cli.asof import waits_for
 from cdock.cli.console import ago, clean
 from cdock.cli.tasks import damaged, find_state, read_mirror, task_id_of
+from cdock.core.error_line import error_line
 
 FIELDS = (
     "issue",
@@ -244,4 +245,4 @@ def _now(row: dict[str, Any], stall: float) -> str:
             return f"{since}: {said}" if said else f"for {since}"
         case "waiting":
             return clean(row["why"]) or "stopped; label it agent-ready to go on"
-    return clean(row["error"].strip().rpartition("\n")[2])
+    return clean(error_line(row["error"]))
