@@ -109,9 +109,14 @@ class MemoryWorkspaces:
         self.faults.before("workspaces")
         branches = self.machine.hub.branches
         return tuple(
-            replace(tree, pushed=branches.get(_branch_of(tree.task, branches), ""))
+            replace(tree, pushed=self._seen(tree, branches.get(_branch_of(tree.task, branches), "")))
             for tree in self.machine.trees.values()
         )
+
+    def _seen(self, tree: Workspace, there: str) -> str:
+        """What is known of the branch without asking: not what others pushed on top of ours."""
+        ahead = bool(there) and there != tree.head and self.machine.hub.contains(there, tree.head)
+        return tree.head if ahead else there
 
     def ensure(self, task: Task, *, branch: str) -> Workspace:
         """See `Workspaces`."""
