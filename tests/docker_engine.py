@@ -26,12 +26,12 @@ def engine_ready() -> bool:
 
 
 class Place:
-    """One instance on the engine: what a poller would have there."""
+    """One instance on the engine: what a poller would have there, or what the one with this id has."""
 
-    def __init__(self) -> None:
+    def __init__(self, instance: str = "") -> None:
         self.engine = Engine(os.environ)
         self.image = image.images(engine=self.engine)[0].tag
-        self.instance = uuid.uuid4().hex
+        self.instance = instance or uuid.uuid4().hex
         self.short = self.instance[:7]
 
     @property

@@ -7,6 +7,8 @@ Several issues are worked on at once, because starting a container takes longer 
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -18,8 +20,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
+from cdock.adapters.docker.sockets import socket_directory
 from tests.acceptance.stories import asked, causes, history, remote, visit
 from tests.acceptance.workshop import Workshop
+from tests.docker_engine import Place
 from tests.model_api import Failure, Use
 from tests.model_stories import Long, Stories, Story
 from tests.terminal import Terminal
@@ -67,7 +71,18 @@ def place(
             workshop.start_repository({"cdock.toml": SETTINGS + more, "README.md": "# hello\n"})
             yield workshop, model
     finally:
-        workshop.close()
+        try:
+            workshop.close()
+        finally:
+            clear_up(workshop)
+
+
+def clear_up(workshop: Workshop) -> None:
+    """Leave neither containers nor volumes nor the way to the model behind."""
+    instance = json.loads((workshop.state / "poller.json").read_text())["id"]
+    Place(instance).remove()
+    note = socket_directory(workshop.env, instance=instance) / "model.lock"
+    os.kill(int(json.loads(note.read_text())["pid"]), signal.SIGTERM)
 
 
 def bash(command: str) -> Use:
@@ -104,7 +119,7 @@ def in_container(workshop: Workshop, issue: int, *command: str) -> None:
 def review(workshop: Workshop, *issues: int) -> None:
     """Wait until the work on these is done."""
     workshop.until(
-        "all pull requests", lambda: all("in-review" in workshop.labels(n) for n in issues), limit=80
+        "all pull requests", lambda: all("in-review" in workshop.labels(n) for n in issues), limit=150
     )
 
 
