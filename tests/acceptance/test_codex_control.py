@@ -76,6 +76,7 @@ def _codex() -> None:
         missing("the Codex CLI is not here (npm install -g @openai/codex)")
 
 
+@pytest.mark.timeout(300)
 def test_it_works_fails_and_goes_on_from_an_answer(tmp_path: Path) -> None:
     workshop = Workshop(tmp_path)
     stories = {"story-good": good(), "story-failing": failing(), "story-asking": asking()}
