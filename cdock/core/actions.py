@@ -86,9 +86,13 @@ class TakeNote(_OnCase):
 
 @dataclass(frozen=True)
 class HearWish(_OnCase):
-    """Do what a person at a terminal asked for, where that is a matter of the claim."""
+    """Do what a person at a terminal asked for, where that is a matter of the claim.
+
+    `over`: there is nothing to be done about it, or it was done before a crash; it is only forgotten.
+    """
 
     wish: Wish
+    over: bool = False
 
 
 @dataclass(frozen=True)

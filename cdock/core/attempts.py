@@ -19,6 +19,7 @@ CAP_NAMES = {
     Cap.LINES: "the size of the change",
     Cap.CONTEXT: "the model's window",
 }
+_FRUITLESS = (Outcome.LOST, Outcome.HANDOFF, Outcome.FULL, Outcome.LIMITED)
 MAX_DOUBLINGS = 16
 """A budget may be large; a pause must stay a number that a timedelta can hold."""
 
@@ -125,12 +126,14 @@ def most_attempts(task: Task, policy: Policy) -> int:
 
 
 def in_a_row(task: Task, outcome: Outcome) -> int:
-    """How many of the newest attempts of this round ended so, one after another."""
+    """How many attempts of this round ended so since one came to an end of its own; the likes of it do not reset it."""
     count = 0
     for attempt in reversed(in_round(task)):
-        if attempt.outcome is not outcome:
+        if attempt.outcome not in _FRUITLESS:
             break
-        count += 1
+        # Who had no room left for the notes themselves has handed over all the same.
+        without_notes = attempt.outcome is Outcome.FULL and attempt.cause is Cause.NOTES
+        count += (Outcome.HANDOFF if without_notes else attempt.outcome) is outcome
     return count
 
 
@@ -152,7 +155,8 @@ def choice_of(task: Task, cause: Cause, policy: Policy) -> Step:
     if cause is Cause.OPINION:
         return Step(agent=policy.reviewer)
     agent, model = task.agent or policy.agent, task.model
-    if cause is Cause.HANDOFF and policy.handoff_agent and not task.agent:
+    handed = cause is Cause.HANDOFF or (task.last is not None and task.last.outcome is Outcome.HANDOFF)
+    if handed and policy.handoff_agent and not task.agent:
         agent = policy.handoff_agent
     failures = len(charged(task))
     if failures and policy.escalation:

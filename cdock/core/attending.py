@@ -79,7 +79,7 @@ def attend(
     """The next step of an attempt; its acceptance commands need room as well."""
     run = case.run
     if run is None:
-        return _without_run(case, attempt)
+        return _without_run(case, task, attempt)
     if run.alive:
         return _alive(case, task, attempt, world, policy)
     if noted := _noted(case, task):
@@ -102,7 +102,9 @@ def attend(
             return _record(case, attempt, world, policy, task=task)
 
 
-def _without_run(case: Case, attempt: Attempt) -> Action:
+def _without_run(case: Case, task: Task, attempt: Attempt) -> Action:
+    if case.stop_wished or task.stopped:
+        return RecordOutcome(case, Outcome.CANCELLED, "stopped by a person")
     if attempt.cause is Cause.PERSON:
         return RecordOutcome(case, Outcome.YIELDED)
     return RecordOutcome(case, Outcome.LOST, "the run of this attempt is gone")

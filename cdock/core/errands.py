@@ -1,6 +1,6 @@
 """What the next attempt of a task would be about. Read off what is seen and on record; nothing stores it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cdock.core.answers import answer
 from cdock.core.feedback import asked, conflict, due, failed, handled
@@ -36,7 +36,7 @@ def errand_of(case: Case, task: Task, world: World, policy: Policy) -> Errand | 
     if task.running:
         return None
     if wish := case.wished(WishKind.ATTACH):
-        return Errand(Cause.PERSON, refs=(f"wish-{wish.id}",))
+        return Errand(Cause.PERSON, refs=(wish.ref,))
     if said := answer(case, task):
         return Errand(Cause.ANSWER, answer=said)
     last = task.last
@@ -48,11 +48,11 @@ def errand_of(case: Case, task: Task, world: World, policy: Policy) -> Errand | 
     match last.outcome:
         case Outcome.SUCCEEDED:
             return _sent_back(case, task, world, policy)
-        case Outcome.HANDOFF:
-            return Errand(Cause.HANDOFF, fresh=True)
-        case Outcome.FULL:
-            fresh = last.cause is Cause.NOTES
-            return Errand(Cause.HANDOFF, fresh=True) if fresh else Errand(Cause.NOTES)
+        case Outcome.FULL if last.cause is not Cause.NOTES:
+            return Errand(Cause.NOTES)
+        case Outcome.HANDOFF | Outcome.FULL:
+            # What a review asks for is asked of whoever goes on, or it would be seen to once more after that.
+            return replace(_sent_back(case, task, world, policy) or Errand(Cause.HANDOFF), fresh=True)
         case Outcome.CAPPED | Outcome.NEEDS_HELP:
             return None
         case Outcome.LOST | Outcome.LIMITED | Outcome.YIELDED | Outcome.CANCELLED:
@@ -96,8 +96,10 @@ def _opinion(task: Task, policy: Policy) -> Errand | None:
     good = [a for a in task.attempts if a.outcome is Outcome.SUCCEEDED]
     if not policy.reviewer or not good:
         return None
-    newest = good[-1]
+    newest, last = good[-1], task.attempts[-1]
     if newest.cause is not Cause.OPINION:
+        if last.outcome is not Outcome.SUCCEEDED and last.cause is not Cause.OPINION:
+            return None  # work that went on since is not finished, and must not count as done by a good word
         return Errand(Cause.OPINION, fresh=True)
     if newest.summary.lstrip("*_# \n").upper().startswith(APPROVED):
         return None

@@ -284,6 +284,21 @@ class Task:
         last = self.last
         return last if last and last.outcome is None else None
 
+    @property
+    def unread(self) -> frozenset[str]:
+        """The refs of the newest attempts that were lost before they took a turn: nobody has read what was said."""
+        refs: set[str] = set()
+        for attempt in reversed(self.attempts):
+            if attempt.outcome is not Outcome.LOST or attempt.turns:
+                break
+            refs.update(attempt.refs)
+        return frozenset(refs)
+
+    @property
+    def taken(self) -> frozenset[str]:
+        """The refs of all that attempts were told or asked for, and that need not be told again."""
+        return frozenset(ref for attempt in self.attempts for ref in attempt.refs) - self.unread
+
     def with_attempt(self, attempt: Attempt) -> "Task":
         """The task with `attempt` added, or put in the place of the one with its number."""
         kept = tuple(a for a in self.attempts if a.number != attempt.number)

@@ -51,7 +51,7 @@ from cdock.core.policy import Policy
 from cdock.core.showing import passing, show_status
 from cdock.core.slots import Slots
 from cdock.core.waiting import blocked, changed, held
-from cdock.core.wishes import Wish, WishKind
+from cdock.core.wishes import WishKind
 from cdock.core.world import Case, World
 
 __all__ = ("NOBODY", "busy", "foreign", "live", "plan", "reason_of", "status_of", "steps_for")
@@ -213,7 +213,7 @@ def _next(
     if status in (Status.DONE, Status.CANCELLED):
         return wind_up(case, task, status)
     if wish := _wish(case, task, status):
-        return HearWish(case, wish)
+        return wish
     if case.workspace is None:
         return PrepareWorkspace(case)
     if attempt := task.running:
@@ -223,7 +223,7 @@ def _next(
         return RemoveRuns(case)
     if case.workspace.unpushed and not case.unpushable:
         return PublishWork(case)
-    if case.stop_wished and status is not Status.IN_REVIEW:
+    if case.stop_wished:
         return HoldTask(case)
     if answered := _answered(case, task):
         return answered
@@ -242,12 +242,21 @@ def _next(
     return _begin(case, task, world, policy=policy, slots=slots)
 
 
-def _wish(case: Case, task: Task, status: Status) -> Wish | None:
+def _wish(case: Case, task: Task, status: Status) -> HearWish | None:
     """What a person at the terminal wants of the task as a whole, and can have now: a task asks one thing at a time."""
+    taken = task.taken if case.wishes else frozenset()
+    if over := next((wish for wish in case.wishes if wish.ref in taken), None):
+        return HearWish(case, over, over=True)
+    if status is Status.IN_REVIEW:
+        # Kept, it would stop or redo what a review asks for much later.
+        late = case.wished(WishKind.STOP) or case.wished(WishKind.RETRY)
+        if late:
+            return HearWish(case, late, over=True)
     # An attempt that has just ended may have asked something itself.
     asks = help_of(case, task) is not None or status is Status.FAILED or (case.run and not case.run.alive)
     help_ = None if asks else case.wished(WishKind.HELP)
-    return help_ or (None if task.running else case.wished(WishKind.RETRY))
+    wish = help_ or (None if task.running else case.wished(WishKind.RETRY))
+    return HearWish(case, wish) if wish else None
 
 
 def _begin(case: Case, task: Task, world: World, *, policy: Policy, slots: Slots) -> Action | None:

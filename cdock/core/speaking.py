@@ -22,14 +22,15 @@ class Message:
 
 def unheard(case: Case, task: Task) -> tuple[Message, ...]:
     """What no agent of the task has read yet, comments first, each kind oldest first."""
-    said = sorted((c for c in for_agents(case, task) if c.id > task.told), key=lambda c: c.id)
-    told = {ref for attempt in task.attempts for ref in attempt.refs}
+    unread, taken = task.unread, task.taken
+    comments = (c for c in for_agents(case, task) if c.id > task.told or f"comment-{c.id}" in unread)
+    said = sorted(comments, key=lambda c: c.id)
     return (
         *(Message(f"comment-{c.id}", messages.visible(c.body), c.author, comment=c.id) for c in said),
         *(
-            Message(f"wish-{wish.id}", wish.text, wish.author, wish=wish.id)
+            Message(wish.ref, wish.text, wish.author, wish=wish.id)
             for wish in case.wishes
-            if wish.kind is WishKind.PROMPT and f"wish-{wish.id}" not in told
+            if wish.kind is WishKind.PROMPT and wish.ref not in taken
         ),
     )
 

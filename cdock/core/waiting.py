@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from cdock.core.attempts import MAX_DOUBLINGS, in_a_row
 from cdock.core.budgets import day_over
 from cdock.core.model import Cap, Cause, Outcome, Task
 from cdock.core.policy import Policy
@@ -82,7 +83,10 @@ def limit_end(task: Task, policy: Policy) -> datetime | None:
         or not policy.resume_limits
     ):
         return None
-    return last.until or last.ended_at + policy.limit_pause
+    # Some say that it ends at once, again and again, and nothing of that is charged.
+    doublings = min(in_a_row(task, Outcome.LIMITED) - 1, MAX_DOUBLINGS)
+    least = min(policy.backoff * (1 << max(doublings, 0)), policy.limit_pause)
+    return max(last.until or last.ended_at + policy.limit_pause, last.ended_at + least)
 
 
 def _money(world: World, policy: Policy) -> Waiting | None:

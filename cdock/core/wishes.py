@@ -27,3 +27,8 @@ class Wish:
     made_at: datetime
     text: str = ""
     author: str = ""
+
+    @property
+    def ref(self) -> str:
+        """What stands for it among the refs of an attempt."""
+        return f"wish-{self.id}"

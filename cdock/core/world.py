@@ -49,8 +49,10 @@ class Case:
     """Why the forge will not have the commits of the present attempt; empty as far as we know it will."""
 
     def wished(self, kind: WishKind) -> Wish | None:
-        """The oldest wish of this kind."""
-        return next((wish for wish in self.wishes if wish.kind is kind), None)
+        """The oldest wish of this kind that no attempt has taken up."""
+        found = [wish for wish in self.wishes if wish.kind is kind]
+        taken = self.claim.task.taken if found and self.claim else ()
+        return next((wish for wish in found if wish.ref not in taken), None)
 
     @property
     def stop_wished(self) -> bool:

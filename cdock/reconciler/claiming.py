@@ -270,9 +270,12 @@ def hear(house: House, step: HearCommand) -> None:
     log.info("command", extra=about(task, text=f"{command.author}: {verb}"))
 
 
-def hear_wish(house: House, case: Case, wish: Wish) -> None:
+def hear_wish(house: House, case: Case, wish: Wish, *, over: bool) -> None:
     """Do what a person at a terminal asked for: open a help issue with their question, or try it all again."""
     task = task_of(case)
+    if over:
+        house.wishes.granted(wish.id)
+        return
     if wish.kind is WishKind.HELP:
         swap(house, case, replace(task, question=house.fit(wish.text)[:QUESTION_LIMIT]))
     else:

@@ -89,8 +89,8 @@ def perform(step: Action, house: House) -> None:
             speak(house, case, said)
         case TakeNote(case, said):
             take_note(house, case, said)
-        case HearWish(case, wish):
-            hear_wish(house, case, wish)
+        case HearWish(case, wish, over):
+            hear_wish(house, case, wish, over=over)
         case LeaveTask(case):
             runs = [run for run in (case.run, case.check, *case.strays) if run]
             forget(house, task_of(case).id, issue=step.issue, runs=runs)

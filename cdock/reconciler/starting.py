@@ -89,9 +89,6 @@ def start(house: House, case: Case, errand: Errand) -> None:
     )
     claim = swap(house, case, begun)
     _say(task, attempt, errand)
-    for wish in case.wishes:
-        if f"wish-{wish.id}" in attempt.refs:
-            house.wishes.granted(wish.id)
     spec = RunSpec(
         name=task.id.run(attempt.number),
         task=str(task.id),
@@ -117,6 +114,10 @@ def start(house: House, case: Case, errand: Errand) -> None:
         )
         swap(house, replace(case, claim=claim), claim.task.with_attempt(lost))
         raise
+    # Not before: what nobody could be told has to be told again.
+    for wish in case.wishes:
+        if wish.ref in attempt.refs:
+            house.wishes.granted(wish.id)
 
 
 def _caught_up(house: House, case: Case, workspace: Workspace) -> Workspace:

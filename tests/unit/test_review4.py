@@ -1,0 +1,201 @@
+"""Ways in which agents could go round for ever, or what a person said could be lost."""
+
+from datetime import timedelta
+
+import pytest
+
+from cdock.core.model import Cause, Outcome, Status
+from cdock.core.wishes import WishKind
+from cdock.testing import MemoryHub
+from tests.unit.houses import Place
+from tests.unit.test_control import (
+    comment_of,
+    helps,
+    place_of,
+    prompts,
+    status,
+    succeed,
+    task,
+    ticks,
+    working,
+)
+from tests.unit.test_feedback import in_review, pull_of
+
+
+@pytest.fixture
+def hub() -> MemoryHub:
+    return MemoryHub()
+
+
+def end(place: Place, *, orders: str = "", code: int = 1) -> None:
+    if orders:
+        place.machine.print(place.run, orders)
+    place.machine.exit(place.run, code)
+    ticks(place, 60)
+
+
+def test_a_conversation_that_is_full_at_once_does_not_go_round_for_ever(hub: MemoryHub) -> None:
+    place = place_of(hub)
+    number = working(hub, place)
+    for _ in range(60):
+        if helps(hub):
+            break
+        end(place, orders=":full\n")
+    assert helps(hub), f"{len(task(hub, number).attempts)} attempts, and nobody was asked"
+    assert "only handed over" in hub.issues[helps(hub)[0]].body
+
+
+def test_full_and_then_notes_again_and_again_ask_a_person(hub: MemoryHub) -> None:
+    place = place_of(hub)
+    number = working(hub, place)
+    for _ in range(60):
+        if helps(hub):
+            break
+        last = task(hub, number).last
+        assert last is not None
+        if last.cause is Cause.NOTES:
+            place.machine.handover(place.run, "notes")
+            ticks(place, 60)
+        else:
+            end(place, orders=":full\n")
+    assert helps(hub), f"{len(task(hub, number).attempts)} attempts, and nobody was asked"
+
+
+def test_a_review_that_ends_in_hand_overs_is_seen_to_once(hub: MemoryHub) -> None:
+    place = place_of(hub)
+    number = in_review(hub, place)
+    hub.review(pull_of(hub).number, "", about=["Use a set here"])
+    ticks(place, 20)
+    place.machine.handover(place.run, "half of it is done")
+    ticks(place, 20)
+    assert "Use a set here" in prompts(place)[-1], "whoever goes on knows what for"
+    assert "half of it is done" in prompts(place)[-1]
+    place.machine.reply(task(hub, number).id, "R1: a set it is")
+    succeed(place)
+    ticks(place, 60)
+    assert status(place, number) is Status.IN_REVIEW
+    assert len(task(hub, number).attempts) == 3
+    (thread,) = pull_of(hub).threads
+    assert "a set it is" in thread.remarks[-1].body
+
+
+def test_a_limit_that_ends_at_once_is_not_tried_without_pause(hub: MemoryHub) -> None:
+    place = place_of(hub, backoff=timedelta(seconds=10))
+    number = working(hub, place)
+    for _ in range(100):
+        for name in place.machine.alive:
+            place.machine.print(name, f":limit {hub.clock.now().isoformat()}\n")
+            place.machine.exit(name, 1)
+        ticks(place, 20, every=5)
+    assert {a.outcome for a in task(hub, number).attempts} <= {Outcome.LIMITED, None}
+    assert len(task(hub, number).attempts) < 15, "in half an hour"
+
+
+def test_who_was_stopped_stays_stopped_though_the_run_is_gone(hub: MemoryHub) -> None:
+    place = place_of(hub)
+    number = working(hub, place)
+    hub.comment(number, "/cdock stop")
+    place.house.memory.doubt = True
+    assert "HearCommand" in place.tick()
+    place.machine.lose(place.run)
+    ticks(place, 120)
+    assert not place.machine.alive
+    assert task(hub, number).attempts[0].outcome is Outcome.CANCELLED
+    assert status(place, number) is Status.WAITING
+
+
+def test_a_wish_to_stop_is_kept_though_the_run_is_gone(hub: MemoryHub) -> None:
+    place = place_of(hub)
+    number = working(hub, place)
+    place.machine.lose(place.run)
+    place.wishes.make(WishKind.STOP, task(hub, number).id)
+    ticks(place, 120)
+    assert not place.machine.alive
+    assert status(place, number) is Status.WAITING
+    assert place.wishes.list() == ()
+
+
+def test_words_are_told_again_when_their_run_was_lost(hub: MemoryHub) -> None:
+    place = place_of(hub)
+    number = in_review(hub, place)
+    place.wishes.make(WishKind.PROMPT, task(hub, number).id, text="Add TLS", author="ada")
+    place.runner.refuse = "the image is gone"
+    ticks(place, 10)
+    place.runner.refuse = ""
+    ticks(place, 700)
+    assert place.machine.alive
+    assert "Add TLS" in prompts(place)[-1]
+
+
+def test_an_answer_is_told_again_when_its_run_was_lost(hub: MemoryHub) -> None:
+    place = place_of(hub)
+    number = working(hub, place)
+    place.machine.exit(place.run, asks="Which port?")
+    ticks(place, 60)
+    (asked,) = helps(hub)
+    hub.comment(asked, "Port 8080.")
+    place.runner.refuse = "the image is gone"
+    ticks(place, 10)
+    place.runner.refuse = ""
+    ticks(place, 700)
+    assert place.machine.alive
+    assert "Port 8080." in prompts(place)[-1], task(hub, number).attempts
+
+
+@pytest.mark.parametrize("how", ["fails", "is lost", "hands over"])
+def test_nobody_judges_work_that_is_not_finished(hub: MemoryHub, how: str) -> None:
+    place = place_of(hub, able=False, reviewer="second", agents=("memory", "second"))
+    number = working(hub, place)
+    hub.comment(number, "And add TLS.")
+    succeed(place)
+    assert task(hub, number).last.cause is Cause.MESSAGE  # type: ignore[union-attr]
+    place.machine.print(place.run, "thinking\n")
+    if how == "fails":
+        place.machine.exit(place.run, 1, said="KeyError: 'x'")
+    elif how == "is lost":
+        place.machine.exit(place.run, 1, error="the engine was restarted")
+    else:
+        place.machine.handover(place.run, "half of it is done")
+    ticks(place, 30)
+    wanted = {"fails": Cause.RETRY, "is lost": Cause.GO_ON, "hands over": Cause.HANDOFF}
+    assert task(hub, number).last.cause is wanted[how]  # type: ignore[union-attr]
+    succeed(place)
+    assert task(hub, number).last.cause is Cause.OPINION  # type: ignore[union-attr]
+
+
+def test_stopping_what_does_not_run_has_no_effect_later(hub: MemoryHub) -> None:
+    place = place_of(hub)
+    number = in_review(hub, place)
+    place.wishes.make(WishKind.STOP, task(hub, number).id)
+    ticks(place, 30)
+    assert place.wishes.list() == ()
+    hub.review(pull_of(hub).number, "Nearly.")
+    ticks(place, 60)
+    assert place.machine.alive
+    assert task(hub, number).last.cause is Cause.REVIEW  # type: ignore[union-attr]
+
+
+def test_a_terminal_that_was_had_is_not_given_again(hub: MemoryHub) -> None:
+    place = place_of(hub)
+    number = working(hub, place)
+    wish = place.wishes.make(WishKind.ATTACH, task(hub, number).id)
+    ticks(place, 60)
+    assert task(hub, number).last.cause is Cause.PERSON  # type: ignore[union-attr]
+    # A crash kept the wish from being taken away.
+    place.wishes.kept[wish.id] = wish
+    place.restart()
+    place.machine.exit(place.run)
+    ticks(place, 120)
+    assert [a.cause for a in task(hub, number).attempts] == [Cause.TASK, Cause.PERSON, Cause.GO_ON]
+    assert place.machine.alive
+    assert place.wishes.list() == ()
+
+
+def test_a_second_wish_to_try_again_does_not_redo_what_is_in_review(hub: MemoryHub) -> None:
+    place = place_of(hub)
+    number = in_review(hub, place)
+    place.wishes.make(WishKind.RETRY, task(hub, number).id)
+    ticks(place, 60)
+    assert len(task(hub, number).attempts) == 1
+    assert place.wishes.list() == ()
+    assert "In review" in comment_of(hub, number)
