@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from cdock.core.noise import shown, without_noise
 
-ALGORITHM = 4
+ALGORITHM = 5
 """Part of what is hashed, so that the hashes of two sets of rules are never equal by accident."""
 LAST = 20
 """Lines that count when none of them looks like an error: the last ones name it most often."""
@@ -28,6 +28,8 @@ _TELLING = re.compile(
     r"|\btimed out\b|\bkilled\b|\bsegmentation\b|\bnot ok\b|\bmissing\b|\binvalid\b|\bunexpected\b"
     r"|(?-i:\bE[A-Z]{4,}\b|\b[A-Z]{1,6}-?\d{3,5}\b)|^[✕✗×●✖]|^\) "
     # What was expected and what came tells one failure of a test from the next, and so does a difference.
+    r"|\b(?:duplicate|multiple|redefin|mismatch|incorrect|wrong|bad|illegal|unknown|unrecogni[sz]ed|unsupported|forbidden"
+    r"|unauthorized|violat\w*|corrupt\w*|abort\w*|crash\w*|exceed\w*|expired|unreachable|ambiguous|must|should|already)\b"
     r"|!==?|\b(?:expected|actual|received|got|want)\b|^(?:left|right):|^[-+] +\S"
     # Where it happened, in what is not a library: a frame, a finding.
     r"|(?:^|[\w>\])]):<n>|^File \"",
@@ -45,16 +47,23 @@ _RESULT = (
     r"|failures?|errors?|warnings?|tests?|suites?|examples?|assertions?|specs?|scenarios?|features?|offen[sc]es?"
     r"|problems?|issues?|files?|tasks?|targets?|informations?|hints?|snapshots?|contexts?|checks?)"
 )
-_LABEL = r"(?:pass(?:ed)?|fail(?:ed|ures)?|skip(?:ped)?|succeeded|errors|warnings|ignored|pending|changed)\W{1,9}\d+\b"
+_LABEL = (
+    r"(?:pass(?:ed)?|fail(?:ed|ures)?|skip(?:ped)?|succeeded|errors|warnings|ignored|pending|changed|tests|files)"
+    r"\W{1,9}\d+\b"
+)
 # Says nothing, whatever words it uses: how many there were, how long it took, what went well.
 _TALLY = re.compile(
     rf"\W*(?:(?:ran|found|executed|finished|total|with|some)\W+)?\d+ (?:[a-z]+ )?{_RESULT}\b(?!.*: *[a-z]).*"
-    rf"|.*?\b{_LABEL}.*\b{_LABEL}.*"
-    r"|(?:Tests?|Test Suites|Snapshots|Total):\s+\d.*|(?:Time|Duration|Start at|test result):.*"
+    r"|(?:(?:Tests?|Test Suites|Snapshots|Total):|Total)\s+\d.*|\W*(?:time|duration|start at|test result|tokens|cost):.*"
+    rf"|.*?\b{_LABEL}.*\b{_LABEL}.*|\d+\.\.\d+"
+    r"|\W*(?:tests|suites|files|pass|fail|passed|failed|cancelled|skipped|todo)\W{1,3}\d+"
+    r"|(?:collecting \.\.\. )?collected \d.*"
     r"|[a-z ]{0,20}: \d{1,3}(?:\.\d+)?%.*|\W*(?:finished|completed|took) in <duration>.*"
-    r"|.*\b(?:seed(?:ed to)?|shuffle)\b\W{0,3}(?:\d|<n>).*|\W*\d{1,3}(?:\.\d+)?%.*|.*\d%\|.*"
+    r"|.*\b(?:seed(?:ed to)?|shuffle)\b\W{0,3}(?:\d|<n>|<id>).*|\W*\d{1,3}(?:\.\d+)?%.*|.*\d%\|.*"
     r"|(?:remote: )?(?:Enumerating|Counting|Compressing|Receiving|Writing|Resolving|Unpacking) (?:objects|deltas)\b.*"
+    r"|(?:remote: )?Delta compression\b.*"
     r"|\[<n>:<addr>\] .*"  # V8 tells of its collections
+    r"|✕ .*"  # Jest names it again, and does not list it when there are more files
     r"|FAIL|FAILED|FAILURES!?|failures:|short test summary info",
     re.IGNORECASE,
 )
@@ -68,14 +77,16 @@ _STACK = re.compile(
 # Says nothing unless it has a word that tells: what is being done, and what is done.
 _DOING = re.compile(
     r"\W{0,9}(?:[\w.-]{1,60}: )?(?!String|Nothing|During)"
-    r"(?:[A-Z][a-z]+ing|Finished|Downloaded|Compiled|Installed|Created|Started|Built|Fetched|Pulled"
+    r"(?:[A-Z][a-z]+ing|downloading|fetching|installing|compiling|building|resolving|extracting|Picked up|Finished"
+    r"|Downloaded|Compiled|Installed|Created|Started|Built|Fetched|Pulled"
     r"|collected)\b.*"
-    r"|.*\b(?:ok|OK|done|Done|CACHED|Started|Healthy)\W*(?:<duration>)?|(?:\S+ )?[.FEsxX,]+"
+    r"|.*\b(?:ok|OK|done|Done|CACHED|Started|Healthy)\W*(?:<duration>)?|(?:\S+ )?[.FEsxX,]+(?: +\d+/\d+)?|# Subtest: .*"
 )
 # The shape of a text: what parts paragraphs, source with its number, and what points at a place in it.
 _RULERS = frozenset("-=_*.#━─")
 _SOURCE = re.compile(r"\s*(?:[>➜❯→]\s*)?\d+(?:\s*[|│┃┆▕]|\t)")
 _POINTER = re.compile(r"[\s|│┃┆▕·]*[\^~▲┬][\s\^~▲┬─]*")
+_STEP = re.compile(r"\s*(?:\[ *(?:\d+/\d+|\d+%)\]|\d+/\d+ )")
 _NUMBERED = re.compile(r"\s*\d+\s+(?=\S)")
 _GUTTER = " \t|│┃"
 # How a run of acceptance commands shows what it ran and how that ended.
@@ -125,14 +136,17 @@ def _paragraphs(error: str) -> Iterator[list[_Line]]:
             continue
         text = without_noise(_NUMBERED.sub("", line, count=1) if pointed else line)
         if text:
-            paragraph.append(_line(text, indent=len(line) - len(line.lstrip(_GUTTER)), pointed=pointed))
+            indent = len(line) - len(line.lstrip(_GUTTER))
+            paragraph.append(_line(text, indent=indent, pointed=pointed, step=bool(_STEP.match(line))))
     yield paragraph
 
 
-def _line(text: str, *, indent: int, pointed: bool) -> _Line:
+def _line(text: str, *, indent: int, pointed: bool, step: bool) -> _Line:
     tells = bool(_TELLING.search(text))
     known = _TALLY.fullmatch(text) or _WELL.fullmatch(text) or _STACK.fullmatch(text)
-    return _Line(indent, text, pointed, tells, bool(known or (not tells and _DOING.fullmatch(text))))
+    return _Line(
+        indent, text, pointed, tells, bool(known or (not tells and (step or _DOING.fullmatch(text))))
+    )
 
 
 def _parts(line: str) -> bool:
@@ -158,8 +172,8 @@ def _told_in(paragraph: Sequence[_Line], *, promised: bool, remarks: bool) -> It
     begun = promised
     headings: list[_Line] = []
     remark: _Line | None = None
-    for line in paragraph:
-        if line.empty:
+    for line, below in zip(paragraph, [*paragraph[1:], None], strict=True):
+        if line.empty or (below and below.empty and below.indent > line.indent and not line.tells):
             continue
         if _REMARK.match(line.text) and not (remarks and _place(line.text)):
             remark = line
@@ -172,7 +186,7 @@ def _told_in(paragraph: Sequence[_Line], *, promised: bool, remarks: bool) -> It
             headings.pop()
         if line.tells:
             yield from headings
-            if above and above.indent == line.indent and above.text.endswith(":"):
+            if above and above.indent == line.indent and not begun:
                 yield above
             headings.clear()
             begun = True

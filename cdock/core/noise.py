@@ -7,23 +7,27 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-# Directories that hold checkouts, what a checkout itself looks like, and names below which all checkouts are alike.
-_CHECKOUTS = re.compile(
-    r"~|/(?:root|home|srv|mnt|tmp|var/tmp|var/folders|var/lib|dev/shm|Users|builds?|github|workspaces?|private|data|wt)\b"
+# Where people and machines keep checkouts, to the name of the checkout itself, which everybody chooses.
+_TOP = r"(?:src|tests?|spec|packages|crates|apps|cmd|internal|include|docs)"
+_NAME = rf"/(?!{_TOP}(?:/|\Z))[^/]+"
+_KEPT = (
+    r"(?:\.?(?:_?work|dev|code|git|go|repos?|projects?|workspaces?|ws|wt|(?:work)?trees?|checkouts?|builds?|jobs?|runs?|tasks?|ci"
+    r"|actions-runner|cache|local|share|cdock|tmp|www|Documents|Developer|sites?|github\.com)(?:-?\d+)?|\d+)"
 )
 _CHECKOUT = re.compile(
-    r"(?:~|/root|/Users/[^/]+|/srv(?:/[a-z]{2,8})?(?:/\d+)?|/mnt|/data|/workspaces?|/wt|/builds/[^/]+)/[^/]+"
-    r"|/(?:app|code|repo|workspace)|/usr/src/[^/]+"
+    rf"(?:(?:~|/root|/(?:home|Users)/[^/]+)(?:/src(?=/))?|/(?:srv|mnt|data|opt|var/lib|var|private|github|__w|work)(?=/[^/])"
+    r"|/(?:tmp|var/tmp|dev/shm|private/tmp|(?:private/)?var/folders/[^/]+/[^/]+/T)(?:/(?=[^/]*[\d.])[^/]+(?=/))*)"
+    rf"(?:/{_KEPT}(?=/))*{_NAME}"
+    rf"|/(?:app|code|repo|src|build|project|checkout|source)\b|/usr/src{_NAME}|/workspaces?(?:{_NAME})?|/wt{_NAME}"
+    rf"|/builds(?:{_NAME}){{1,3}}"
 )
-_TOPS = frozenset(
-    {"src", "tests", "test", "spec", "packages", "crates", "apps", "cmd", "internal", "include", "docs"}
-)
+_BELOW = re.compile(rf"/({_TOP}(?:/.*|\Z))", re.DOTALL)
 _LIBRARIES = re.compile(
     r"/(?:site-packages|dist-packages|node_modules|go/pkg/mod|\.cargo/registry|rustc/[0-9a-f]+|go/src|lib/python[\d.]+"
     r"|gems|vendor/bundle|\.m2/repository)/"
 )
 _PASSING = re.compile(r"/(?:tmp|var/tmp|var/folders|dev/shm|private/tmp)/")
-_FILE = re.compile(r".*\.[A-Za-z]\w{0,4}", re.DOTALL)
+_FILE = re.compile(r".*(?:\.[A-Za-z]\w{0,9}|/[A-Z][a-z]*file|\+0x[\da-f]+)", re.DOTALL)
 _NAMED_BY_PEOPLE = re.compile(r"[A-Za-z_.-]+(?:\d{1,2}[A-Za-z_.-]*)?")
 _MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6}"
 _UNIT = r"(?:ns|µs|us|ms|s|secs?|seconds?|milliseconds?|m|mins?|minutes?|h|hours?|d|days?)(?![A-Za-z_])"
@@ -37,19 +41,24 @@ _CODE = re.compile(
 
 
 def _portable(path: str) -> str:
-    """What of an absolute path is the same in another checkout."""
+    """What of an absolute path is the same in another checkout: below a well-known directory its place, else its name.
+
+    How deep a checkout lies cannot be seen, so no other directory counts.
+    """
+    if path.startswith("..") and not _LIBRARIES.search(path):
+        return path
     parts = path.strip("/").split("/")
     if _LIBRARIES.search(path):
         return f"<lib>/{'/'.join(parts[-2:])}"
     if _PASSING.match(path) and (len(parts) < 3 or not _NAMED_BY_PEOPLE.fullmatch(parts[-1])):
-        return "<tmp>"
-    file = _FILE.fullmatch(path)
-    if not file and _CHECKOUT.fullmatch(path):
         return "<dir>"
-    if file or _CHECKOUTS.match(path):
-        top = next((at for at, part in enumerate(parts[:-1]) if at and part in _TOPS), len(parts) - 1)
-        return "/".join(parts[top:])
-    return "/".join(parts[-2:])
+    root = _CHECKOUT.match(path)
+    if not root:
+        return parts[-1] if _FILE.fullmatch(path) or parts[-2] == "bin" else "/".join(parts[-2:])
+    below = _BELOW.search(path, root.end())
+    if below:
+        return below[1]
+    return parts[-1] if root.end() < len(path.rstrip("/")) or _FILE.fullmatch(path) else "<dir>"
 
 
 def _url(match: re.Match[str]) -> str:
@@ -98,6 +107,9 @@ _RULES = (
     _rule("FAILED", r"^(\S+) --- FAILED$", r"FAILED \1"),
     _rule("::", r"^(?=\S*::)(\S.*\S) +(FAILED|ERROR) *$", r"\2 \1"),
     _rule(" ... ", r"^(\w+ \([\w.]+\)) \.\.\. (FAIL|ERROR)$", r"\2: \1"),
+    _rule("/", r"^\d+/\d+ (?=\S)", ""),
+    _rule("Test ", r"\bTest +#\d+:", "Test:"),
+    _rule("at ", r"^(\s*at) Object\.[\w<>]+ (?=\()", r"\1"),
     _rule("not ok", r"\b(not ok) \d+", r"\1"),
     _rule(") ", r"^\s*\d+\) (?=\S)", ") "),
     # Names and numbers that somebody else chose.
@@ -142,7 +154,7 @@ _RULES = (
     _rule("<date>", r"<date>(?:,?\s+(?:at )?|::)(?=<time>)", ""),
     _rule("<time>", r"<time>(?: [+-]\d{4}\b| [A-Z]{3,4}\b)?(?: \[?\d+\]?(?= ))?", "<time>"),
     _rule("<time>", r"^(?:\d+:[A-Z] )?<time>(?: [+~-]\d+)*:?", "<time>"),
-    _rule("<time>", r"^(<time>(?: [\w.-]+){1,2})\[\d+\]:", r"\1:"),
+    _rule("<time>", r"^<time>(?: [\w.-]+)? ([\w./@-]+)\[\d+\]:", r"<time> \1:"),
     _rule(
         "<time>",
         r"^\[?<time>(?:[\s:|,-]{1,4}(?:[A-Z]{3,8}\b|\[[\w .:/-]{0,40}\]|[\w.]{1,40} -(?= )|---?)){0,4}"
@@ -153,7 +165,7 @@ _RULES = (
     _rule("/home/", r"/home/[\w.-]+(?=/)", "~"),
     _rule(
         "/",
-        r"(?:(?<![\w.@+/>:-])|(?<=\s-[A-Za-z])|(?<=[^/]:))(?:~?(?:/[\w.@+-]+){2,}|~/[\w.@+-]+)/?",
+        r"(?:(?<![\w.@+/>:-])|(?<=\s-[A-Za-z])|(?<=[^/]:))(?:(?:~|\.\.(?:/\.\.)*)?(?:/(?:[\w.@+-]|<(?:time|id|hex|uuid)>)+){2,}|~/[\w.@+-]+)/?",
         lambda match: _portable(match[0]),
     ),
     _rule("/", r"(?<![\w.@+/>-])\./(?=\w)", ""),
@@ -198,6 +210,7 @@ _RULES = (
     ),
     _rule("<hex>", r"\b[a-z]{2,20}_[a-z]{2,20}\d?(?= \(<hex>)", "<name>"),  # Docker's, beside the id
     _rule("0", rf"\b(?:\d\d?:\d\d min\b|{_DURATION}(?:\s?{_DURATION})*)", "<duration>"),
+    _rule("<duration>)", r" \(<duration>\)", ""),
     _rule("x", r"\bx\d+ over\b", "x<n> over"),
     _rule("/s", r"\b\d+(?:\.\d+)? ?[A-Za-z]{1,12}/s(?:ec)?\b", "<rate>"),
     _rule("0", r"\b\d+(?:\.\d+)?\s?(?:[kKMGT]i?B)\b", "<size>"),
