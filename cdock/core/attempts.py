@@ -54,6 +54,9 @@ def outcome_of(
         return Outcome.FAILED, "the agent ran out of memory"
     if verdict is None:
         return Outcome.FAILED, f"the agent ended with exit code {run.exit_code} and said nothing"
+    if verdict.kind == Ending.FULL and attempt.cause is Cause.OPINION:
+        # It has nothing to hand over, and the work it looks at need not be done again.
+        return Outcome.FAILED, f"the work is too large for the agent that looks at it: {verdict.text}"
     if verdict.kind != Ending.DONE:
         return _unfinished(verdict, policy)
     if attempt.cause is Cause.NOTES:

@@ -22,7 +22,7 @@ from cdock.core.fingerprint import fingerprint
 from cdock.core.model import Attempt, Cap, Cause, Outcome, Role, RunState, Task
 from cdock.core.policy import Policy
 from cdock.core.slots import Slots
-from cdock.core.speaking import Message, unheard
+from cdock.core.speaking import Message, listens, unheard
 from cdock.core.wishes import WishKind
 from cdock.core.world import Case, World
 
@@ -60,10 +60,10 @@ def _too_full(case: Case, attempt: Attempt, world: World, policy: Policy) -> Cap
 
 
 def _full(case: Case, attempt: Attempt, policy: Policy) -> bool:
-    # Notes are short, and whoever writes them is full already.
+    # Notes are short, and whoever writes them is full already; who only looks has nothing to hand over.
     return bool(
         policy.handoff
-        and attempt.cause is not Cause.NOTES
+        and attempt.cause not in (Cause.NOTES, Cause.OPINION)
         and case.progress
         and case.progress.full >= policy.handoff
     )
@@ -136,7 +136,7 @@ def _speech(case: Case, task: Task, attempt: Attempt, world: World, policy: Poli
         return None
     if noted := _noted(case, task):
         return noted
-    waiting = unheard(case, task)
+    waiting = unheard(case, task) if listens(attempt.cause) else ()
     if _full(case, attempt, policy):
         waiting = (*waiting, Message(_handoff_uid(attempt), HANDOFF, author=""))
     fresh = tuple(m for m in waiting if (run.name, m.uid) not in world.sent and m.uid not in seen.heard)

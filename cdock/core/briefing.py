@@ -7,7 +7,7 @@ from cdock.core.attempts import in_round
 from cdock.core.errands import Errand
 from cdock.core.model import Answer, Attempt, Cause, Outcome, Task, Workspace
 from cdock.core.policy import Policy
-from cdock.core.speaking import for_agents, spoken, unheard
+from cdock.core.speaking import for_agents, listens, spoken, unheard
 from cdock.core.world import Case
 
 LESSONS = 5
@@ -63,7 +63,7 @@ def prompt_values(
         "has_work": workspace.has_work,
         "answer": answer.text if answer else "",
         "said": [{"author": c.author, "text": messages.visible(c.body)} for c in for_agents(case, task)],
-        "message": spoken(unheard(case, task)),
+        "message": spoken(unheard(case, task)) if listens(errand.cause) else "",
         "requests": requests,
         "conflicts": policy.conflicts,
         "acceptance": list(policy.acceptance),

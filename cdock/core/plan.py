@@ -232,13 +232,15 @@ def _next(
         again = errand_of(case, task, world, policy) is not None
         if policy.drafts or not again:
             return OpenPullRequest(case, draft=again)
-    if reply := _reply(case, task):
+    # One that is refused again and again keeps nothing else from being done.
+    reply = _reply(case, task)
+    if reply and case.issue.number not in world.stuck:
         return reply
     if status is Status.FAILED:
         reason = reason_of(case, task, world, policy)
         return AskForHelp(case, reason) if reason else None
     if status is not Status.CLAIMED:
-        return _show_pull(case, task, status, policy)
+        return _show_pull(case, task, status, policy) or reply
     return _begin(case, task, world, policy=policy, slots=slots)
 
 

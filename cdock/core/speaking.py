@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from cdock.core import messages
 from cdock.core.commands import parse_command
-from cdock.core.model import Comment, Task
+from cdock.core.model import Cause, Comment, Task
 from cdock.core.wishes import WishKind
 from cdock.core.world import Case
 
@@ -18,6 +18,15 @@ class Message:
     author: str
     comment: int = 0
     wish: str = ""
+
+
+_DEAF = (Cause.PERSON, Cause.OPINION, Cause.NOTES)
+"""Attempts that are told nothing: a person reads for themselves, and what the others hear nobody acts upon."""
+
+
+def listens(cause: Cause) -> bool:
+    """Whether an attempt with this cause is told what people say."""
+    return cause not in _DEAF
 
 
 def unheard(case: Case, task: Task) -> tuple[Message, ...]:

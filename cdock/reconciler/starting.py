@@ -17,7 +17,7 @@ from cdock.core.feedback import asked
 from cdock.core.model import Answer, Attempt, Cause, Outcome, Role, Task, Workspace
 from cdock.core.policy import Step
 from cdock.core.pulls import CheckState
-from cdock.core.speaking import newest, unheard
+from cdock.core.speaking import listens, newest, unheard
 from cdock.core.world import Case
 from cdock.ports import Agent
 from cdock.reconciler.claiming import about, branch_of, require_go, swap, task_of
@@ -53,8 +53,7 @@ def start(house: House, case: Case, errand: Errand) -> None:
     if said:
         task = granted(task, said, house.policy)
     who = _who(house, task, errand)
-    # A person at the terminal reads the issue themselves.
-    words = () if errand.cause is Cause.PERSON else unheard(case, task)
+    words = unheard(case, task) if listens(errand.cause) else ()
     target = house.workspaces.target() if errand.cause is Cause.CONFLICT else ""
     attempt = Attempt(
         number=(task.last.number if task.last else 0) + 1,
@@ -85,7 +84,7 @@ def start(house: House, case: Case, errand: Errand) -> None:
         base=workspace.base,
         stopped=False,
         paused=False,
-        told=max(task.told, newest(case, task)) if errand.cause is not Cause.PERSON else task.told,
+        told=max(task.told, newest(case, task)) if listens(errand.cause) else task.told,
     )
     claim = swap(house, case, begun)
     _say(task, attempt, errand)
@@ -289,7 +288,11 @@ def _back_to_draft(house: House, case: Case, task: Task) -> None:
         return
     if not case.pull.body.startswith(str(messages.pull_marker(task))):
         return  # a person made it theirs
-    house.forge.ensure_pull_shown(case.pull, body=pull_body(task, house.policy), draft=True)
+    try:
+        house.forge.ensure_pull_shown(case.pull, body=pull_body(task, house.policy), draft=True)
+    except Refused as error:
+        # What was asked for is done all the same.
+        log.warning("the pull request stays ready", extra=about(task, error=error.message, fix=error.fix))
     house.memory.stale = True
 
 

@@ -57,7 +57,7 @@ def stop(house: House, step: StopRun) -> None:
 
 
 def _write_down(house: House, case: Case, cap: Cap) -> None:
-    """Which limit ends the attempt; where the forge is away it is only remembered, because the end cannot wait."""
+    """Which limit ends the attempt; where the forge does not take it, it is remembered, because the end cannot wait."""
     task = task_of(case)
     attempt = task.running
     assert attempt is not None, "planned only for a running attempt"  # noqa: S101 - for the type checker
@@ -66,7 +66,7 @@ def _write_down(house: House, case: Case, cap: Cap) -> None:
         return
     try:
         swap(house, case, task.with_attempt(replace(attempt, cap=cap)))
-    except Unavailable as error:
+    except (Unavailable, Refused) as error:
         log.info("the limit is not on record yet", extra=about(task, error=error.message))
 
 
@@ -219,8 +219,9 @@ def record(house: House, step: RecordOutcome) -> None:
     name = task.id.run(attempt.number)
     # Of a closed issue too: whoever may only close and open it again must not start an attempt by that.
     cancelled = step.outcome is Outcome.CANCELLED
-    settle(house, case, replace(task.with_attempt(ended), stopped=cancelled))
+    # First, for nobody comes back to an attempt whose end is on record; the same run is only noted once.
     house.ledger.note(name, cost=ended.cost, at=house.clock.now())
+    settle(house, case, replace(task.with_attempt(ended), stopped=cancelled))
     for kept in (house.memory.moved, house.memory.set_down, house.memory.capped):
         kept.pop(name, None)
     house.memory.sent = {key: at for key, at in house.memory.sent.items() if key[0] != name}

@@ -1,9 +1,10 @@
 """Ways in which agents could go round for ever, or what a person said could be lost."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
+from cdock.core.errors import NotPermitted, Refused, Unavailable
 from cdock.core.model import Cause, Outcome, Status
 from cdock.core.wishes import WishKind
 from cdock.testing import MemoryHub
@@ -199,3 +200,121 @@ def test_a_second_wish_to_try_again_does_not_redo_what_is_in_review(hub: MemoryH
     assert len(task(hub, number).attempts) == 1
     assert place.wishes.list() == ()
     assert "In review" in comment_of(hub, number)
+
+
+def judged(hub: MemoryHub, **policy: object) -> tuple[Place, int]:
+    """A task whose first work is being looked at by a second agent."""
+    place = place_of(hub, reviewer="second", agents=("memory", "second"), **policy)
+    number = working(hub, place)
+    succeed(place)
+    ticks(place, 20)
+    assert task(hub, number).last.cause is Cause.OPINION  # type: ignore[union-attr]
+    return place, number
+
+
+def test_a_second_agent_that_cannot_hold_the_work_is_no_reason_to_do_it_again(hub: MemoryHub) -> None:
+    place, number = judged(hub)
+    for _ in range(30):
+        if helps(hub):
+            break
+        last = task(hub, number).last
+        assert last is not None
+        if last.cause is Cause.OPINION:
+            end(place, orders=":full\n")
+        elif last.cause is Cause.NOTES:
+            place.machine.handover(place.run, "notes")
+            ticks(place, 60)
+        else:
+            succeed(place)
+            ticks(place, 60)
+    assert helps(hub), f"{len(task(hub, number).attempts)} attempts, and nobody was asked"
+    assert {a.cause for a in task(hub, number).attempts[1:]} == {Cause.OPINION}
+
+
+def test_a_second_agent_is_not_asked_to_hand_over(hub: MemoryHub) -> None:
+    place, _ = judged(hub)
+    name = place.run
+    place.machine.print(name, "reading\n:context 90\n")
+    ticks(place, 60)
+    assert name in place.machine.alive
+    assert not place.machine.said.get(name)
+
+
+def test_what_people_say_is_for_who_works_and_not_for_who_judges(hub: MemoryHub) -> None:
+    place, number = judged(hub)
+    name = place.run
+    hub.comment(number, "Use port 8080.")
+    place.wishes.make(WishKind.PROMPT, task(hub, number).id, text="and TLS", author="ada")
+    ticks(place, 30)
+    assert not place.machine.said.get(name)
+    place.machine.exit(name, said="done APPROVED")
+    ticks(place, 30)
+    assert task(hub, number).last.cause is Cause.MESSAGE  # type: ignore[union-attr]
+    assert "Use port 8080." in prompts(place)[-1]
+    assert "and TLS" in prompts(place)[-1]
+
+
+def test_what_was_said_before_notes_are_written_is_for_who_goes_on(hub: MemoryHub) -> None:
+    place = place_of(hub, able=False)
+    number = working(hub, place)
+    place.wishes.make(WishKind.PROMPT, task(hub, number).id, text="and TLS", author="ada")
+    end(place, orders=":full\n")
+    assert task(hub, number).last.cause is Cause.NOTES  # type: ignore[union-attr]
+    place.machine.handover(place.run, "half of it is done")
+    ticks(place, 30)
+    assert "and TLS" in prompts(place)[-1]
+
+
+def test_a_limit_ends_the_run_though_the_forge_refuses_to_write_it_down(
+    hub: MemoryHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = place_of(hub, max_cost=1.0)
+    working(hub, place)
+
+    def refuse(*_: object, **__: object) -> str:
+        raise NotPermitted("this token may not push", fix="give it the right to")
+
+    monkeypatch.setattr(place.house.claims, "swap", refuse)
+    monkeypatch.setattr(place.house.claims, "publish", refuse)
+    place.machine.print(place.run, ":cost 2\n")
+    ticks(place, 60)
+    assert not place.machine.alive
+
+
+def test_what_an_attempt_cost_counts_though_its_end_could_not_be_recorded(hub: MemoryHub) -> None:
+    place = place_of(hub, day_cost=5.0)
+    working(hub, place)
+    name = place.run
+    place.machine.print(name, ":cost 3\n")
+    place.machine.exit(name, 1, said="KeyError: 'x'")
+
+    def note(run: str, *, cost: float, at: datetime) -> None:
+        raise Unavailable("the disk is full", fix="make room")
+
+    before, place.ledger.note = place.ledger.note, note  # type: ignore[method-assign]
+    ticks(place, 30)
+    place.ledger.note = before  # type: ignore[method-assign]
+    ticks(place, 700)
+    assert place.ledger.runs[name][0] == 3.0
+
+
+def test_a_reply_that_is_refused_for_ever_keeps_nothing_else_from_being_done(
+    hub: MemoryHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = place_of(hub)
+    number = in_review(hub, place)
+    hub.review(pull_of(hub).number, "", about=["Use a set here"])
+    ticks(place, 20)
+    place.machine.reply(task(hub, number).id, "R1: a set it is")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise Refused("the conversation is locked", fix="unlock it")
+
+    monkeypatch.setattr(place.house.forge, "ensure_reply", refuse)
+    place.machine.commit(task(hub, number).id)
+    place.machine.exit(place.run, said="done it")
+    ticks(place, 3600, every=30)
+    assert not pull_of(hub).draft
+    hub.review(pull_of(hub).number, "Once more.")
+    ticks(place, 3600, every=30)
+    assert place.machine.alive
