@@ -64,10 +64,16 @@ def pull_marker(task: Task) -> Marker:
 
 def seen(text: str) -> str:
     """`text` without characters that hide, reorder or control; blanks of all kinds become plain ones."""
-    return "".join(
-        c if c in "\n\t" else " " if c.isspace() else c if c.isprintable() and c not in _UNSEEN else ""
-        for c in text.replace("\r\n", "\n")
-    )
+    # Comments are looked at in every tick, and most of them are plain throughout.
+    return _UNUSUAL.sub(_fit, text.replace("\r\n", "\n"))
+
+
+_UNUSUAL = re.compile(r"[^\n\t -~]")
+
+
+def _fit(found: re.Match[str]) -> str:
+    c = found[0]
+    return " " if c.isspace() else c if c.isprintable() and c not in _UNSEEN else ""
 
 
 def fenced(text: str, *, limit: int = EXCERPT_LIMIT) -> str:

@@ -202,9 +202,9 @@ def test_a_second_wish_to_try_again_does_not_redo_what_is_in_review(hub: MemoryH
     assert "In review" in comment_of(hub, number)
 
 
-def judged(hub: MemoryHub, **policy: object) -> tuple[Place, int]:
+def judged(hub: MemoryHub) -> tuple[Place, int]:
     """A task whose first work is being looked at by a second agent."""
-    place = place_of(hub, reviewer="second", agents=("memory", "second"), **policy)
+    place = place_of(hub, reviewer="second", agents=("memory", "second"))
     number = working(hub, place)
     succeed(place)
     ticks(place, 20)
