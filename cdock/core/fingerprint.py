@@ -54,7 +54,8 @@ _LABEL = (
 # Says nothing, whatever words it uses: how many there were, how long it took, what went well.
 _TALLY = re.compile(
     rf"\W*(?:(?:ran|found|executed|finished|total|with|some)\W+)?\d+ (?:[a-z]+ )?{_RESULT}\b(?!.*: *[a-z]).*"
-    r"|(?:(?:Tests?|Test Suites|Snapshots|Total):|Total)\s+\d.*|\W*(?:time|duration|start at|test result|tokens|cost):.*"
+    r"|(?:(?:Tests?|Test Suites|Snapshots|Total):|Total)\s+\d.*"
+    r"|\W*(?:time|duration|start at|test result|tokens|cost):.*"
     rf"|.*?\b{_LABEL}.*\b{_LABEL}.*|\d+\.\.\d+"
     r"|\W*(?:tests|suites|files|pass|fail|passed|failed|cancelled|skipped|todo)\W{1,3}\d+"
     r"|(?:collecting \.\.\. )?collected \d.*"

@@ -7,28 +7,23 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-# Where people and machines keep checkouts, to the name of the checkout itself, which everybody chooses.
-_TOP = r"(?:src|tests?|spec|packages|crates|apps|cmd|internal|include|docs)"
-_NAME = rf"/(?!{_TOP}(?:/|\Z))[^/]+"
-_KEPT = (
-    r"(?:\.?(?:_?work|dev|code|git|go|repos?|projects?|workspaces?|ws|wt|(?:work)?trees?|checkouts?|builds?|jobs?|runs?|tasks?|ci"
-    r"|actions-runner|cache|local|share|cdock|tmp|www|Documents|Developer|sites?|github\.com)(?:-?\d+)?|\d+)"
+# Below which checkouts lie, with the first directory there: how deep, and under what name, everybody chooses.
+_CHECKOUTS = re.compile(
+    r"(?:~|/root|/(?:home|Users)/[^/]+)(?:/(?:go/)?src(?=/[^/]+/))?(?:/[^/]+|\Z)"
+    r"|/(?:usr/src|srv|mnt|data|opt|var|work|private|github|__w|agent|runner|builds?|tmp|dev/shm|wt|data|nowhere)/[^/]+"
+    r"|/(?:app|code|repo|src|project|checkout|source|workspaces?)\b"
 )
-_CHECKOUT = re.compile(
-    rf"(?:(?:~|/root|/(?:home|Users)/[^/]+)(?:/src(?=/))?|/(?:srv|mnt|data|opt|var/lib|var|private|github|__w|work)(?=/[^/])"
-    r"|/(?:tmp|var/tmp|dev/shm|private/tmp|(?:private/)?var/folders/[^/]+/[^/]+/T)(?:/(?=[^/]*[\d.])[^/]+(?=/))*)"
-    rf"(?:/{_KEPT}(?=/))*{_NAME}"
-    rf"|/(?:app|code|repo|src|build|project|checkout|source)\b|/usr/src{_NAME}|/workspaces?(?:{_NAME})?|/wt{_NAME}"
-    rf"|/builds(?:{_NAME}){{1,3}}"
+# Below the name of which all checkouts are alike.
+_BELOW = re.compile(
+    r"/((?:src|lib|tests?|spec|packages|crates|apps|cmd|internal|include|docs)(?:/.*|\Z))", re.DOTALL
 )
-_BELOW = re.compile(rf"/({_TOP}(?:/.*|\Z))", re.DOTALL)
 _LIBRARIES = re.compile(
-    r"/(?:site-packages|dist-packages|node_modules|go/pkg/mod|\.cargo/registry|rustc/[0-9a-f]+|go/src|lib/python[\d.]+"
+    r"/(?:site-packages|dist-packages|node_modules|go/pkg/mod|\.cargo/registry|rustc/[0-9a-f]+|go/src(?!/[\w-]+\.\w)|lib/python[\d.]+"
     r"|gems|vendor/bundle|\.m2/repository)/"
 )
 _PASSING = re.compile(r"/(?:tmp|var/tmp|var/folders|dev/shm|private/tmp)/")
 _FILE = re.compile(r".*(?:\.[A-Za-z]\w{0,9}|/[A-Z][a-z]*file|\+0x[\da-f]+)", re.DOTALL)
-_NAMED_BY_PEOPLE = re.compile(r"[A-Za-z_.-]+(?:\d{1,2}[A-Za-z_.-]*)?")
+_NAMED_BY_PEOPLE = re.compile(r"[A-Za-z_.-]+(?:\d{1,2}[A-Za-z_.-]*)?(?:\+0x[\da-f]+)?")
 _MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6}"
 _UNIT = r"(?:ns|µs|us|ms|s|secs?|seconds?|milliseconds?|m|mins?|minutes?|h|hours?|d|days?)(?![A-Za-z_])"
 _DURATION = rf"\d+(?:[.,]\d+)?\s?{_UNIT}"
@@ -52,13 +47,12 @@ def _portable(path: str) -> str:
         return f"<lib>/{'/'.join(parts[-2:])}"
     if _PASSING.match(path) and (len(parts) < 3 or not _NAMED_BY_PEOPLE.fullmatch(parts[-1])):
         return "<dir>"
-    root = _CHECKOUT.match(path)
-    if not root:
-        return parts[-1] if _FILE.fullmatch(path) or parts[-2] == "bin" else "/".join(parts[-2:])
-    below = _BELOW.search(path, root.end())
-    if below:
-        return below[1]
-    return parts[-1] if root.end() < len(path.rstrip("/")) or _FILE.fullmatch(path) else "<dir>"
+    file = _FILE.fullmatch(path) or parts[-2:-1] == ["bin"]
+    checkouts = _CHECKOUTS.match(path)
+    if not checkouts:
+        return parts[-1] if file else "/".join(parts[-2:])
+    below = _BELOW.search(path, checkouts.end())
+    return below[1] if below else parts[-1] if file else "<dir>"
 
 
 def _url(match: re.Match[str]) -> str:
@@ -165,7 +159,7 @@ _RULES = (
     _rule("/home/", r"/home/[\w.-]+(?=/)", "~"),
     _rule(
         "/",
-        r"(?:(?<![\w.@+/>:-])|(?<=\s-[A-Za-z])|(?<=[^/]:))(?:(?:~|\.\.(?:/\.\.)*)?(?:/(?:[\w.@+-]|<(?:time|id|hex|uuid)>)+){2,}|~/[\w.@+-]+)/?",
+        r"(?:(?<![\w.@+/>:-])|(?<=\s-[A-Za-z])|(?<=[^/]:))(?:(?:~|\.\.(?:/\.\.)*)?(?:/(?:[\w.@+-]|<(?:time|id|hex|uuid)>)+){2,}|~/[\w.@+-]+|/(?:app|code|repo|checkout|workspace)\b(?!/))/?",
         lambda match: _portable(match[0]),
     ),
     _rule("/", r"(?<![\w.@+/>-])\./(?=\w)", ""),
