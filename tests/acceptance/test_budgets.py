@@ -79,7 +79,7 @@ def test_what_is_used_up_is_said_and_can_be_raised(workshop: Workshop, browser: 
     about = {title: help_of(workshop, title) for title in numbers}
     for title, why, more in (
         ("Turns", "all 20 turns of this task are used up", "Allow 20 turns more"),
-        ("Labelled", "all 3 turns of this task are used up", "Allow 20 turns more"),
+        ("Labelled", "all 3 turns of this task are used up", "Allow 3 turns more"),
         ("Money", "$2.50 of the $2.00 for this task are spent", "Allow $2.00 more"),
         ("Lines", "its change is larger than 60 lines", "Allow 60 lines more"),
     ):
