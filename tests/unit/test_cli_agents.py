@@ -392,6 +392,32 @@ def test_what_can_be_attached(place: Place) -> None:
     assert "no agent runs" in place.cli("attach").stderr
 
 
+@pytest.mark.parametrize("status", ["needs-help", "waiting"])
+def test_what_waits_is_not_waited_for(
+    place: Place, terminals: list[tuple[str, ...]], capsys: pytest.CaptureFixture[str], status: str
+) -> None:
+    place.mirror(task(42, "auth", status))
+    with place.poller():
+        assert place.code("attach", "42") == 1
+    said = capsys.readouterr().err
+    assert "CD448" in said
+    assert "cdock explain 42" in said
+    assert not place.wishes
+    assert not terminals
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [("in-review", "CD409"), ("done", "CD445"), ("foreign", "CD445")]
+)
+def test_nothing_is_stopped_later_that_does_not_run_now(
+    place: Place, capsys: pytest.CaptureFixture[str], status: str, code: str
+) -> None:
+    place.mirror(task(42, "auth", status))
+    assert place.code("stop", "42") == 1
+    assert code in capsys.readouterr().err
+    assert not place.wishes
+
+
 def test_a_shell_is_opened_where_the_agent_works(place: Place, terminals: list[tuple[str, ...]]) -> None:
     place.mirror(task(42, "auth", "needs-help"))
     with pytest.raises(Execed):

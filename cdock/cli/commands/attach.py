@@ -92,6 +92,14 @@ def _require_possible(task: dict[str, Any]) -> None:
             tried="looking at standard input and output",
             fix="run it in a terminal; `cdock prompt` and `cdock logs -f` need none",
         )
+    if not task.get("attached") and task["status"] in ("needs-help", "waiting"):
+        number = task["github"]["issue_number"]
+        raise Refused(
+            f"{task_id_of(task)} waits, so nothing is at work that could be taken over",
+            code="CD448",
+            tried=f"looking at its state: {task['status']}",
+            fix=f"`cdock explain {number}` says what it waits for; `cdock bash {number}` looks at its workspace",
+        )
     history = task["attempts"]["history"]
     name = history[-1]["agent"] if history else ""
     try:

@@ -27,13 +27,20 @@ def command(start: Path, task: str) -> int:
     from cdock.adapters.files.poller import only_poller, poller_runs
     from cdock.cli import wishing
     from cdock.cli.console import talk
-    from cdock.cli.tasks import find_task, parsed_id, read_mirror
+    from cdock.cli.tasks import find_task, parsed_id, read_mirror, require_here
     from cdock.core.wishes import WishKind
     from cdock.wiring import site
 
     here = site(start)
-    found = find_task(read_mirror(here.clone.state)["tasks"], task)
+    found = require_here(find_task(read_mirror(here.clone.state)["tasks"], task))
     name = parsed_id(found)
+    if found["status"] == "in-review":
+        raise Refused(
+            f"nothing runs for {name}: its pull request waits for a review",
+            code="CD409",
+            tried="looking into the mirror, which is as old as `cdock status` says",
+            fix="close the pull request to end the task",
+        )
     wish = wishing.wish(here.clone.state, WishKind.STOP, found)
     if poller_runs(here.clone.state):
         talk().print(f"asked the poller to stop {name}", markup=False)
