@@ -246,9 +246,12 @@ def _next(
 
 def _wish(case: Case, task: Task, status: Status) -> HearWish | None:
     """What a person at the terminal wants of the task as a whole, and can have now: a task asks one thing at a time."""
-    taken = task.taken if case.wishes else frozenset()
-    if over := next((wish for wish in case.wishes if wish.ref in taken), None):
-        return HearWish(case, over, over=True)
+    # What the running attempt took up it may never get, when a crash came before its run.
+    taken = task.taken if case.wishes and (case.run or not task.running) else frozenset()
+    for wish in case.wishes:
+        asked = wish.kind is WishKind.HELP and task.question and wish.text.startswith(task.question)
+        if asked or wish.ref in taken:
+            return HearWish(case, wish, over=True)
     if status is Status.IN_REVIEW:
         # Kept, it would stop or redo what a review asks for much later.
         late = case.wished(WishKind.STOP) or case.wished(WishKind.RETRY)
@@ -257,8 +260,8 @@ def _wish(case: Case, task: Task, status: Status) -> HearWish | None:
     # An attempt that has just ended may have asked something itself.
     asks = help_of(case, task) is not None or status is Status.FAILED or (case.run and not case.run.alive)
     help_ = None if asks else case.wished(WishKind.HELP)
-    wish = help_ or (None if task.running else case.wished(WishKind.RETRY))
-    return HearWish(case, wish) if wish else None
+    wanted = help_ or (None if task.running else case.wished(WishKind.RETRY))
+    return HearWish(case, wanted) if wanted else None
 
 
 def _begin(case: Case, task: Task, world: World, *, policy: Policy, slots: Slots) -> Action | None:

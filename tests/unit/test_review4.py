@@ -1,5 +1,6 @@
 """Ways in which agents could go round for ever, or what a person said could be lost."""
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from cdock.core.errors import NotPermitted, Refused, Unavailable
 from cdock.core.model import Cause, Outcome, Status
 from cdock.core.wishes import WishKind
-from cdock.testing import MemoryHub
+from cdock.testing import Crash, MemoryHub
 from tests.unit.houses import Place
 from tests.unit.test_control import (
     comment_of,
@@ -318,3 +319,72 @@ def test_a_reply_that_is_refused_for_ever_keeps_nothing_else_from_being_done(
     hub.review(pull_of(hub).number, "Once more.")
     ticks(place, 3600, every=30)
     assert place.machine.alive
+
+
+# A crash at any call
+
+
+def a_message(hub: MemoryHub, place: Place, number: int) -> None:
+    place.wishes.make(WishKind.PROMPT, task(hub, number).id, text="and TLS", author="ada")
+    place.machine.commit(task(hub, number).id)
+    place.machine.exit(place.run, said="done it")
+
+
+def and_it_was_told(hub: MemoryHub, place: Place, number: int) -> None:
+    assert any("and TLS" in prompt for prompt in prompts(place))
+    while place.machine.alive:
+        succeed(place)
+        ticks(place, 100)
+    done = [a.cause for a in task(hub, number).attempts if a.outcome is Outcome.SUCCEEDED]
+    assert len(done) == 2, "and only once"
+
+
+def a_terminal(hub: MemoryHub, place: Place, number: int) -> None:
+    place.wishes.make(WishKind.ATTACH, task(hub, number).id)
+
+
+def and_it_goes_on_after_that(hub: MemoryHub, place: Place, number: int) -> None:
+    if task(hub, number).last.cause is Cause.PERSON:  # type: ignore[union-attr]
+        place.machine.exit(place.run)
+        ticks(place, 100)
+    last = task(hub, number).last
+    assert last is not None
+    assert (last.cause, last.outcome) == (Cause.GO_ON, None)
+
+
+def a_question(hub: MemoryHub, place: Place, number: int) -> None:
+    place.wishes.make(WishKind.HELP, task(hub, number).id, text="Which port?")
+
+
+def and_it_is_asked_once(hub: MemoryHub, place: Place, number: int) -> None:
+    (asked,) = helps(hub)
+    hub.comment(asked, "8080")
+    ticks(place, 100)
+    assert place.machine.alive
+    assert not helps(hub)
+
+
+STORIES = {
+    "a message": (a_message, and_it_was_told),
+    "a terminal": (a_terminal, and_it_goes_on_after_that),
+    "a question": (a_question, and_it_is_asked_once),
+}
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("story", STORIES)
+def test_a_crash_at_any_call_loses_and_doubles_no_wish(story: str, after: bool) -> None:
+    begin, check = STORIES[story]
+    for at in range(1, 40):
+        hub = MemoryHub()
+        place = place_of(hub, able=story != "a message")
+        number = working(hub, place)
+        begin(hub, place, number)
+        place.faults.crash_at, place.faults.crash_after = place.faults.calls + at, after
+        with suppress(Crash):
+            ticks(place, 100)
+        place.faults.crash_at = None
+        place.restart()
+        ticks(place, 100)
+        check(hub, place, number)
+        assert place.wishes.list() == (), at
