@@ -4,9 +4,9 @@ Ports, paths, times, addresses and the order of tests make no difference; anothe
 of failing tests does. When in doubt two errors differ: the budget of attempts ends what is not recognised here.
 
 A text is read by paragraphs. From the first line that tells of an error on, every line of a paragraph counts, except
-those that are known to say nothing; so does what such a line is indented below. Which words tell is a list that no
-tool can be forced to keep to, and so it only finds where to begin. What is noise in a line stands in `noise`, and a
-coarser name for an error in `failure_class`.
+those that are known to say nothing; so does what such a line is indented below, and a title right above the first one.
+Which words tell is a list that no tool can be forced to keep to, and so it only finds where to begin. What is noise in
+a line stands in `noise`, and a coarser name for an error in `failure_class`.
 """
 
 import hashlib
@@ -27,9 +27,9 @@ _TELLING = re.compile(
     r"|\b(?:rejected|declined|conflict|unbound|does not|has not|is not|caused by)\b|^remote: |\*\*\*"
     r"|\btimed out\b|\bkilled\b|\bsegmentation\b|\bnot ok\b|\bmissing\b|\binvalid\b|\bunexpected\b"
     r"|(?-i:\bE[A-Z]{4,}\b|\b[A-Z]{1,6}-?\d{3,5}\b)|^[✕✗×●✖]|^\) "
-    # What was expected and what came tells one failure of a test from the next, and so does a difference.
     r"|\b(?:duplicate|multiple|redefin|mismatch|incorrect|wrong|bad|illegal|unknown|unrecogni[sz]ed|unsupported|forbidden"
-    r"|unauthorized|violat\w*|corrupt\w*|abort\w*|crash\w*|exceed\w*|expired|unreachable|ambiguous|must|should|already)\b"
+    r"|unauthorized|violat\w*|corrupt\w*|abort\w*|crash\w*|exceed\w*|expired|unreachable|ambiguous)\b"
+    # What was expected and what came tells one failure of a test from the next, and so does a difference.
     r"|!==?|\b(?:expected|actual|received|got|want)\b|^(?:left|right):|^[-+] +\S"
     # Where it happened, in what is not a library: a frame, a finding.
     r"|(?:^|[\w>\])]):<n>|^File \"",
@@ -58,18 +58,19 @@ _TALLY = re.compile(
     r"|\W*(?:time|duration|start at|test result|tokens|cost):.*"
     rf"|.*?\b{_LABEL}.*\b{_LABEL}.*|\d+\.\.\d+"
     r"|\W*(?:tests|suites|files|pass|fail|passed|failed|cancelled|skipped|todo)\W{1,3}\d+"
-    r"|(?:collecting \.\.\. )?collected \d.*"
-    r"|[a-z ]{0,20}: \d{1,3}(?:\.\d+)?%.*|\W*(?:finished|completed|took) in <duration>.*"
+    r"|[a-z ]{0,20}: \d{1,3}(?:\.\d+)?%.*|\W*(?:finished|completed|took|done) in <duration>.*"
     r"|.*\b(?:seed(?:ed to)?|shuffle)\b\W{0,3}(?:\d|<n>|<id>).*|\W*\d{1,3}(?:\.\d+)?%.*|.*\d%\|.*"
     r"|(?:remote: )?(?:Enumerating|Counting|Compressing|Receiving|Writing|Resolving|Unpacking) (?:objects|deltas)\b.*"
     r"|(?:remote: )?Delta compression\b.*"
+    r"|\(node:\W?\w+\W?\) (?:\[\w+\] )?(?:Deprecation|Experimental)Warning.*|\(Use .node --trace.*"
+    r"|\W*(?:Installing|Reusing|Downloading) [^:]*"
     r"|\[<n>:<addr>\] .*"  # V8 tells of its collections
-    r"|✕ .*"  # Jest names it again, and does not list it when there are more files
     r"|FAIL|FAILED|FAILURES!?|failures:|short test summary info",
     re.IGNORECASE,
 )
 _WELL = re.compile(
-    r"\W*(?:ok\W+\d|PASS\b|PASSED\b|--- PASS|[✓✔√]).*|.*\b(?:PASSED|Passed|\.\.\. ok)\W*(?:<duration>)?|=== RUN.*"
+    r"\W*(?:ok\s+\S|\?\s+\S.*\[no test|PASS\b|PASSED\b|--- PASS|[✓✔√]).*|=== RUN.*"
+    r"|.*\b(?:PASSED|Passed|\.\.\. ok)\W*(?:<duration>)?"
 )
 _STACK = re.compile(
     r"(?:at\s|File \").*(?:node:|<lib>).*|<lib>/.*|(?:\d+: )?(?:core|std|alloc|__rustc)::.*"
@@ -77,17 +78,23 @@ _STACK = re.compile(
 )
 # Says nothing unless it has a word that tells: what is being done, and what is done.
 _DOING = re.compile(
-    r"\W{0,9}(?:[\w.-]{1,60}: )?(?!String|Nothing|During)"
-    r"(?:[A-Z][a-z]+ing|downloading|fetching|installing|compiling|building|resolving|extracting|Picked up|Finished"
-    r"|Downloaded|Compiled|Installed|Created|Started|Built|Fetched|Pulled"
-    r"|collected)\b.*"
-    r"|.*\b(?:ok|OK|done|Done|CACHED|Started|Healthy)\W*(?:<duration>)?|(?:\S+ )?[.FEsxX,]+(?: +\d+/\d+)?|# Subtest: .*"
+    r"\W{0,9}(?:[\w.\[\]-]{1,60}: )?(?!String|Nothing|During|Required|Needed)"
+    r"(?:[A-Z][a-z]+(?:ing|ed)|downloading|fetching|installing|compiling|building|resolving|extracting|collected|added"
+    r"|cached|created|Built|Picked up|Requirement already|Success\w*|All \w+ passed|Terraform has been)\b.*"
+    r"|.*\b(?:ok|OK|done|Done|DONE|CACHED|Created|Started|Running|Waiting|Pulled|Healthy|up to date)\W*(?:<duration>)?"
+    r"|(?:\S+ )?[.FEsxX,]+(?: +\d+ ?/ ?\d+)?(?: +\( *\d+%\))?|(?:# Subtest:|-- |---> |> Task |Step \d+/\d+ ).*"
+    # What a tool says of itself before it begins.
+    r"|(?:platform|plugins|rootdir|cachedir|configfile|asyncio|Runtime|Configuration|Progress|Packages|\w+ ID"
+    r"|bringing up|\d+ workers)\b.*"
 )
 # The shape of a text: what parts paragraphs, source with its number, and what points at a place in it.
 _RULERS = frozenset("-=_*.#━─")
 _SOURCE = re.compile(r"\s*(?:[>➜❯→]\s*)?\d+(?:\s*[|│┃┆▕]|\t)")
 _POINTER = re.compile(r"[\s|│┃┆▕·]*[\^~▲┬][\s\^~▲┬─]*")
-_STEP = re.compile(r"\s*(?:\[ *(?:\d+/\d+|\d+%)\]|\d+/\d+ )")
+_ALONE = re.compile(r"\W*(?:\w+ )?(?:error|fatal|fail|panic|traceback|exception|E )|File \"", re.IGNORECASE)
+_STEP = re.compile(
+    r"\s*(?:\[ *(?:\d+/\d+|\d+%)\]|\d+/\d+ |#\d+ (?:\[|DONE|CACHED|sha256|transferring|extracting|naming))"
+)
 _NUMBERED = re.compile(r"\s*\d+\s+(?=\S)")
 _GUTTER = " \t|│┃"
 # How a run of acceptance commands shows what it ran and how that ended.
@@ -187,7 +194,7 @@ def _told_in(paragraph: Sequence[_Line], *, promised: bool, remarks: bool) -> It
             headings.pop()
         if line.tells:
             yield from headings
-            if above and above.indent == line.indent and not begun:
+            if above and above.indent == line.indent and not begun and _needs_heading(above, line):
                 yield above
             headings.clear()
             begun = True
@@ -195,6 +202,11 @@ def _told_in(paragraph: Sequence[_Line], *, promised: bool, remarks: bool) -> It
             yield line
         else:
             headings.append(line)
+
+
+def _needs_heading(above: _Line, line: _Line) -> bool:
+    """Whether a line that tells speaks of the one above: that is a title, or the line itself names no place."""
+    return above.text.endswith((":", "]")) or not (_ALONE.match(line.text) or ":<n>" in line.text)
 
 
 def _place(text: str) -> bool:

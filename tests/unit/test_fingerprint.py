@@ -119,6 +119,22 @@ SAME = {
         "1) sums\n  Expected: 3\n  Actual: 2\nFinished in 0.1s, 30.0 runs/s\ncoverage: 81.2% of statements",
         "1) sums\n  Expected: 3\n  Actual: 2\nFinished in 0.2s, 15.0 runs/s\ncoverage: 80.9% of statements",
     ),
+    "a cold cache": (
+        "go: downloading example.org/x v1.2.0\nok  \texample.org/b\t0.003s\n--- FAIL: TestSum (0.00s)\n    a.go:4: 5",
+        "ok  \texample.org/b\t(cached)\n--- FAIL: TestSum (0.00s)\n    a.go:4: 5",
+    ),
+    "a step that came later this time": (
+        "[1/2] CC a.o\nFAILED: a.o\na.c:1:2: error: no\n[2/2] CC b.o",
+        "[1/2] CC b.o\n[2/2] CC a.o\nFAILED: a.o\na.c:1:2: error: no",
+    ),
+    "more that went well, in a group of its own": (
+        "FAIL a.test.js\n  price\n    ✓ tea\n  stock\n    ✕ jam",
+        "FAIL a.test.js\n  stock\n    ✕ jam",
+    ),
+    "a library of another environment, seen from the checkout": (
+        "KeyError: 'x'\n../../.venvs/shop/lib/python3.11/site-packages/a/b.py:7: KeyError",
+        "KeyError: 'x'\n../.venv/lib/python3.11/site-packages/a/b.py:7: KeyError",
+    ),
     "the same thing twice": ("KeyError: 'x'\nKeyError: 'x'", "KeyError: 'x'"),
 }
 
@@ -154,6 +170,19 @@ DIFFERENT = {
     ),
     "path of a request": ("Error: GET /api/users/12 gave 404", "Error: GET /api/orders/12 gave 404"),
     "number of failures alone": ("3 failed in 0.04s", "2 failed in 0.04s"),
+    "a title right above": (
+        "TASK [web : install] ****\nfatal: [a]: FAILED! => no",
+        "TASK [web : upgrade] ****\nfatal: [a]: FAILED! => no",
+    ),
+    "what a line speaks of that names no file": (
+        "checking file a.txt\nHunk #1 FAILED at 1.",
+        "checking file b.txt\nHunk #1 FAILED at 1.",
+    ),
+    "what was required": (
+        "A.java:7: error: incompatible types\n  required: int\n  found: String",
+        "A.java:7: error: incompatible types\n  required: int\n  found: Cart",
+    ),
+    "a number that a word for failure names": ("Error 1045", "Error 1046"),
     "odd words of a check": (
         "$ ./verify\nthe moon is full\n[exit 1]\n",
         "$ ./verify\nthe tide is out\n[exit 1]\n",
@@ -214,6 +243,36 @@ def test_the_same_error_again(case: str) -> None:
 def test_progress_is_seen(case: str) -> None:
     before, after = DIFFERENT[case]
     assert fingerprint(before) != fingerprint(after), key_of(before)
+
+
+CHECKOUTS = (
+    "/home/ana/src/shop", "/home/mia/work/3/shop", "/Users/mia/code/acme/shop", "/root/shop", "/workspace", "/repo",
+    "/usr/src/app", "/tmp/tmp.Xq81kdPz0v/checkout", "/private/var/folders/zz/a1/T/wt-1/shop", "/builds/acme/shop",
+    "/home/runner/work/shop/shop", "/home/bob/.local/share/cdock/wt/fix-login", "/srv/build/agent-3",
+    "/var/lib/cdock/worktrees/issue-42", "/mnt/ws/3/tree", "/home/u/go/src/github.com/acme/shop",
+)  # fmt: skip
+"""Where a checkout may lie."""
+
+
+@pytest.mark.parametrize("checkout", CHECKOUTS)
+@pytest.mark.parametrize(
+    "line",
+    [
+        'File "{}/app.py", line 7, in main',
+        "{}/src/a.ts:7:3 - error TS2322: no",
+        "error: failed to get `ledger` for package `shop v0.1.0 ({})`",
+        "at total (file://{}/tests/unit/a.test.js:7:3)",
+        "Error: no tests in {}/tests/unit",
+        "fatal: not a valid directory: '{}'",
+    ],
+)
+def test_where_a_checkout_lies_makes_no_difference(line: str, checkout: str) -> None:
+    assert key_of(line.format(checkout)) == key_of(line.format("/home/dev/app"))
+
+
+def test_directories_that_all_checkouts_have_do() -> None:
+    unit, whole = (key_of(f"/home/dev/app/tests/{kind}/test_a.py:7: KeyError") for kind in ("unit", "whole"))
+    assert unit != whole
 
 
 @pytest.mark.parametrize("tool", TOOLS)
