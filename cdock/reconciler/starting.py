@@ -67,6 +67,8 @@ def start(house: House, case: Case, errand: Errand) -> None:
         refs=(*errand.refs, *(m.uid for m in words)),
     )
     job = _job(house, case, task, workspace, errand=errand, who=who, attempt=attempt)
+    if errand.cause is not Cause.PERSON:
+        _require_limits(house, job, who)
     # Whatever is wrong with the settings of the agent comes up here, before an attempt is on record.
     if errand.cause is Cause.PERSON:
         launch = who.agent.attach(job)
@@ -117,6 +119,26 @@ def start(house: House, case: Case, errand: Errand) -> None:
     for wish in case.wishes:
         if wish.ref in attempt.refs:
             house.wishes.granted(wish.id)
+
+
+def _require_limits(house: House, job: Job, who: _Who) -> None:
+    """Limits are kept by what a program tells of itself, and one that is not kept is worse than none.
+
+    Raises:
+        Refused: this agent does not tell what it uses up of something limited.
+    """
+    can = who.agent.can
+    wants = (
+        ("money", bool(job.max_cost or house.policy.day_cost) and not can.cost),
+        ("turns", bool(job.max_turns) and not can.turns),
+    )
+    if lacking := next((what for what, lacks in wants if lacks), ""):
+        raise Refused(
+            f"the agent {who.step.agent!r} tells no {lacking}, so the limit of it could not be kept",
+            code="CD426",
+            tried="comparing the limits of the task with what its agent can do",
+            fix="comment `/cdock agent NAME` on the issue with another one, or leave that limit out",
+        )
 
 
 def _caught_up(house: House, case: Case, workspace: Workspace) -> Workspace:

@@ -1,14 +1,14 @@
 """The one place where adapters are chosen and put together."""
 
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from cdock.core.errors import Misconfigured
 from cdock.core.secrets import secrets_in
 from cdock.settings import home
-from cdock.wiring.agents import require_agents
+from cdock.wiring.agents import require_agents, to_ask_for
 from cdock.wiring.forges import account, credential, forge, lock_directory, repository, token_file
 from cdock.wiring.runners import agent_image, engine_of, runner
 from cdock.wiring.site import Site, site
@@ -110,7 +110,9 @@ def build(
     policy = settings.policy()
     tables = _agent_settings(of)
     there = _agents(policy.agent, tables)
-    require_agents(of, {name: each.can for name, each in there.items()})
+    can = {name: each.can for name, each in there.items()}
+    require_agents(of, can)
+    policy = replace(policy, agents=to_ask_for(settings, can))
     remote, by = repository(of), credential(of)
     place = of.place
     return House(

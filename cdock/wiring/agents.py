@@ -88,6 +88,11 @@ def require_agents(of: Site, can: Mapping[str, Capabilities]) -> None:
             )
 
 
+def to_ask_for(settings: Settings, can: Mapping[str, Capabilities]) -> tuple[str, ...]:
+    """The agents that an issue or a person may ask for: those that keep to the limits, as all others have to."""
+    return tuple(name for name in settings.agent.names if name in can and not lacks(can[name], settings))
+
+
 def lacks(can: Capabilities, settings: Settings) -> tuple[str, ...]:
     """What the settings want of an agent that its program cannot do and cdock cannot do in its place."""
     budget = settings.budget

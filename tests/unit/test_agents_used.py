@@ -9,7 +9,7 @@ import pytest
 from cdock.adapters.agents import KINDS, agent
 from cdock.core.errors import Misconfigured, NotPermitted
 from cdock.settings import Settings, load_settings
-from cdock.wiring.agents import credential_of, lacks, providers, require_agents, used
+from cdock.wiring.agents import credential_of, lacks, providers, require_agents, to_ask_for, used
 from cdock.wiring.site import Site
 
 CAN = {name: agent(name).can for name in KINDS}
@@ -72,6 +72,13 @@ def test_limits_that_cannot_be_kept_are_refused(tmp_path: Path, name: str, table
     with pytest.raises(Misconfigured, match=f"{name} cannot do .*{word}") as caught:
         require_agents(of, CAN)
     assert "cdock doctor" in caught.value.fix
+
+
+def test_nobody_can_ask_for_an_agent_that_keeps_to_no_limit(tmp_path: Path) -> None:
+    told = settings(tmp_path, "[agent.codex]\n[agent.opencode]\n[budget]\ncost = 5\n")
+    assert to_ask_for(told, CAN) == ("claude", "opencode")
+    told = settings(tmp_path, "[agent.codex]\n[agent.opencode]\n")
+    assert to_ask_for(told, CAN) == ("claude", "codex", "opencode")
 
 
 def test_an_agent_that_tells_money_keeps_limits_of_it(tmp_path: Path) -> None:

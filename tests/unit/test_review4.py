@@ -321,6 +321,14 @@ def test_a_reply_that_is_refused_for_ever_keeps_nothing_else_from_being_done(
     assert place.machine.alive
 
 
+def test_the_limit_of_an_issue_is_not_ignored_by_an_agent_that_tells_no_money(hub: MemoryHub) -> None:
+    place = place_of(hub, able=False)
+    number = hub.open_issue("Add login", body="### Most cost (US$)\n\n2.50\n", labels=["agent-ready"])
+    ticks(place, 60)
+    assert task(hub, number).max_cost == 2.5
+    assert not place.machine.started
+
+
 # A crash at any call
 
 
