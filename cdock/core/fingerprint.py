@@ -35,7 +35,7 @@ _TELLING = re.compile(
     r"|(?:^|[\w>\])]):<n>|^File \"",
     re.IGNORECASE,
 )
-# Neither a mistake nor a place of one: remarks, with what stands below them. A code makes them a finding.
+# Neither a mistake nor a place of one: remarks, with what stands below them. A code or a place makes them a finding.
 _REMARK = re.compile(
     r"(?!E )(?:<time>\W{0,9}|\S{0,200}:<n>\s?|[\w./-]{1,40}[:\]]?\s|[^\w\s]{1,9}\s?|level=){0,2}(?:(?<=:<n> )\w{0,40})?"
     r"(?:warn(?:ing)?s?|note|info(?:rmation)?|hint|help|debug|verbose|notice|trace)\b"
@@ -123,9 +123,7 @@ def key_of(error: str) -> str:
     """What is hashed: the lines that count, without noise, sorted."""
     paragraphs = list(_paragraphs(error))
     every = [line.text for paragraph in paragraphs for line in paragraph]
-    told = list(_told(paragraphs, remarks=False))
-    if not any(map(_place, told)):  # all that was found are remarks: they must be what was not accepted
-        told = list(_told(paragraphs, remarks=True))
+    told = list(_told(paragraphs))
     if not told:
         saying = [line.text for paragraph in paragraphs for line in paragraph if not line.empty]
         told = (saying or every)[-LAST:]
@@ -163,27 +161,24 @@ def _parts(line: str) -> bool:
     return not line or (len(line) >= 4 and _RULERS.issuperset(line[:4] + line[-4:]))
 
 
-def _told(paragraphs: Sequence[Sequence[_Line]], *, remarks: bool) -> Iterator[str]:
-    """The lines that count. A line that ends in a colon speaks of the next paragraph.
-
-    `remarks`: those that name a place count too.
-    """
+def _told(paragraphs: Sequence[Sequence[_Line]]) -> Iterator[str]:
+    """The lines that count. A line that ends in a colon speaks of the next paragraph."""
     promised = False
     for paragraph in paragraphs:
         if paragraph:
-            told = list(_told_in(paragraph, promised=promised, remarks=remarks))
+            told = list(_told_in(paragraph, promised=promised))
             yield from (line.text for line in told)
             promised = bool(told) and not told[-1].pointed and told[-1].text.endswith(":")
 
 
-def _told_in(paragraph: Sequence[_Line], *, promised: bool, remarks: bool) -> Iterator[_Line]:
+def _told_in(paragraph: Sequence[_Line], *, promised: bool) -> Iterator[_Line]:
     begun = promised
     headings: list[_Line] = []
     remark: _Line | None = None
     for line, below in zip(paragraph, [*paragraph[1:], None], strict=True):
         if line.empty or (below and below.empty and below.indent > line.indent and not line.tells):
             continue
-        if _REMARK.match(line.text) and not (remarks and _place(line.text)):
+        if _REMARK.match(line.text) and not _place(line.text):
             remark = line
             continue
         if remark and (line.indent > remark.indent or line.pointed or line.text.startswith("|")):

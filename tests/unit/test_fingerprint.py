@@ -87,8 +87,8 @@ SAME = {
         "FAIL src/cart.test.js\n  ✓ adds tax (3 ms)\n  ✕ sums (4 ms)",
         "FAIL src/cart.test.js\n  ✓ adds tax (9 ms)\n  ✓ rejects what is invalid (1 ms)\n  ✕ sums (2 ms)",
     ),
-    "a warning beside an error, and what stands below it": (
-        "a.c:7:5: warning: unused variable 'x'\n    7 | int x;\n      |     ^\na.c:9:1: error: expected ';'",
+    "a remark beside an error, and what stands below it": (
+        "warning: unused variable 'x'\n    7 | int x;\n      |     ^\na.c:9:1: error: expected ';'",
         "a.c:9:1: error: expected ';'",
     ),
     "source shifted by some lines": (
@@ -215,6 +215,10 @@ DIFFERENT = {
         "unformatted: File would be reformatted\n --> a.py:1:6",
         "unformatted: File would be reformatted\n --> b.py:1:6",
     ),
+    "a warning in a file, beside an error": (
+        "a.c:7:5: warning: implicit declaration of function 'totl'\na.c:9:1: error: expected ';'",
+        "a.c:7:5: warning: implicit declaration of function 'totol'\na.c:9:1: error: expected ';'",
+    ),
     "warnings, when nothing else was found": (
         "a.sh:7:3: warning: x is unused\nmake: *** [Makefile:2: lint] Error 1",
         "a.sh:7:3: warning: y is unused\nmake: *** [Makefile:2: lint] Error 1",
@@ -325,6 +329,11 @@ def test_nothing_at_all_is_not_the_same_as_something() -> None:
         " - ",
         "FAILED ",
         "FAILED a - ",
+        "../",
+        "/src/",
+        "tests 1 ",
+        "ok ",
+        "Doing ",
         "1:",
         "99%",
         "E",

@@ -3,11 +3,8 @@
 import json
 from collections import Counter
 
-from tests.bench.fingerprints import RECALL, score
+from tests.bench.fingerprints import PRECISION, RECALL, score
 from tests.fixtures.failures.corpus import FRESH, fresh, pairs
-
-PRECISION = 0.97
-"""Lower than for the corpus: a warning beside errors, which some of these pairs count, makes no difference."""
 
 
 def test_the_same_error_is_told_from_another_one_here_too() -> None:
