@@ -154,6 +154,11 @@ def help_body(task: Task, reason: Reason, policy: Policy, *, repository: str = "
     boxes = choices_of(task, reason, policy)
     if boxes:
         lines += ["Tick one:", "", *(choices.box(choice, shown=inline(choice.text)) for choice in boxes), ""]
+    if share_of(reason.cap, task, policy):
+        lines += [
+            "Only that box, or `/cdock budget`, raises the limit: without it the agent stops again at once.",
+            "",
+        ]
     lines += [
         "Or write a comment here: the same agent reads it and goes on where it stopped. `/cdock resume` does the same "
         "without words, and closing this issue without a comment lets it decide by itself. "

@@ -128,6 +128,7 @@ def test_a_limit_ends_the_attempt_keeps_its_work_and_asks(
     attempt = task(hub, number).attempts[0]
     assert (attempt.outcome, attempt.cap) == (Outcome.CAPPED, cap)
     assert "was stopped and its work is kept" in hub.issues[asked].body
+    assert "raises the limit" in hub.issues[asked].body, "words alone change nothing"
     assert hub.unfinished[number] == "c-wip"
     hub.tick(asked, "more")
     ticks(place, 40)
