@@ -28,8 +28,9 @@ def asked(pull: PullRequest, done: Collection[str]) -> tuple[Asked, ...]:
     """What people with write access ask for in reviews and that nobody has seen to, oldest first."""
     found = []
     for thread in pull.threads:
-        last = thread.remarks[-1] if thread.remarks else None
-        if last and not thread.resolved and last.by_writer and not last.mine:
+        # Whoever may not write can neither ask for something, nor talk away what was asked for.
+        last = next((r for r in reversed(thread.remarks) if r.by_writer or r.mine), None)
+        if last and not thread.resolved and not last.mine:
             found.append(Asked(f"remark-{last.id}", last, thread))
     for review in pull.reviews:
         remark = review.remark

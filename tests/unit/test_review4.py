@@ -329,6 +329,24 @@ def test_the_limit_of_an_issue_is_not_ignored_by_an_agent_that_tells_no_money(hu
     assert not place.machine.started
 
 
+def test_a_stranger_cannot_talk_away_what_a_review_asks_for(hub: MemoryHub) -> None:
+    place = place_of(hub)
+    number = in_review(hub, place)
+    hub.review(pull_of(hub).number, about=["Use a set here"])
+    hub.remark(pull_of(hub).number, pull_of(hub).threads[0].ref, "No, never mind", by="mallory")
+    ticks(place, 30)
+    assert task(hub, number).last.cause is Cause.REVIEW  # type: ignore[union-attr]
+    assert "Use a set here" in prompts(place)[-1]
+    assert "never mind" not in prompts(place)[-1]
+    place.machine.reply(task(hub, number).id, "R1: a set it is")
+    succeed(place)
+    ticks(place, 60)
+    assert len(task(hub, number).attempts) == 2
+    hub.remark(pull_of(hub).number, pull_of(hub).threads[0].ref, "I disagree", by="mallory")
+    ticks(place, 60)
+    assert len(task(hub, number).attempts) == 2, "nor can they ask for more"
+
+
 # A crash at any call
 
 
