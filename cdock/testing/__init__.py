@@ -5,6 +5,7 @@ and agents do. `Faults` lets any port call fail on purpose.
 """
 
 from cdock.testing.agent import ABLE, UNABLE, MemoryAgent
+from cdock.testing.claims import MemoryClaims, Sight
 from cdock.testing.clock import START, Crash, Faults, MemoryClock, MemoryIds
 from cdock.testing.desk import (
     MemoryLedger,
@@ -15,9 +16,12 @@ from cdock.testing.desk import (
     MemoryPrompts,
     MemoryWishes,
 )
-from cdock.testing.forge import MemoryClaims, MemoryForge
-from cdock.testing.hub import ROOT, MemoryHub
-from cdock.testing.machine import MemoryMachine, MemoryRun, MemoryRunner, MemoryWorkspaces
+from cdock.testing.forge import MemoryForge
+from cdock.testing.history import ROOT
+from cdock.testing.hub import MemoryHub
+from cdock.testing.machine import MemoryMachine, MemoryRun
+from cdock.testing.runner import MemoryRunner
+from cdock.testing.workspaces import MemoryWorkspaces
 
 __all__ = (
     "ABLE",
@@ -43,4 +47,5 @@ __all__ = (
     "MemoryRunner",
     "MemoryWishes",
     "MemoryWorkspaces",
+    "Sight",
 )

@@ -1,14 +1,14 @@
-"""The doors to the forge of memory: `Forge` and `Claims`."""
+"""The door to the forge of memory."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
 from cdock.core.choices import ticked
-from cdock.core.errors import CdockError, ClaimLost, NotPermitted, Refused
+from cdock.core.errors import NotPermitted, Refused
 from cdock.core.messages import parse_marker
-from cdock.core.model import Approval, Claim, HelpIssue, Issue, Move, Snapshot, Watch
+from cdock.core.model import Approval, HelpIssue, Issue, Snapshot, Watch
 from cdock.core.policy import Labels
 from cdock.core.pulls import Check, PullRequest
 from cdock.testing.clock import Faults
@@ -27,7 +27,7 @@ class MemoryForge:
         """See `Forge`."""
         self.faults.before("forge")
         issues = tuple(
-            issue if number in watch.held else replace(issue, comments=())
+            self._issue(issue, whole=number in watch.held)
             for number, issue in sorted(self.hub.issues.items())
             if number in watch.held or (issue.open and issue.wears(watch.ready))
         )
@@ -37,33 +37,33 @@ class MemoryForge:
             if issue.wears(watch.help) and issue.author == self.hub.bot
             if (found := self._help(issue, watch.asking))
         )
-        newest = {
-            pull.head: self._shown(pull) for pull in self.hub.pulls.values() if pull.head in watch.branches
-        }
-        pulls = tuple(sorted(newest.values(), key=lambda pull: pull.number))
+        newest = {pull.head: number for number, pull in self.hub.pulls.items() if pull.head in watch.branches}
+        pulls = tuple(self._pull(number) for number in sorted(newest.values()))
         snapshot = Snapshot(issues=issues, helps=helps, pulls=pulls)
         self.last = snapshot if snapshot != self.last else self.last
         return self.last
 
-    def _shown(self, pull: PullRequest) -> PullRequest:
-        """The pull request with what follows from its branches; checks are those of its newest commit."""
-        commit = self.hub.branches.get(pull.head, "")
-        moved = commit != pull.commit
-        known = replace(
-            pull,
-            commit=commit,
-            target=self.hub.branches["main"],
-            checks=() if moved and pull.commit else pull.checks,
-            conflicting=pull.conflicting and not self.hub.contains(commit, self.hub.branches["main"]),
+    def _issue(self, issue: Issue, *, whole: bool) -> Issue:
+        return replace(
+            issue,
+            comments=issue.comments if whole else (),
+            blocked_by=self.hub.blocked_by(issue.number),
         )
-        self.hub.pulls[pull.number] = known
-        return known
+
+    def _pull(self, number: int) -> PullRequest:
+        """The pull request as it is shown: of a closed one nothing that was said about it."""
+        pull = self.hub.known(number)
+        if not pull.open:
+            return replace(pull, remarks=(), reviews=(), threads=(), checks=())
+        return replace(pull, remarks=tuple(remark for remark in pull.remarks if not remark.mine))
 
     def _help(self, issue: Issue, held: Collection[int]) -> HelpIssue | None:
         marker = parse_marker(issue.body)
         if marker is None or marker.kind != "help" or int(marker.fields["issue"]) not in held:
             return None
         closer = self.hub.closed_by.get(issue.number, "")
+        keys = ticked(issue.body)
+        editors = [by for by, _ in self.hub.edits.get(issue.number, ())] if keys else []
         return HelpIssue(
             number=issue.number,
             url=issue.url,
@@ -74,9 +74,9 @@ class MemoryForge:
             closed_by=closer,
             closed_by_writer=closer in self.hub.writers,
             created_at=issue.created_at,
-            ticked=ticked(issue.body),
-            ticked_by=self.hub.edited_by.get(issue.number, ("", 0))[0],
-            ticked_by_writer=self.hub.edited_by.get(issue.number, ("", 0))[0] in self.hub.writers,
+            ticked=keys,
+            ticked_by=editors[-1] if editors else "",
+            ticked_by_writer=bool(editors) and self.hub.writers.issuperset(editors),
         )
 
     def approval(self, issue: int, *, label: str) -> Approval:
@@ -85,14 +85,13 @@ class MemoryForge:
         there = self.hub.issues[issue]
         by = self.hub.labelled_by.get((issue, label.casefold()), "") if there.wears(label) else ""
         at, moment = self.hub.allowed_at.get((issue, label.casefold()), (0, None))
-        editor, edited = self.hub.edited_by.get(issue, ("", 0))
-        strange = edited > at and editor not in self.hub.writers
+        later = (by for by, edited in self.hub.edits.get(issue, ()) if edited > at)
         return Approval(
             by=by,
             granted=by in self.hub.writers,
             at=moment,
             digest=there.digest,
-            edited_by=editor if strange else "",
+            edited_by=next((by for by in later if by not in self.hub.writers), ""),
         )
 
     def acknowledge(self, comment: int) -> None:
@@ -162,6 +161,7 @@ class MemoryForge:
         found = next((i for i in issues if i.author == self.hub.bot and i.body.startswith(marker)), None)
         if found is None:
             number = self.hub.open_issue(title, body=body, by=self.hub.bot, labels=[label])
+            self.hub.parents[number] = issue
         else:
             number = found.number
         self.faults.after()
@@ -175,40 +175,41 @@ class MemoryForge:
         self._permit("open pull requests")
         if head not in self.hub.branches:
             raise Refused(f"no branch {head}", fix="push it first")
-        there = [pull for pull in self.hub.pulls.values() if pull.head == head]
+        there = [number for number, pull in self.hub.pulls.items() if pull.head == head]
         if there:
-            return self._shown(there[-1])
+            return self._pull(there[-1])
         number = next(iter(self.hub.numbers))
-        commit = self.hub.branches[head]
         url = f"memory://pulls/{number}"
-        pull = PullRequest(number=number, url=url, head=head, draft=draft, body=body, commit=commit)
-        self.hub.pulls[number] = pull
+        self.hub.pulls[number] = PullRequest(number=number, url=url, head=head, draft=draft, body=body)
         for line in body.splitlines():
             if line.startswith("Closes #"):
                 self.hub.closes[number] = int(line.removeprefix("Closes #"))
         self.faults.after()
-        return self._shown(pull)
+        return self._pull(number)
 
     def ensure_pull_shown(self, pull: PullRequest, *, body: str, draft: bool) -> None:
         """See `Forge`."""
         self.faults.before("forge")
         self._permit("edit pull requests")
-        self.hub.pulls[pull.number] = replace(self.hub.pulls[pull.number], body=body, draft=draft)
+        there = self.hub.pulls[pull.number]
+        if there.open:
+            self.hub.pulls[pull.number] = replace(there, body=body, draft=draft)
         self.faults.after()
 
     def ensure_reply(self, pull: PullRequest, *, thread: str, marker: str, body: str) -> None:
         """See `Forge`."""
         self.faults.before("forge")
         self._permit("reply in a review")
-        there = next(t for t in self.hub.pulls[pull.number].threads if t.ref == thread)
-        if not any(r.mine and r.body.startswith(marker) for r in there.remarks):
+        threads = self.hub.pulls[pull.number].threads
+        said = (r for there in threads if there.ref == thread for r in there.remarks)
+        if not any(r.mine and r.body.startswith(marker) for r in said):
             self.hub.remark(pull.number, thread, body, by=self.hub.bot)
         self.faults.after()
 
     def explain_check(self, check: Check) -> str:
-        """See `Forge`."""
+        """See `Forge`; checks say no more here than their summaries."""
         self.faults.before("forge")
-        return check.summary
+        return ""
 
     def ensure_closed(self, issue: int) -> None:
         """See `Forge`."""
@@ -219,62 +220,3 @@ class MemoryForge:
 
     def close(self) -> None:
         """See `Forge`."""
-
-
-@dataclass
-class MemoryClaims:
-    """See `Claims`."""
-
-    hub: MemoryHub
-    faults: Faults = field(default_factory=Faults)
-
-    def list(self) -> tuple[Claim, ...]:
-        """See `Claims`."""
-        self.faults.before("claims")
-        return tuple(self.hub.refs[issue] for issue in sorted(self.hub.refs))
-
-    def swap(self, issue: int, *, expected: str, claim: Claim | None) -> str:
-        """See `Claims`."""
-        self.faults.before("claims")
-        self._fence(issue, expected)
-        oid = self._move(issue, claim)
-        self.faults.after()
-        return oid
-
-    def publish(self, moves: Sequence[Move]) -> Mapping[int, str | CdockError]:
-        """See `Claims`."""
-        self.faults.before("claims")
-        done: dict[int, str | CdockError] = {}
-        for move in moves:
-            try:
-                done[move.claim.issue] = self._publish(move)
-            except CdockError as error:
-                done[move.claim.issue] = error
-        self.faults.after()
-        return done
-
-    def _publish(self, move: Move) -> str:
-        self._fence(move.claim.issue, move.claim.oid)
-        there = self.hub.branches.get(move.branch) if move.branch else None
-        if there and not move.rewritten and not self.hub.contains(move.commit, there):
-            raise Refused(f"{move.branch} has other commits on the forge", fix="look at the branch")
-        oid = self._move(move.claim.issue, move.claim)
-        if move.branch:
-            self.hub.branches[move.branch] = move.commit
-        if move.unfinished:
-            self.hub.unfinished[move.claim.issue] = move.unfinished
-        return oid
-
-    def _fence(self, issue: int, expected: str) -> None:
-        there = self.hub.refs.get(issue)
-        if (there.oid if there else "") != expected:
-            raise ClaimLost(f"the claim of #{issue} moved")
-
-    def _move(self, issue: int, claim: Claim | None) -> str:
-        if claim is None:
-            self.hub.refs.pop(issue, None)
-            return ""
-        oid = f"claim-{self.hub._next()}"
-        # What only means something in one process is not written down.
-        self.hub.refs[issue] = replace(claim, oid=oid, seen_at=0.0)
-        return oid

@@ -8,6 +8,7 @@ import pytest
 from cdock.core.events import Launch, Remote, RunSpec
 from cdock.core.ids import TaskId
 from cdock.core.model import Run, Signals, Task
+from cdock.core.pulls import CheckState, Opinion
 from cdock.ports import Agent, Claims, Runner, Workspaces
 from cdock.testing import (
     ROOT,
@@ -20,13 +21,19 @@ from cdock.testing import (
     MemoryWorkspaces,
 )
 from tests.contract.agent_contract import AgentContract
-from tests.contract.claims_contract import ClaimsContract, ClaimsSetting
-from tests.contract.forge_contract import ForgeContract, Hub
+from tests.contract.claims_contract import CarefulContract as CarefulClaimsContract
+from tests.contract.claims_contract import CarefulSetting as CarefulClaimsSetting
+from tests.contract.claims_contract import ClaimsContract, claim_of, publish
+from tests.contract.forge_contract import ForgeContract
+from tests.contract.help_contract import HelpContract
+from tests.contract.pull_contract import PullContract, ThreadContract
 from tests.contract.runner_contract import Program, RunnerContract
-from tests.contract.workspaces_contract import WorkspacesContract, WorkspacesSetting, branch_of
+from tests.contract.workspaces_contract import CarefulContract as CarefulWorkspacesContract
+from tests.contract.workspaces_contract import CarefulSetting as CarefulWorkspacesSetting
+from tests.contract.workspaces_contract import WorkspacesContract, branch_of
 
 
-class MemoryClaimsSetting(ClaimsSetting):
+class MemoryClaimsSetting(CarefulClaimsSetting):
     def __init__(self) -> None:
         self.hub = MemoryHub()
         self.here: Claims = MemoryClaims(self.hub)
@@ -35,6 +42,12 @@ class MemoryClaimsSetting(ClaimsSetting):
     def accepted(self, task: Task, *, on: str = "") -> str:
         return self.hub.commit(on or self.hub.branches["main"])
 
+    def unfinished(self, task: Task, *, on: str) -> str:
+        return self.hub.commit(on)
+
+    def side(self, issue: int) -> str:
+        return self.hub.unfinished.get(issue, "")
+
     def branch(self, name: str) -> str:
         return self.hub.branches.get(name, "")
 
@@ -42,13 +55,13 @@ class MemoryClaimsSetting(ClaimsSetting):
         return self.hub.push(branch)
 
 
-class TestMemoryClaims(ClaimsContract):
+class TestMemoryClaims(ClaimsContract, CarefulClaimsContract):
     @pytest.fixture
-    def setting(self) -> ClaimsSetting:
+    def setting(self) -> CarefulClaimsSetting:
         return MemoryClaimsSetting()
 
 
-class MemoryWorkspacesSetting(WorkspacesSetting):
+class MemoryWorkspacesSetting(CarefulWorkspacesSetting):
     def __init__(self) -> None:
         self.hub = MemoryHub()
         self.machine = MemoryMachine(self.hub)
@@ -56,6 +69,9 @@ class MemoryWorkspacesSetting(WorkspacesSetting):
 
     def restarted(self) -> Workspaces:
         return MemoryWorkspaces(self.machine)
+
+    def elsewhere(self) -> Workspaces:
+        return MemoryWorkspaces(MemoryMachine(self.hub))
 
     def main(self) -> str:
         return self.hub.branches["main"]
@@ -66,15 +82,47 @@ class MemoryWorkspacesSetting(WorkspacesSetting):
     def push_elsewhere(self, branch: str) -> str:
         return self.hub.push(branch)
 
-    def publish(self, task: Task, commit: str) -> None:
-        self.hub.branches[branch_of(task)] = commit
+    def publish(self, task: Task, commit: str, unfinished: str = "") -> None:
+        claims = MemoryClaims(self.hub, sight=self.machine.sight)
+        held = self.hub.refs.get(task.issue)
+        claim = replace(claim_of(task.issue), task=task)
+        expected = held.oid if held else claims.swap(task.issue, expected="", claim=claim)
+        publish(
+            claims,
+            expected=expected,
+            claim=claim,
+            branch=branch_of(task),
+            commit=commit,
+            unfinished=unfinished,
+        )
+
+    def begin(self, task: Task) -> None:
+        """The agent's repository is there."""
+        self.machine.heads.setdefault(task.id, self.machine.trees[task.id].head)
 
     def agent_commits(self, task: Task) -> str:
-        self.machine.heads.setdefault(task.id, self.machine.trees[task.id].head)
+        self.begin(task)
         return self.machine.commit(task.id)
 
     def agent_starts_over(self, task: Task) -> None:
         self.machine.heads[task.id] = self.hub.commit("")
+
+    def agent_edits(self, task: Task, text: str) -> None:
+        self.begin(task)
+        self.machine.edit(task.id)
+        self.machine.snapshot(task.id)
+
+    def agent_edits_nothing(self, task: Task) -> None:
+        self.machine.drafts.pop(task.id)
+        self.machine.snapshot(task.id)
+
+    def agent_rewrites(self, task: Task) -> str:
+        self.machine.heads[task.id] = self.hub.commits[self.machine.heads[task.id]]
+        return self.machine.commit(task.id)
+
+    def agent_starts_again(self, task: Task) -> str:
+        self.machine.heads[task.id] = self.main()
+        return self.machine.commit(task.id)
 
     def remote(self, task: Task) -> Remote:
         return MemoryRunner(self.machine).remote(task.id)
@@ -86,9 +134,9 @@ class MemoryWorkspacesSetting(WorkspacesSetting):
         return set(self.machine.kept)
 
 
-class TestMemoryWorkspaces(WorkspacesContract):
+class TestMemoryWorkspaces(WorkspacesContract, CarefulWorkspacesContract):
     @pytest.fixture
-    def setting(self) -> WorkspacesSetting:
+    def setting(self) -> CarefulWorkspacesSetting:
         return MemoryWorkspacesSetting()
 
 
@@ -160,8 +208,16 @@ class TestMemoryRunner(RunnerContract):
         return sum(runs[name].run.task == task for name in self.actors.machine.alive)
 
 
+STATES = {
+    "pending": CheckState.PENDING,
+    "success": CheckState.PASSED,
+    "failure": CheckState.FAILED,
+    "error": CheckState.FAILED,
+}
+
+
 class MemoryPeople:
-    """See `Hub`."""
+    """See `PullHub` and `HelpHub`."""
 
     bot, writer, stranger = "cdock-bot", "maria", "mallory"
 
@@ -181,13 +237,22 @@ class MemoryPeople:
         self._hub.unlabel(number, name)
 
     def comment(self, number: int, body: str, *, by: str) -> None:
-        self._hub.comment(number, body, by=by)
+        if number in self._hub.pulls:
+            self._hub.say(number, body, by=by)
+        else:
+            self._hub.comment(number, body, by=by)
 
     def edit(self, number: int, *, by: str, title: str | None = None, body: str | None = None) -> None:
-        self._hub.edit(number, by=by, title=title, body=body)
+        if number in self._hub.pulls:
+            self._hub.rewrite(number, body or "")
+        else:
+            self._hub.edit(number, by=by, title=title, body=body)
 
     def edit_comment(self, number: int, body: str, *, by: str) -> None:
-        self._hub.edit_comment(number, body)
+        if number in self._hub.pulls:
+            self._hub.unsay(number, body)
+        else:
+            self._hub.edit_comment(number, body)
 
     def close(self, number: int, *, by: str) -> None:
         self._hub.close(number, by=by)
@@ -207,8 +272,50 @@ class MemoryPeople:
     def demote_bot(self) -> None:
         self._hub.writers.discard(self.bot)
 
+    def allow(self, person: str, *, write: bool) -> None:
+        (self._hub.writers.add if write else self._hub.writers.discard)(person)
+
+    def write(self, branch: str, path: str, text: str) -> str:
+        return self._hub.write(branch, path, text)
+
+    def review(
+        self, pull: int, opinion: Opinion, body: str, *, by: str, on: Sequence[tuple[str, int, str]] = ()
+    ) -> None:
+        self._hub.review(pull, body, by=by, opinion=opinion, on=on)
+
+    def draft_review(self, pull: int, body: str, *, by: str, on: Sequence[tuple[str, int, str]]) -> None:
+        self._hub.begin_review(pull, body)
+
+    def answer(self, pull: int, body: str, *, by: str) -> None:
+        self._hub.remark(pull, self._hub.pulls[pull].threads[-1].ref, body, by=by)
+
+    def resolve(self, pull: int, *, by: str) -> None:
+        self._hub.resolve(pull, self._hub.pulls[pull].threads[-1].ref)
+
+    def say_status(self, commit: str, name: str, state: str, *, description: str = "", url: str = "") -> None:
+        self._hub.say_status(commit, name, STATES[state], summary=description, url=url)
+
+    def text_of_pull(self, pull: int) -> tuple[str, bool]:
+        return self._hub.pulls[pull].body, self._hub.pulls[pull].draft
+
+    def said_on_lines(self, pull: int) -> list[tuple[str, str]]:
+        said = [remark for thread in self._hub.pulls[pull].threads for remark in thread.remarks]
+        return [(remark.author, remark.body) for remark in sorted(said, key=lambda remark: remark.id)]
+
+    def parent_of(self, number: int) -> int:
+        return self._hub.parents.get(number, 0)
+
+    def set_parent(self, number: int, parent: int) -> None:
+        self._hub.parents[number] = parent
+
+    def block(self, number: int, by: int) -> None:
+        self._hub.block(number, by)
+
     def next_second(self) -> None:
         self._hub.clock.advance(1)
+
+    def later(self) -> None:
+        self._hub.clock.advance(60)
 
     def labels_on(self, number: int) -> frozenset[str]:
         return self._hub.issues[number].labels
@@ -226,9 +333,9 @@ class MemoryPeople:
         return sorted(self._hub.pulls)
 
 
-class TestMemoryForge(ForgeContract):
+class TestMemoryForge(ForgeContract, PullContract, ThreadContract, HelpContract):
     @pytest.fixture
-    def hub(self) -> Hub:
+    def hub(self) -> MemoryPeople:
         return MemoryPeople()
 
 
@@ -243,7 +350,5 @@ class TestMemoryAgent(AgentContract):
 def test_a_claim_is_listed_without_the_writers_clock() -> None:
     """A fake that kept `seen_at` would hide a loop that forgets to look at its own clock."""
     setting = MemoryClaimsSetting()
-    from tests.contract.claims_contract import claim_of
-
     setting.here.swap(42, expected="", claim=replace(claim_of(), seen_at=99.0))
     assert [claim.seen_at for claim in setting.there.list()] == [0.0]

@@ -57,7 +57,7 @@ class Place:
         self.lives += 1
         self.house = House(
             forge=MemoryForge(self.hub, self.faults),
-            claims=MemoryClaims(self.hub, self.faults),
+            claims=MemoryClaims(self.hub, self.faults, self.machine.sight),
             workspaces=MemoryWorkspaces(self.machine, self.faults),
             runner=self.runner,
             agents={

@@ -120,7 +120,7 @@ def test_a_limit_ends_the_attempt_keeps_its_work_and_asks(
     place = place_of(hub, **policy)
     number = working(hub, place)
     name = place.run
-    place.machine.unfinished[task(hub, number).id] = "c-wip"
+    left = place.machine.edit(task(hub, number).id)
     place.machine.print(name, f"{order}\n")
     ticks(place, 30)
     assert name in place.machine.set_down, "its uncommitted work was set down first"
@@ -129,7 +129,7 @@ def test_a_limit_ends_the_attempt_keeps_its_work_and_asks(
     assert (attempt.outcome, attempt.cap) == (Outcome.CAPPED, cap)
     assert "was stopped and its work is kept" in hub.issues[asked].body
     assert "raises the limit" in hub.issues[asked].body, "words alone change nothing"
-    assert hub.unfinished[number] == "c-wip"
+    assert hub.unfinished[number] == left
     hub.tick(asked, "more")
     ticks(place, 40)
     assert len(place.machine.alive) == 1
@@ -556,13 +556,16 @@ def test_what_cannot_be_attached_to_is_said_and_forgotten(hub: MemoryHub) -> Non
 def test_a_blocked_issue_is_not_claimed(hub: MemoryHub) -> None:
     place = place_of(hub)
     number = hub.open_issue("Add login", labels=[READY])
-    hub.issues[number] = replace(hub.issues[number], blocked_by=2)
+    blockers = [hub.open_issue(title) for title in ("First", "Second")]
+    for other in blockers:
+        hub.block(number, by=other)
     place.settle()
     assert not hub.refs
     assert "waiting" in hub.issues[number].labels
     (told,) = place.mirror.saved["queue"]  # type: ignore[misc]
     assert "blocked by 2 open issues" in told["why"]
-    hub.issues[number] = replace(hub.issues[number], blocked_by=0)
+    for other in blockers:
+        hub.close(other)
     place.settle()
     assert place.machine.alive
     assert "waiting" not in hub.issues[number].labels

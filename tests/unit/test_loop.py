@@ -157,7 +157,7 @@ def test_once_waits_for_what_only_pauses(hub: MemoryHub, place: Place) -> None:
                 place.machine.exit(name, said="done")
             return False
 
-    place.house.claims = Flaky(hub)
+    place.house.claims = Flaky(hub, sight=place.machine.sight)
     place.house.clock = hub.clock = Working()
     assert run(place.house, once=True) == 0
     assert [pull.open for pull in hub.pulls.values()] == [True]

@@ -102,7 +102,7 @@ def test_an_interval_longer_than_the_idle_one_stays(place: Place) -> None:
 
 
 def test_claims_are_listed_once_a_minute_when_nothing_changes(hub: MemoryHub, place: Place) -> None:
-    claims = place.house.claims = CountingClaims(hub)
+    claims = place.house.claims = CountingClaims(hub, sight=place.machine.sight)
     place.settle()
     begun, lists = hub.clock.seconds, claims.lists
     for _ in range(100):
@@ -130,7 +130,7 @@ def running(hub: MemoryHub, place: Place, count: int) -> list[int]:
 
 def test_heartbeats_of_all_claims_are_one_push(hub: MemoryHub, place: Place) -> None:
     running(hub, place, 5)
-    claims = place.house.claims = CountingClaims(hub)
+    claims = place.house.claims = CountingClaims(hub, sight=place.machine.sight)
     before = {number: claim.seq for number, claim in hub.refs.items()}
     hub.clock.advance(POLICY.lease.total_seconds() / 3 + 1)
     place.tick()
@@ -140,7 +140,7 @@ def test_heartbeats_of_all_claims_are_one_push(hub: MemoryHub, place: Place) -> 
 
 def test_new_commits_of_all_tasks_are_one_push_and_not_too_often(hub: MemoryHub, place: Place) -> None:
     running(hub, place, 4)
-    claims = place.house.claims = CountingClaims(hub)
+    claims = place.house.claims = CountingClaims(hub, sight=place.machine.sight)
     minutes = 10
     for _ in range(minutes * 60):
         hub.clock.advance(1)

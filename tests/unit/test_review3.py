@@ -230,7 +230,7 @@ def test_a_claim_that_nobody_can_read_is_not_fought_for(hub: MemoryHub, place: P
             tries += 1
             return super().swap(issue, expected=expected, claim=claim)
 
-    place.house.claims = Unreadable(hub)
+    place.house.claims = Unreadable(hub, sight=place.machine.sight)
     for _ in range(600):
         place.tick()
         hub.clock.advance(1)
@@ -246,7 +246,7 @@ def test_a_lost_race_costs_no_pause(hub: MemoryHub, place: Place) -> None:
         def swap(self, issue: int, *, expected: str, claim: Claim | None) -> str:
             raise ClaimLost("another one was quicker")
 
-    good, place.house.claims = place.house.claims, Quicker(hub)
+    good, place.house.claims = place.house.claims, Quicker(hub, sight=place.machine.sight)
     assert place.tick() == "TakeClaim"
     place.house.claims = good
     assert place.tick() == "TakeClaim"
@@ -325,7 +325,7 @@ def test_who_could_not_renew_a_claim_shows_nothing_on_its_issue(hub: MemoryHub, 
         def swap(self, issue: int, *, expected: str, claim: Claim | None) -> str:
             raise Unavailable("the forge takes no pushes now")
 
-    good, place.house.claims = place.house.claims, Stuck(hub)
+    good, place.house.claims = place.house.claims, Stuck(hub, sight=place.machine.sight)
     for _ in range(30):
         hub.clock.advance(35)
         place.tick()
@@ -399,7 +399,7 @@ def test_a_forge_that_is_away_from_the_start_is_not_hammered(hub: MemoryHub, pla
             hub.clock.ended = True
             return super().list()
 
-    place.house.claims = Away(hub)
+    place.house.claims = Away(hub, sight=place.machine.sight)
     there = Place(hub, name="there", seed=2)
     number = hub.open_issue("Add login", labels=[READY])
     run(place.house, there.house)

@@ -188,9 +188,9 @@ class Forge(MemoryForge):
 
     opened: list[str] = field(default_factory=list)
 
-    def ensure_pull(self, *, head: str, title: str, body: str) -> PullRequest:
+    def ensure_pull(self, *, head: str, title: str, body: str, draft: bool = False) -> PullRequest:
         self.opened.append(f"{title}\n{body}")
-        return super().ensure_pull(head=head, title=title, body=body)
+        return super().ensure_pull(head=head, title=title, body=body, draft=draft)
 
 
 @pytest.mark.parametrize("outcome", [Outcome.SUCCEEDED, Outcome.FAILED, Outcome.NEEDS_HELP])
@@ -202,7 +202,7 @@ def test_what_an_agent_prints_of_a_secret_stays_here(
     hub = MemoryHub()
     place = Place(hub)
     place.house.secrets = frozenset({CANARY})
-    place.house.claims, place.house.forge = claims, forge = Claims(hub), Forge(hub)
+    place.house.claims, place.house.forge = claims, forge = Claims(hub, sight=place.machine.sight), Forge(hub)
     number = hub.open_issue("Add login", labels=["agent-ready"])
     place.settle()
     place.machine.commit(hub.refs[number].task.id)

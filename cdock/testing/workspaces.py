@@ -1,0 +1,140 @@
+"""The door to the worktrees of one machine of memory."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from cdock.core.errors import Refused, Unavailable
+from cdock.core.events import Remote
+from cdock.core.ids import TaskId
+from cdock.core.model import Task, Workspace
+from cdock.testing.clock import Faults
+from cdock.testing.machine import MemoryMachine
+
+
+@dataclass
+class MemoryWorkspaces:
+    """See `Workspaces`."""
+
+    machine: MemoryMachine
+    faults: Faults = field(default_factory=Faults)
+
+    @property
+    def objects(self) -> str:
+        """See `Workspaces`."""
+        return "memory://objects"
+
+    def list(self) -> tuple[Workspace, ...]:
+        """See `Workspaces`."""
+        self.faults.before("workspaces")
+        return tuple(self._seen(task) for task in self.machine.trees)
+
+    def _seen(self, task: TaskId) -> Workspace:
+        sight = self.machine.sight
+        return replace(
+            self.machine.trees[task], pushed=sight.pushed.get(task, ""), kept=sight.kept.get(task, "")
+        )
+
+    def ensure(self, task: Task, *, branch: str) -> Workspace:
+        """See `Workspaces`."""
+        self.faults.before("workspaces")
+        trees, sight, hub = self.machine.trees, self.machine.sight, self.machine.hub
+        there, before = hub.branches.get(branch, ""), sight.pushed.get(task.id, "")
+        if there:
+            sight.pushed[task.id] = there
+        if task.id in trees:
+            trees[task.id] = self._settled(trees[task.id], there, before)
+        else:
+            main = hub.branches["main"]
+            base = task.base or (hub.base(main, there) if there else main)
+            tree = Workspace(task.id, f"memory://worktrees/{task.id.name}", base, head=there or base)
+            trees[task.id] = self._counted(tree)
+            if task.attempts:
+                self._take_over(task)
+        self.faults.after()
+        return self._seen(task.id)
+
+    def _settled(self, tree: Workspace, there: str, before: str) -> Workspace:
+        """What was accepted in sight of the forge's commit holds while the forge stays there, rewritten or not."""
+        hub, newest = self.machine.hub, there or tree.base
+        if hub.contains(tree.head, tree.base if there == before else newest):
+            return tree
+        if not hub.contains(newest, tree.head):
+            self.machine.aside.append(tree.head)
+        return self._counted(replace(tree, head=newest, unfinished=""))
+
+    def _take_over(self, task: Task) -> None:
+        """What somebody before us had not committed."""
+        left = self.machine.hub.unfinished.get(task.issue, "")
+        if left:
+            self.machine.sight.kept[task.id] = left
+        tree = self.machine.trees[task.id]
+        if left and self.machine.hub.contains(tree.head, self.machine.hub.commits[left]):
+            self.machine.trees[task.id] = replace(tree, unfinished=left)
+
+    def _counted(self, tree: Workspace) -> Workspace:
+        own = len(self.machine.hub.since(tree.head, tree.base))
+        return replace(tree, lines=self.machine.lines.get(tree.task, own))
+
+    def harvest(
+        self, task: TaskId, *, closes: int, branch: str, remote: Remote, rewritten: bool = False
+    ) -> Workspace:
+        """See `Workspaces`."""
+        self.faults.before("workspaces")
+        machine, hub = self.machine, self.machine.hub
+        if machine.unreadable:
+            raise Unavailable("the run's repository cannot be read", fix="look at the workspace")
+        tree = machine.trees[task]
+        head = machine.heads.get(task, tree.head)
+        if not hub.contains(head, tree.base):
+            raise Refused("the branch does not contain its base", fix="look at the branch")
+        pushed = machine.sight.pushed.get(task, "")
+        if pushed and not rewritten and not hub.contains(head, pushed):
+            raise Refused("the branch does not contain what was pushed", fix="look at the branch")
+        if tree.head not in (tree.base, pushed) and not hub.contains(head, tree.head):
+            machine.aside.append(tree.head)
+        draft = machine.unfinished.get(task, "")
+        # What was set down before a commit was made is part of it.
+        unfinished = draft if hub.commits.get(draft) == head else ""
+        machine.trees[task] = self._counted(replace(tree, head=head, unfinished=unfinished))
+        self.faults.after()
+        return self._seen(task)
+
+    def target(self) -> str:
+        """See `Workspaces`."""
+        self.faults.before("workspaces")
+        return self.machine.hub.branches["main"]
+
+    def diff(self, task: TaskId) -> str:
+        """See `Workspaces`."""
+        tree = self.machine.trees.get(task)
+        if tree is None:
+            raise Refused(f"there is no work of {task} on this machine", fix="look at its pull request")
+        return "".join(f"+{oid}\n" for oid in self.machine.hub.since(tree.unfinished or tree.head, tree.base))
+
+    def note(self, record: Mapping[str, object], *, task: TaskId) -> None:
+        """See `Workspaces`."""
+        self.machine.notes[task] = record
+
+    def remove(self, task: TaskId, *, branch: str, keep: bool = False) -> None:
+        """See `Workspaces`."""
+        self.faults.before("workspaces")
+        if task in self.machine.trees:
+            tree = self._seen(task)
+            lacked = [] if self._is_published(tree) else [tree.head]
+            if (lacked or tree.unfinished not in ("", tree.kept)) and not keep:
+                raise Refused(f"{tree.path} has unpushed commits", fix="push them")
+            # The forge has what is unfinished no longer than the claim.
+            self.machine.kept += [*lacked, *([tree.unfinished] if tree.unfinished else [])]
+        for kept in (
+            self.machine.trees,
+            self.machine.notes,
+            self.machine.sight.pushed,
+            self.machine.sight.kept,
+        ):
+            kept.pop(task, None)
+        self.faults.after()
+
+    def _is_published(self, tree: Workspace) -> bool:
+        hub = self.machine.hub
+        published = (oid for oid in (tree.pushed, tree.base, hub.branches["main"]) if oid)
+        return any(hub.contains(oid, tree.head) for oid in published)
