@@ -10,6 +10,7 @@ import random
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
@@ -30,6 +31,8 @@ NOTHING = "0" * 40
 CLAIMS = "refs/cdock/claims/"
 LIMIT = 1800.0
 """Seconds a racer may live, all rounds included."""
+SETTLE = 20.0
+"""Seconds the hook of a move may take."""
 ROOT = Path(__file__).parent.parent
 
 
@@ -216,6 +219,24 @@ class Referee:
             if old != new and ref.startswith(("refs/cdock/claims/", "refs/heads/cdock/"))
         ]
 
+    def _settled(self) -> list[Transition]:
+        """All that was noted, once every ref is where a note says: git shows a move before its hook has noted it."""
+        end = time.monotonic() + SETTLE
+        while True:
+            transitions = self.transitions
+            noted = {(t.ref, t.new) for t in transitions}
+            shown = git_repos.git(
+                self.repository,
+                "for-each-ref",
+                "--format=%(refname) %(objectname)",
+                CLAIMS,
+                "refs/heads/cdock/",
+            )
+            there = {tuple(line.split()) for line in shown.splitlines()}
+            if there <= noted or time.monotonic() > end:
+                return transitions
+            time.sleep(0.1)
+
     def judge(self, reports: Iterable[Report], *, silent: Collection[str] = ()) -> list[str]:
         """Everything that must not be.
 
@@ -223,7 +244,7 @@ class Referee:
         commit; what a racer reports as moved was moved; what it moved it reports as moved, or as not known, and never
         as lost, unless it is `silent` because it was killed; no branch moved without its claim in the same push.
         """
-        reports, transitions = list(reports), self.transitions
+        reports, transitions = list(reports), self._settled()
         faults = _broken_lines(self.repository, transitions)
         made = {(t.ref, t.old, t.new): t for t in transitions if t.ref.startswith(CLAIMS)}
         moved = [report for report in reports if report.result == "moved"]

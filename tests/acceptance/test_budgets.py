@@ -111,28 +111,36 @@ def test_what_is_used_up_is_said_and_can_be_raised(workshop: Workshop, browser: 
     workshop.end(poller)
 
 
+TALKS = [write("half.txt", "half\n"), *([{"say": "still here"}, {"wait": 0.5}] * 200)]
+
+
 @pytest.mark.timeout(240)
-def test_silence_and_time_are_failures_that_keep_their_work(workshop: Workshop) -> None:
-    talks = [write("half.txt", "half\n"), *([{"say": "still here"}, {"wait": 0.5}] * 200)]
-    workshop.start_repository(
-        played(
-            {"silent": {"attempts": [using_up()]}, "endless": {"attempts": [talks]}},
-            budget={"stall": "2s", "time_box": "5s", "tries": 2},
-        )
-    )
-    silent, endless = (workshop.open_issue(title) for title in ("Silent", "Endless"))
+@pytest.mark.parametrize(
+    ("steps", "budget", "outcome", "cap", "words"),
+    [
+        (using_up(), {"stall": "2s"}, "stalled", "stall", "no sign of life for 2 seconds"),
+        (TALKS, {"time_box": "5s"}, "timed-out", "time", "no end after 5 seconds"),
+    ],
+    ids=["silence", "time"],
+)
+def test_silence_and_time_are_failures_that_keep_their_work(
+    workshop: Workshop,
+    steps: list[dict[str, object]],
+    budget: dict[str, str],
+    outcome: str,
+    cap: str,
+    words: str,
+) -> None:
+    workshop.start_repository(played({"*": {"attempts": [steps]}}, budget={**budget, "tries": 2}))
+    number = workshop.open_issue("Half")
     poller = workshop.poller()
-    stuck = help_of(workshop, "Silent")["body"], help_of(workshop, "Endless")["body"]
+    body = help_of(workshop, "Half")["body"]
     workshop.end(poller)
-    for number, body, outcome, cap, words in (
-        (silent, stuck[0], "stalled", "stall", "no sign of life for 2 seconds"),
-        (endless, stuck[1], "timed-out", "time", "no end after 5 seconds"),
-    ):
-        assert "the same error came back 2 times" in body
-        assert words in body
-        assert [attempt["outcome"] for attempt in history(workshop, number)] == [outcome] * 2
-        assert [attempt["cap"] for attempt in history(workshop, number)] == [cap] * 2
-        assert unfinished(workshop, number, "half.txt") == "half"
+    assert "the same error came back 2 times" in body
+    assert words in body
+    assert [attempt["outcome"] for attempt in history(workshop, number)] == [outcome] * 2
+    assert [attempt["cap"] for attempt in history(workshop, number)] == [cap] * 2
+    assert unfinished(workshop, number, "half.txt") == "half"
 
 
 @pytest.mark.timeout(240)

@@ -31,6 +31,12 @@ LIMIT = 20.0
 LATER = timedelta(hours=1)
 
 
+@pytest.fixture(autouse=True)
+def _at_its_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test has a present of its own: they are collected long before the last of them runs."""
+    monkeypatch.setattr(sys.modules[__name__], "NOW", datetime.now(UTC).replace(microsecond=0))
+
+
 def task(issue: int, slug: str, status: str = "in-progress", **more: Any) -> dict[str, Any]:
     """A task of the mirror."""
     return {

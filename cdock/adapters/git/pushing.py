@@ -7,6 +7,7 @@ pushed again.
 
 import logging
 import random
+import re
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,6 +31,11 @@ _ABSENT = "absent"
 _FEW = 10
 _PAUSE = 0.1
 _LONGEST_PAUSE = 1.6
+
+_LOCKED = re.compile(
+    r"cannot lock ref|failed to (?:update|lock) ref|unable to create .*\.lock|reference already exists",
+    re.IGNORECASE,
+)
 
 log = logging.getLogger(__name__)
 
@@ -288,7 +294,13 @@ def _next_groups(
             return [_Group(part, group.turn, failure) for part in _parted(group.steps)]
         if group.turn and undone[0].side:
             return [_Group((undone[0].without_side(),), group.turn, failure)]
-        tries = CONTESTED
+        # Whoever has a ref locked is about to move it: the next look tells who was quicker, and nobody need be called.
+        contended = bool(_LOCKED.search(failure.message))
+        tries = 3 * CONTESTED if contended else CONTESTED
+        if contended and group.turn + 1 >= tries:
+            failure = Unavailable(
+                failure.message, tried=failure.tried, fix="nothing: cdock tries again by itself"
+            )
     else:
         tries = TRIES
     if group.turn + 1 >= tries:
