@@ -104,6 +104,8 @@ def test_publish_against_takeover_writes_both_or_nothing(tmp_path: Path, forge: 
     others = pollers(tmp_path, f"file://{forge}", number=3)
     for issue in range(1, 4):
         claim, branch = claim_of(issue, holder="holder"), f"cdock/race-{issue}"
+        # A task of its own: what was pushed of another one says nothing about this branch.
+        claim = replace(claim, task=replace(claim.task, id=TaskId(f"race-{issue}", claim.task.id.short)))
         commit = accepted(place, forge)
         old = holder.swap(issue, expected="", claim=claim)
         moves = [lambda: publish(holder, expected=old, claim=claim, branch=branch, commit=commit)]  # noqa: B023
