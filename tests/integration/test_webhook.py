@@ -19,7 +19,7 @@ from cdock.adapters.webhook import AT_ONCE, LARGEST, listening, parse_address
 from cdock.core.errors import Misconfigured
 
 SECRET = "it is a secret to everybody"
-LIMIT = 10.0
+LIMIT = 30.0
 
 
 @dataclass
