@@ -53,7 +53,7 @@ def runs_of(case: Case) -> tuple[Run, ...]:
 
 
 def unclaimed(world: World, policy: Policy) -> tuple[Action, ...]:
-    """The end of what is left here of tasks that nobody holds.
+    """The end of what is left here of tasks that nobody holds, and of what was asked of them.
 
     Their claim was released by a poller that took them over while this one was dead, or somebody deleted it. Agents
     that still work get their time box, because nobody else keeps it.
@@ -64,7 +64,8 @@ def unclaimed(world: World, policy: Policy) -> tuple[Action, ...]:
     )
     late = (run for run in alive if run.started_at and world.now - run.started_at >= policy.time_box)
     there = {run.task for run in world.runs} | {workspace.task for workspace in world.workspaces}
-    over = there - held - {run.task for run in alive} - world.left - world.lately
+    left = there - world.left | {wish.task for wish in world.wishes}
+    over = left - held - {run.task for run in alive} - world.lately
     if NOBODY in world.paused:
         over = set()
     return (

@@ -40,8 +40,6 @@ def explain(case: Case, task: Task, status: Status, world: World, policy: Policy
         unblocks = f"An answer in {number}: a comment, a tick, or its closing."
         waiting = Waiting(WaitKind.HUMAN, why, unblocks)
         return Explanation(why, unblocks, "The same conversation goes on.", since, waiting, reason)
-    if waits := held(case, task, world, policy):
-        return Explanation(waits.why, waits.unblocks, "The next attempt starts.", since, waits)
     if status is Status.IN_REVIEW:
         number = f"#{case.pull.number}" if case.pull else "its pull request"
         return Explanation(
@@ -57,6 +55,8 @@ def explain(case: Case, task: Task, status: Status, world: World, policy: Policy
         return Explanation(
             f"Another poller works on it: {where}.", "Nothing from here.", "It goes on there.", since
         )
+    if waits := held(case, task, world, policy):
+        return Explanation(waits.why, waits.unblocks, "The next attempt starts.", since, waits)
     return _about_to(case, task, world, policy, since)
 
 
@@ -84,6 +84,8 @@ def _about_to(case: Case, task: Task, world: World, policy: Policy, since: datet
     if pause and pause > world.now:
         why = f"The last attempt {_how(task)}; the next one{about} starts after a pause, at {pause:%H:%M:%S} UTC."
         return Explanation(why, "Time.", "The next attempt starts.", since)
+    if case.issue.number in world.stuck or case.issue.number in world.paused:
+        return Explanation(*_TRIED_AGAIN, "The same step.", since)
     busy = sum(run.alive for run in world.runs) + world.elsewhere
     if busy >= policy.max_parallel:
         why = f"All {policy.max_parallel} places for attempts on this machine are taken."
@@ -91,6 +93,9 @@ def _about_to(case: Case, task: Task, world: World, policy: Policy, since: datet
             why, "One of them ends, or `max_parallel` is raised.", "The next attempt starts.", since
         )
     return Explanation(f"The next attempt{about} is about to start.", "Nothing.", "It starts.", since)
+
+
+_TRIED_AGAIN = ("Its last step failed; see the poller's output.", "It is tried again after a pause.")
 
 
 def _how(task: Task) -> str:
@@ -113,8 +118,6 @@ def explain_ready(case: Case, world: World, policy: Policy) -> Explanation:
     if world.only and case.issue.number not in world.only:
         return Explanation("This poller works on other issues only.", "`cdock run` without `--issue`.", then)
     if case.issue.number in world.stuck or case.issue.number in world.paused:
-        return Explanation(
-            "Its last step failed; see the poller's output.", "It is tried again after a pause.", then
-        )
+        return Explanation(*_TRIED_AGAIN, then)
     why = f"All {policy.max_parallel} places for issues on this machine are taken."
     return Explanation(why, "One of them is done, or `max_parallel` is raised.", then)

@@ -37,16 +37,18 @@ def changed(case: Case, task: Task) -> bool:
 
 
 def held(case: Case, task: Task, world: World, policy: Policy) -> Waiting | None:
-    """What keeps the next attempt of a claimed task from starting, apart from a question that is open."""
+    """What keeps the next attempt of a claimed task from starting, apart from a question that is open.
+
+    To be asked where there is something to start: what is done waits for nobody but its reviewers.
+    """
     ready = policy.labels.ready
     if not case.issue.wears(ready):
         go_on = f"Comment `/cdock resume` or add the label `{ready}` to go on with it."
         if task.stopped:
             return Waiting(WaitKind.HUMAN, "A person stopped it. The work is kept.", go_on)
-        done = task.last is not None and task.last.outcome is Outcome.SUCCEEDED
-        if task.paused and not done:
+        if task.paused:
             return Waiting(WaitKind.HUMAN, "A person paused it. The work is kept.", go_on)
-        if changed(case, task) and task.disputed == case.issue.digest and not done:
+        if changed(case, task) and task.disputed == case.issue.digest:
             return Waiting(
                 WaitKind.HUMAN,
                 "The title or the text was changed after the approval, by somebody who may not start work.",
@@ -65,7 +67,8 @@ def _limit(case: Case, task: Task, world: World, policy: Policy) -> Waiting | No
     why = "The usage limit of the model's provider is reached."
     if until is None:
         ready = policy.labels.ready
-        if case.issue.wears(ready):
+        # The answer to a question that is asked anyhow is a person's word to go on, too.
+        if case.issue.wears(ready) or task.question:
             return None
         return Waiting(
             WaitKind.PROVIDER, why, f"Comment `/cdock resume` or add the label `{ready}` when it is over."

@@ -58,6 +58,8 @@ def observe(house: House, *, keep_logs: bool = True) -> World:
                 verdicts.append((run.name, verdict))
         elif run.role is Role.CHECK and run.state is RunState.EXITED and run.exit_code is not None:
             checks.append((run.name, CheckResult(run.exit_code, _tail(house, run))))
+    wishes = house.wishes.list()
+    there = {seen.task for found in (runs, workspaces, wishes) for seen in found}
     now = house.clock.elapsed()
     return World(
         now=house.clock.now(),
@@ -75,7 +77,7 @@ def observe(house: House, *, keep_logs: bool = True) -> World:
         checks=tuple(checks),
         pushed_at=house.memory.pushed_at,
         progress=tuple(progress),
-        wishes=house.wishes.list(),
+        wishes=wishes,
         sent=dict(house.memory.sent),
         capped=dict(house.memory.capped),
         spent_today=_spent_today(house),
@@ -85,7 +87,7 @@ def observe(house: House, *, keep_logs: bool = True) -> World:
         gone=house.memory.gone,
         unpushable=tuple(house.memory.unpushable.items()),
         left=frozenset(house.memory.left),
-        lately=_lately_held(house, {run.task for run in runs} | {workspace.task for workspace in workspaces}),
+        lately=_lately_held(house, there),
         unapproved=_unapproved(house, shown),
         unsettled=_unsettled(house, shown),
         stuck=frozenset(n for n, pause in house.memory.pauses.items() if pause.failures >= GIVE_UP),

@@ -96,6 +96,9 @@ def perform(step: Action, house: House) -> None:
             forget(house, task_of(case).id, issue=step.issue, runs=runs)
         case ForgetTask(case, task):
             forget(house, task, issue=step.issue, runs=case.strays)
+            for wish in house.wishes.list():
+                if wish.task == task:
+                    house.wishes.granted(wish.id)
         case HoldTask(case, answer):
             _hold(house, case, answer)
         case HarvestWork(case, final):
