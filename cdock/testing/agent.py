@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from cdock.core.errands import APPROVED
 from cdock.core.events import Capabilities, Ending, Event, Job, Launch, Reading
 from cdock.core.model import Cap, Verdict
 
@@ -13,7 +14,7 @@ UNABLE = Capabilities(resume=True)
 
 @dataclass(frozen=True)
 class MemoryAgent:
-    """Its last printed line says how it ended: `done …`, or anything else for a failure.
+    """Its last printed line says how it ended: `done …` or `APPROVED`, or anything else for a failure.
 
     Lines that begin with a colon are orders: `:cost 1.5`, `:turns 3`, `:context 80`, `:heard UID`, `:limit` with a time
     or none, `:capped turns`, `:full`.
@@ -57,7 +58,7 @@ class MemoryAgent:
             return replace(spent, kind=Ending.FULL)
         if reading.reason:
             return replace(spent, kind=Ending.CAPPED, cap=Cap(reading.reason))
-        if exit_code == 0 and reading.text.startswith("done"):
+        if exit_code == 0 and reading.text.startswith(("done", APPROVED)):
             return replace(spent, kind=Ending.DONE)
         return replace(spent, kind=Ending.STOPPED if exit_code in _STOPPED else Ending.FAILED)
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from cdock.core.errors import Misconfigured
 from cdock.core.ids import TaskId
@@ -86,10 +86,14 @@ class MemoryWishes:
     """See `Wishes`."""
 
     kept: dict[str, Wish] = field(default_factory=dict)
+    made: list[Wish] = field(default_factory=list)
+    """All there ever were."""
+    faults: Faults = field(default_factory=Faults)
 
     def make(self, kind: WishKind, task: TaskId, *, text: str = "", author: str = "") -> Wish:
         """A person asks for something."""
-        wish = Wish(uuid4().hex, kind, task, made_at=START, text=text, author=author)
+        wish = Wish(f"{len(self.made) + 1:032x}", kind, task, made_at=START, text=text, author=author)
+        self.made.append(wish)
         self.kept[wish.id] = wish
         return wish
 
@@ -99,7 +103,9 @@ class MemoryWishes:
 
     def granted(self, wish: str) -> None:
         """See `Wishes`."""
+        self.faults.before("wishes")
         self.kept.pop(wish, None)
+        self.faults.after()
 
 
 @dataclass
@@ -107,10 +113,13 @@ class MemoryLedger:
     """See `Ledger`."""
 
     runs: dict[str, tuple[float, datetime]] = field(default_factory=dict)
+    faults: Faults = field(default_factory=Faults)
 
     def note(self, run: str, *, cost: float, at: datetime) -> None:
         """See `Ledger`."""
+        self.faults.before("ledger")
         self.runs.setdefault(run, (cost, at))
+        self.faults.after()
 
     def spent(self, since: datetime) -> float:
         """See `Ledger`."""

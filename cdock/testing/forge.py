@@ -123,13 +123,15 @@ class MemoryForge:
     def ensure_comment(self, issue: int, *, marker: str, body: str) -> None:
         """See `Forge`."""
         self.faults.before("forge")
-        comments = self.hub.issues[issue].comments
-        ours = next((c for c in comments if c.author == self.hub.bot and c.body.startswith(marker)), None)
-        if ours is None:
-            self.hub.comment(issue, body, by=self.hub.bot)
+        hub = self.hub
+        there = hub.pulls[issue].remarks if issue in hub.pulls else hub.issues[issue].comments
+        ours = next((said for said in there if said.author == hub.bot and said.body.startswith(marker)), None)
+        if ours:
+            hub.reword(issue, ours.id, body)
+        elif issue in hub.pulls:
+            hub.say(issue, body, by=hub.bot)
         else:
-            edited = tuple(replace(c, body=body) if c is ours else c for c in comments)
-            self.hub._edit(issue, comments=edited)
+            hub.comment(issue, body, by=hub.bot)
         self.faults.after()
 
     def ensure_shown(

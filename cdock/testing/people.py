@@ -100,11 +100,6 @@ class MemoryIssues(Serial):
         self._edit(number, comments=(*self.issues[number].comments, comment))
         return comment.id
 
-    def edit_comment(self, number: int, body: str) -> None:
-        """Somebody changes the newest comment of an issue."""
-        *others, newest = self.issues[number].comments
-        self._edit(number, comments=(*others, replace(newest, body=body)))
-
     def close(self, number: int, *, by: str = "maria") -> None:
         """Somebody closes an issue."""
         if self.issues[number].open:

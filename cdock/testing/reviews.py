@@ -58,10 +58,16 @@ class MemoryPulls(MemoryHistory, MemoryIssues):
         """Somebody says something in the conversation of a pull request."""
         self._change(pull, remarks=(*self.pulls[pull].remarks, self._remark(body, by=by)))
 
-    def unsay(self, pull: int, body: str) -> None:
-        """Somebody changes the newest words in the conversation of a pull request."""
-        *others, newest = self.pulls[pull].remarks
-        self._change(pull, remarks=(*others, replace(newest, body=body)))
+    def reword(self, number: int, comment: int, body: str) -> None:
+        """A comment on an issue, or in the conversation of a pull request, gets another text."""
+        if number in self.pulls:
+            said = self.pulls[number].remarks
+            self._change(number, remarks=tuple(replace(r, body=body) if r.id == comment else r for r in said))
+        else:
+            comments = self.issues[number].comments
+            self._edit(
+                number, comments=tuple(replace(c, body=body) if c.id == comment else c for c in comments)
+            )
 
     def review(
         self,

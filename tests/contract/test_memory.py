@@ -249,10 +249,9 @@ class MemoryPeople:
             self._hub.edit(number, by=by, title=title, body=body)
 
     def edit_comment(self, number: int, body: str, *, by: str) -> None:
-        if number in self._hub.pulls:
-            self._hub.unsay(number, body)
-        else:
-            self._hub.edit_comment(number, body)
+        hub = self._hub
+        newest = (hub.pulls[number].remarks if number in hub.pulls else hub.issues[number].comments)[-1]
+        hub.reword(number, newest.id, body)
 
     def close(self, number: int, *, by: str) -> None:
         self._hub.close(number, by=by)

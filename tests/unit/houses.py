@@ -45,8 +45,8 @@ class Place:
         self.machine = MemoryMachine(self.hub)
         self.logs = MemoryLogs()
         self.mirror = MemoryMirror()
-        self.wishes = MemoryWishes()
-        self.ledger = MemoryLedger()
+        self.wishes = MemoryWishes(faults=self.faults)
+        self.ledger = MemoryLedger(faults=self.faults)
         self.outbox = MemoryOutbox(faults=self.faults)
         self.ids = MemoryIds(seed=self.seed)
         self.runner = MemoryRunner(self.machine, self.faults)
@@ -84,7 +84,7 @@ class Place:
 
     def settle(self, limit: int = 40) -> list[str]:
         """Tick until nothing is planned; the trail. Fails when it does not settle."""
-        trail = []
+        trail: list[str] = []
         for _ in range(limit):
             self.house.memory.doubt = True
             if not (done := self.tick()):
