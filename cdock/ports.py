@@ -26,6 +26,7 @@ from cdock.core.model import (
     Workspace,
 )
 from cdock.core.outbox import Entry
+from cdock.core.planning.drafts import Card, Draft
 from cdock.core.policy import Labels
 from cdock.core.pulls import Check, PullRequest
 from cdock.core.wishes import Wish
@@ -81,10 +82,12 @@ class Forge(Protocol):
         """
         ...
 
-    def ensure_pull(self, *, head: str, title: str, body: str, draft: bool = False) -> PullRequest:
-        """A pull request from `head` to the default branch exists; an open one is adopted as it is.
+    def ensure_pull(
+        self, *, head: str, title: str, body: str, draft: bool = False, onto: str = ""
+    ) -> PullRequest:
+        """A pull request from `head` exists; an open one is adopted as it is.
 
-        A new one is a `draft` where the forge has drafts.
+        A new one goes to the branch `onto`, empty for the default one, and is a `draft` where the forge has drafts.
         """
         ...
 
@@ -103,12 +106,64 @@ class Forge(Protocol):
         """
         ...
 
-    def ensure_closed(self, issue: int) -> None:
-        """The issue is closed as completed."""
+    def ensure_closed(self, issue: int, *, dropped: bool = False) -> None:
+        """The issue is closed, as completed or as not planned; one that is closed already is left as it is."""
+        ...
+
+    def ensure_label(self, name: str) -> None:
+        """The repository has a label of this name; one that is there is left as it is."""
+        ...
+
+    def ensure_part(self, child: Issue, *, of: int) -> None:
+        """`child` is a sub-issue of the issue `of`, where the forge knows such and it is not one of another."""
+        ...
+
+    def ensure_blocked(self, issue: int, *, by: Issue) -> None:
+        """The issue is blocked by another one, where the forge knows dependencies."""
+        ...
+
+    def ensure_onto(self, pull: PullRequest, *, branch: str) -> None:
+        """The open `pull` is to be merged into `branch`; empty for the default one."""
+        ...
+
+    def merge(self, pull: PullRequest, *, method: str) -> bool:
+        """Merge the open `pull` as it is at `pull.oid`, by `merge`, `squash` or `rebase`.
+
+        False when it was only put into a queue, or will be merged when its requirements are met; a repetition says
+        the same. Raises `Refused` when it may not or cannot be merged, or has other commits by now.
+        """
         ...
 
     def close(self) -> None:
         """Let go of connections."""
+        ...
+
+
+class Board(Protocol):
+    """A view of plans for people, such as GitHub Projects. Nothing is read off it, and nobody need have one."""
+
+    def show(self, plan: Issue, cards: Sequence[Card]) -> str:
+        """The board of this plan exists and its cards stand like this, by as few writes as possible; its address.
+
+        Empty when this forge has none, or this token may not have one, which is said once. Cards of other issues,
+        and fields of people, are left alone.
+        """
+        ...
+
+
+class Plans(Protocol):
+    """Plans that are being made or published, kept on this machine until they are on the forge."""
+
+    def list(self) -> tuple[Draft, ...]:
+        """All that are kept, oldest first."""
+        ...
+
+    def put(self, draft: Draft) -> None:
+        """Keep the draft, in place of the one with its id; on disk before this returns."""
+        ...
+
+    def remove(self, draft: UUID) -> None:
+        """Forget a draft; none of that id is no error."""
         ...
 
 
@@ -177,8 +232,19 @@ class Workspaces(Protocol):
         """All worktrees of this clone."""
         ...
 
-    def ensure(self, task: Task, *, branch: str) -> Workspace:
-        """The worktree of `task`, made from its pushed branch or else from `task.base` or the default branch."""
+    def ensure(self, task: Task, *, branch: str, on: Sequence[str] = ()) -> Workspace:
+        """The worktree of `task`, made from its pushed branch or else from `task.base` or the default branch.
+
+        A new one starts from the branches `on` as they were pushed, merged where there are several, instead of the
+        default branch alone. Raises `Refused` when they cannot be merged without a person.
+        """
+        ...
+
+    def retire(self, task: TaskId, *, branch: str) -> str:
+        """The branch is no longer on the forge, in one push with the ref there that keeps its commits; that ref.
+
+        Empty when there was no such branch. Repeating it finds the ref.
+        """
         ...
 
     def harvest(

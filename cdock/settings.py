@@ -224,6 +224,33 @@ class AcceptanceTable(_Table):
     commands: tuple[str, ...] = ()
 
 
+class PlanTable(_Table):
+    """Plans, and what they become."""
+
+    gates: bool = True
+    """Whether a person has to approve a stage before the next one starts."""
+    overlap: Literal["serialise", "warn", "ignore"] = "serialise"
+    """What is done about tasks that would change the same files."""
+    agent: str = ""
+    """The agent that breaks goals down; empty for the usual one."""
+    board: bool = True
+    """Whether a published plan gets a board, where the token may make one."""
+
+
+class LandTable(_Table):
+    """How finished work gets onto the default branch."""
+
+    method: Literal["pull", "merge", "squash", "cherry-pick"] = "pull"
+    """Through the pull request, or as commits on the default branch of which no pull request is needed."""
+
+
+class ValidateTable(_Table):
+    """What is checked after landing."""
+
+    commands: tuple[str, ...] = ()
+    """Shell commands that are run in a container on what came out of it."""
+
+
 class StepTable(_Table):
     """Who tries next; what is left out stays as it is."""
 
@@ -320,6 +347,7 @@ class LabelsTable(_Table):
     done: str = "done"
     failed: str = "failed"
     help_issue: str = "agent-help"
+    plan: str = "agent-plan"
 
     @field_validator("*")
     @classmethod
@@ -360,6 +388,9 @@ class Settings(_Table):
     limits: LimitsTable = LimitsTable()
     handoff: HandoffTable = HandoffTable()
     pull: PullTable = PullTable()
+    plan: PlanTable = PlanTable()
+    land: LandTable = LandTable()
+    validation: ValidateTable = Field(default=ValidateTable(), alias="validate")
     poll: PollTable = PollTable()
     labels: LabelsTable = LabelsTable()
     branch: BranchTable = BranchTable()
@@ -389,6 +420,9 @@ class Settings(_Table):
             debounce=self.pull.debounce,
             conflicts=self.pull.conflicts,
             reviewer=self.pull.reviewer,
+            gates=self.plan.gates,
+            overlap=self.plan.overlap,
+            planner=self.plan.agent or self.agent.default,
             lease=self.poll.lease,
             lease_margin=min(LEASE_MARGIN, self.poll.lease / 15),
             harvest_every=self.poll.harvest_every,
@@ -442,15 +476,20 @@ def _complaint(error: Any) -> str:
     return message[:1].lower() + message[1:]
 
 
+def _keys(model: Any) -> dict[Any, Any]:
+    """The fields of a table, by the names they have in the file."""
+    return {field.alias or name: field for name, field in getattr(model, "model_fields", {}).items()}
+
+
 def _suggestion(where: tuple[int | str, ...]) -> str:
     """`did you mean …`, from the keys of the table the wrong one stands in."""
     model: Any = Settings
     for part in where[:-1]:
-        fields = getattr(model, "model_fields", {})
+        fields = _keys(model)
         if part not in fields:
             return ""
         model = fields[part].annotation
-    known = list(getattr(model, "model_fields", {}))
+    known = list(_keys(model))
     close = difflib.get_close_matches(str(where[-1]), known, n=1)
     if str(where[-1]) in known:
         return ""

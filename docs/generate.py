@@ -182,7 +182,7 @@ def settings_page() -> str:
         'A duration is written `"90s"`, `"30m"` or `"2h"`, or as a number of seconds.\n',
     ]
     for name, field in settings.Settings.model_fields.items():
-        parts.append(_table(name, field))
+        parts.append(_table(field.alias or name, field))
     parts.append(_AFTER)
     return "\n".join(parts)
 

@@ -25,4 +25,5 @@ def label_looks(labels: Labels) -> tuple[LabelLook, ...]:
         LabelLook(labels.done, "6e7781", "The pull request was merged"),
         LabelLook(labels.failed, "b60205", "The agent could not do it"),
         LabelLook(labels.help_issue, "fbca04", "A coding agent asks a question here"),
+        LabelLook(labels.plan, "5319e7", "A goal to be broken down into tasks, or that was"),
     )

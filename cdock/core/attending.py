@@ -91,7 +91,7 @@ def attend(
         return RecordOutcome(case, Outcome.CANCELLED, "stopped by a person")
     if (case.wished(WishKind.ATTACH) or task.question) and run.exit_code != 0:
         return RecordOutcome(case, Outcome.YIELDED)
-    match _acceptance(case, attempt, policy):
+    match _acceptance(case, attempt, task.acceptance(policy)):
         case _Check.WANTED:
             return StartCheck(case) if slots.run() else None
         case _Check.MADE:
@@ -154,7 +154,7 @@ def _due(since: float | None, world: World, policy: Policy) -> bool:
     return since is None or world.elapsed - since >= policy.push_every.total_seconds()
 
 
-def _acceptance(case: Case, attempt: Attempt, policy: Policy) -> "_Check":
+def _acceptance(case: Case, attempt: Attempt, commands: tuple[str, ...]) -> "_Check":
     """Where the acceptance commands of an attempt stand whose agent has ended."""
     run, workspace, check = case.run, case.workspace, case.check
     ended = case.verdict is not None and case.verdict.kind == Ending.DONE
@@ -162,7 +162,7 @@ def _acceptance(case: Case, attempt: Attempt, policy: Policy) -> "_Check":
     refused = bool(case.harvest and case.harvest.refused)
     asks = bool(run and (run.signals.help or run.signals.handoff))
     judged = attempt.cause not in (Cause.OPINION, Cause.PERSON, Cause.NOTES)
-    if not (judged and policy.acceptance and ended and has_work) or refused or asks:
+    if not (judged and commands and ended and has_work) or refused or asks:
         return _Check.NEEDLESS
     if check is None:
         return _Check.WANTED

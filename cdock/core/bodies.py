@@ -257,7 +257,7 @@ def pull_body(task: Task, policy: Policy) -> str:
     lines = [str(pull_marker(task)), f"Closes #{task.issue}", ""]
     if good is not None and good.summary:
         lines += ["### What the agent says", "", fenced(good.summary, limit=3_000), ""]
-    lines += _acceptance(ended[-1] if ended else None, good, policy)
+    lines += _acceptance(ended[-1] if ended else None, good, task.acceptance(policy))
     opinion = next((a for a in reversed(ended) if a.cause is Cause.OPINION and a.summary), None)
     if opinion is not None:
         lines += [
@@ -281,12 +281,12 @@ def pull_body(task: Task, policy: Policy) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _acceptance(last: Attempt | None, good: Attempt | None, policy: Policy) -> list[str]:
-    if not policy.acceptance:
+def _acceptance(last: Attempt | None, good: Attempt | None, commands: tuple[str, ...]) -> list[str]:
+    if not commands:
         return ["No acceptance commands are configured: nothing was verified but that there are commits.", ""]
     passed = good is not None and last is not None and last.outcome is Outcome.SUCCEEDED
     lines = ["### Acceptance", ""]
-    lines += [f"- [{'x' if passed else ' '}] {code(command)}" for command in policy.acceptance]
+    lines += [f"- [{'x' if passed else ' '}] {code(command)}" for command in commands]
     evidence = next((a.evidence for a in (last, good) if a is not None and a.evidence), "")
     if evidence:
         lines += [

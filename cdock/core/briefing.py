@@ -66,7 +66,7 @@ def prompt_values(
         "message": spoken(unheard(case, task)) if listens(errand.cause) else "",
         "requests": requests,
         "conflicts": policy.conflicts,
-        "acceptance": list(policy.acceptance),
+        "acceptance": list(task.acceptance(policy)),
     }
 
 

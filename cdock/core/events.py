@@ -70,6 +70,8 @@ class Job:
     """In US dollars; 0 means no limit of our own."""
     settings: Mapping[str, str] = field(default_factory=dict)
     """The agent's table in the configuration, as strings."""
+    schema: str = ""
+    """The JSON schema that its last answer has to fit, where its program can see to that; empty for plain words."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,8 @@ class Capabilities:
     """Whether it tells how full the model's window is."""
     limits: bool = False
     """Whether it tells when a provider's usage limit ends."""
+    schema: bool = False
+    """Whether its program sees to it that an answer fits a schema."""
     attach: bool = False
     """Whether a person can take over a conversation at a terminal."""
 

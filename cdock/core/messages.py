@@ -92,20 +92,20 @@ def inline(text: str, *, limit: int = 120) -> str:
     line = " ".join(seen(text).split())
     if len(line) > limit:
         line = line[: limit - 1].rstrip() + "…"
-    line = _unlinked(line)
+    line = unlinked(line)
     line = re.sub(r"([\\`*_~|<>\[\]&])", r"\\\1", line)
     return line.replace("\\<", "&lt;").replace("\\>", "&gt;").replace("\\&", "&amp;")
 
 
 def title_of(text: str) -> str:
     """`text` fit for the title of an issue or a pull request: one line, no mention, within the limit, never empty."""
-    line = _unlinked(" ".join(seen(text).split()))
+    line = unlinked(" ".join(seen(text).split()))
     if len(line) > TITLE_LIMIT:
         line = line[: TITLE_LIMIT - 1].rstrip() + "…"
     return line or "Untitled"
 
 
-def _unlinked(line: str) -> str:
+def unlinked(line: str) -> str:
     """`line` without mentions, references (`#12`, `GH-12`) and bare addresses, which GitHub would all act upon."""
     return re.sub(r"(?i)([@#]|\bGH-|://|\bwww\.)(?=\w)", rf"\1{ZERO_WIDTH_SPACE}", line)
 

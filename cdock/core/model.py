@@ -6,7 +6,9 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+from cdock.core.brief import NOTHING_SAID, Brief
 from cdock.core.ids import TaskId
+from cdock.core.policy import Policy
 from cdock.core.pulls import PullRequest
 
 
@@ -55,6 +57,7 @@ class Cause(StrEnum):
     OPINION = "opinion"  # a second agent looks at the work
     FINDINGS = "findings"  # what that one found
     PERSON = "person"  # a person has the terminal
+    PLAN = "plan"  # to break a goal down, or to do so otherwise
 
 
 class Status(StrEnum):
@@ -97,6 +100,9 @@ class Comment:
     created_at: datetime
     mine: bool = False
     by_writer: bool = False
+    ticked_by: str = ""
+    """Who changed its text last, for a comment of ours with boxes; empty when nobody did, or nobody tells."""
+    ticked_by_writer: bool = False
 
 
 @dataclass(frozen=True)
@@ -119,6 +125,8 @@ class Issue:
     """When it last changed, by the forge's clock."""
     blocked_by: int = 0
     """How many open issues it depends on, by the forge's own list of dependencies."""
+    dropped: bool = False
+    """Whether it was closed as not planned."""
 
     @property
     def digest(self) -> str:
@@ -272,6 +280,14 @@ class Task:
     """The same in US dollars."""
     question: str = ""
     """What a person wants to be asked about the task, until the help issue of it is answered."""
+    brief: Brief = NOTHING_SAID
+    """What the sections of the approved text say."""
+    plans: bool = False
+    """Whether its attempts break a goal down into a plan, instead of working on it."""
+    picked: bool = False
+    """Whether a person chose it among its batch."""
+    onto: str = ""
+    """The branch of an unmerged task that it was started from and is to be merged into; empty for the default one."""
 
     @property
     def last(self) -> Attempt | None:
@@ -298,6 +314,10 @@ class Task:
     def taken(self) -> frozenset[str]:
         """The refs of all that attempts were told or asked for, and that need not be told again."""
         return frozenset(ref for attempt in self.attempts for ref in attempt.refs) - self.unread
+
+    def acceptance(self, policy: Policy) -> tuple[str, ...]:
+        """The commands that must exit 0: the configured ones, and those of its own issue."""
+        return tuple(dict.fromkeys((*policy.acceptance, *self.brief.acceptance)))
 
     def with_attempt(self, attempt: Attempt) -> "Task":
         """The task with `attempt` added, or put in the place of the one with its number."""
@@ -352,6 +372,8 @@ class Watch:
     """Those of them whose help issues are wanted."""
     branches: frozenset[str] = frozenset()
     """Branches whose pull requests are wanted, the open ones with all that is said about them."""
+    plan: str = ""
+    """The label of plans, whose open issues are wanted like the ready ones; empty for none."""
 
 
 @dataclass(frozen=True)
@@ -379,6 +401,8 @@ class Workspace:
     """The one of these that the forge has, as last seen."""
     lines: int = 0
     """Lines that the work added or removed since `base`; 0 where they were not counted."""
+    paths: frozenset[str] = frozenset()
+    """Files that the work touches, uncommitted ones included, as far as it was looked at."""
 
     @property
     def has_work(self) -> bool:

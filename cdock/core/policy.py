@@ -16,6 +16,11 @@ class Labels:
     done: str = "done"
     failed: str = "failed"
     help_issue: str = "agent-help"
+    plan: str = "agent-plan"
+
+    def stage(self, number: int) -> str:
+        """The label of the tasks of a stage."""
+        return f"stage-{number}"
 
     @property
     def states(self) -> frozenset[str]:
@@ -85,6 +90,10 @@ class Policy:
     """How long a review must be quiet before it is acted upon."""
     conflicts: str = "merge"
     """What is done about conflicts: `merge`, `rebase`, or `leave` them to people."""
+    overlap: str = "serialise"
+    """What is done about tasks that would change the same files: `serialise` them, `warn`, or `ignore` it."""
+    gates: bool = True
+    """Whether a person has to approve a stage of a plan before the next one starts."""
     reviewer: str = ""
     """The agent that looks at the work before it is ready; empty for none."""
     snapshot_every: timedelta = timedelta(minutes=2)
@@ -112,4 +121,6 @@ class Policy:
     branch_prefix: str = "cdock/"
     agent: str = "claude"
     """The agent that is started when nothing else is asked for."""
+    planner: str = "claude"
+    """The agent that breaks goals down."""
     labels: Labels = field(default_factory=Labels)

@@ -16,6 +16,7 @@ from pydantic import (
     model_serializer,
 )
 
+from cdock.core.brief import Brief
 from cdock.core.ids import TaskId
 from cdock.core.model import Allowance, Attempt, Cap, Cause, Claim, Outcome, Status, Task
 from cdock.core.policy import Policy
@@ -92,6 +93,18 @@ class AllowanceRecord(_Stored):
     lines: int = Field(default=0, ge=0)
 
 
+class BriefRecord(_Stored):
+    """What the sections of the issue say."""
+
+    plan: int = Field(default=0, ge=0)
+    stage: int = Field(default=0, ge=0)
+    depends: tuple[int, ...] = ()
+    files: tuple[Words, ...] = ()
+    acceptance: tuple[Words, ...] = ()
+    batch: str = ""
+    worktree: str = ""
+
+
 class AttemptsRecord(_Stored):
     """The attempts so far; `current` counts the tries that the present error used up in this round."""
 
@@ -140,6 +153,10 @@ class TaskRecord(_Stored):
     max_turns: int = 0
     max_cost: float = 0.0
     question: Words = ""
+    brief: BriefRecord = BriefRecord()
+    plans: bool = False
+    picked: bool = False
+    onto: str = ""
     attempts: AttemptsRecord = AttemptsRecord()
     timing: TimingRecord = TimingRecord()
 
@@ -196,6 +213,10 @@ def record_of(
         max_turns=task.max_turns,
         max_cost=task.max_cost,
         question=task.question,
+        brief=BriefRecord(**vars(task.brief)),
+        plans=task.plans,
+        picked=task.picked,
+        onto=task.onto,
         attempts=AttemptsRecord(
             current=len(same),
             max=policy.tries,
@@ -244,6 +265,10 @@ def task_of(record: TaskRecord) -> Task:
         max_turns=record.max_turns,
         max_cost=record.max_cost,
         question=record.question,
+        brief=Brief(**dict(record.brief)),
+        plans=record.plans,
+        picked=record.picked,
+        onto=record.onto,
         attempts=tuple(Attempt(**dict(a)) for a in record.attempts.history),
     )
 

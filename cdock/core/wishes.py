@@ -15,6 +15,8 @@ class WishKind(StrEnum):
     HELP = "help"  # open a help issue with the question `text`
     ATTACH = "attach"  # let a person have the agent's terminal
     RETRY = "retry"  # a new round, with what was learnt
+    PICK = "pick"  # the chosen one of its batch
+    DROP = "drop"  # end it and close its issue, for the reason `text`
 
 
 @dataclass(frozen=True)

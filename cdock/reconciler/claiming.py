@@ -9,8 +9,9 @@ from cdock.core import messages
 from cdock.core.actions import HearCommand
 from cdock.core.commands import again, obey
 from cdock.core.errors import CdockError, NotPermitted, Refused, Unavailable
+from cdock.core.form import brief_of
 from cdock.core.ids import TaskId, collides, slug_of, task_id
-from cdock.core.model import Approval, Cause, Claim, Move, Task
+from cdock.core.model import Approval, Cause, Claim, Issue, Move, Task
 from cdock.core.options import options_of
 from cdock.core.wishes import Wish, WishKind
 from cdock.core.world import Case
@@ -247,7 +248,18 @@ def check_approval(house: House, case: Case) -> None:
         swap(house, case, replace(task, disputed=approval.digest))
         log.warning("changed after its approval", extra=about(task, text=approval.edited_by))
     else:
-        swap(house, case, replace(task, approved=approval.digest, approved_at=approval.at, disputed=""))
+        swap(house, case, _approved(task, case.issue, approval))
+
+
+def _approved(task: Task, issue: Issue, approval: Approval) -> Task:
+    """The task as its issue asks for it now, and as somebody who may has approved it."""
+    return replace(
+        task,
+        approved=approval.digest,
+        approved_at=approval.at,
+        disputed="",
+        brief=brief_of(issue.body),
+    )
 
 
 def _approved_anew(task: Task, approval: Approval) -> bool:
@@ -290,7 +302,8 @@ def _new_task(house: House, case: Case, approval: Approval) -> Task:
     # Copied in one step, because others are claiming at the same time.
     labels |= {claim.task.id.label for claim in house.memory.claims.copy().values()}
     asked = options_of(case.issue, house.policy)
-    slug = slug_of(messages.visible(case.issue.title))
+    brief = brief_of(case.issue.body)
+    slug = brief.worktree or slug_of(messages.visible(case.issue.title))
     while True:
         uuid = house.ids.uuid()
         candidate = task_id(slug, uuid)
@@ -307,6 +320,7 @@ def _new_task(house: House, case: Case, approval: Approval) -> Task:
                 model=asked.model,
                 max_turns=asked.turns,
                 max_cost=asked.cost,
+                brief=brief,
             )
 
 

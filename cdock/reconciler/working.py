@@ -181,7 +181,7 @@ def check(house: House, case: Case) -> None:
             base=workspace.head,
             branch=branch_of(house, task.id),
             objects=house.workspaces.objects,
-            commands=house.policy.acceptance,
+            commands=task.acceptance(house.policy),
         )
     )
 

@@ -158,6 +158,18 @@ def test_the_shape_other_programs_read() -> None:
         "max_turns": 0,
         "max_cost": 0.0,
         "question": "",
+        "brief": {
+            "plan": 0,
+            "stage": 0,
+            "depends": [],
+            "files": [],
+            "acceptance": [],
+            "batch": "",
+            "worktree": "",
+        },
+        "plans": False,
+        "picked": False,
+        "onto": "",
         "attempts": {
             "current": 1,
             "max": 3,

@@ -73,6 +73,10 @@ def test_every_setting_of_a_policy_is_handed_on(load: Load) -> None:
         debounce = 0
         conflicts = "rebase"
         reviewer = "claude"
+        [plan]
+        gates = false
+        overlap = "warn"
+        agent = "claude"
         [poll]
         max_parallel = 7
         lease = "20m"
@@ -87,10 +91,14 @@ def test_every_setting_of_a_policy_is_handed_on(load: Load) -> None:
         done = "e"
         failed = "f"
         help_issue = "g"
+        plan = "h"
         [branch]
         prefix = "bot/"
     """).policy()
     assert policy == Policy(
+        gates=False,
+        overlap="warn",
+        planner="claude",
         max_parallel=7,
         tries=5,
         max_attempts=6,
@@ -121,7 +129,7 @@ def test_every_setting_of_a_policy_is_handed_on(load: Load) -> None:
         branch_prefix="bot/",
         agent="scripted",
         agents=("claude", "scripted"),
-        labels=Labels("go", "a", "b", "c", "d", "e", "f", "g"),
+        labels=Labels("go", "a", "b", "c", "d", "e", "f", "g", "h"),
     )
     untouched = {"lease_margin", "backoff_limit", "stop_grace", "snapshot_every"}
     same = {f.name for f in fields(Policy) if getattr(policy, f.name) == getattr(Policy(), f.name)}
