@@ -25,11 +25,15 @@ class MemoryAgent:
 
     def start(self, job: Job) -> Launch:
         """See `Agent`."""
-        return Launch(argv=("agent", job.session), stdin=job.prompt)
+        return self._launch(job)
 
     def resume(self, job: Job) -> Launch:
         """See `Agent`."""
-        return Launch(argv=("agent", "--resume", job.session), stdin=job.prompt)
+        return self._launch(job, "--resume")
+
+    def _launch(self, job: Job, *more: str) -> Launch:
+        argv = ("agent", *more, job.session)
+        return Launch(argv=argv, stdin=job.prompt, until=_END if self.can.live else "")
 
     def attach(self, job: Job) -> Launch:
         """See `Agent`."""
@@ -37,7 +41,7 @@ class MemoryAgent:
 
     def say(self, text: str, *, uid: str) -> str:
         """See `Agent`."""
-        return f"{uid} {text}"
+        return f"{uid} {text}".replace("\n", "\\n")
 
     def read(self, reading: Reading, line: str) -> tuple[Reading, Sequence[Event]]:
         """See `Agent`."""
@@ -58,9 +62,13 @@ class MemoryAgent:
             return replace(spent, kind=Ending.FULL)
         if reading.reason:
             return replace(spent, kind=Ending.CAPPED, cap=Cap(reading.reason))
-        if exit_code == 0 and reading.text.startswith(("done", APPROVED)):
+        if exit_code == 0 and reading.text.startswith((_END, APPROVED)):
             return replace(spent, kind=Ending.DONE)
         return replace(spent, kind=Ending.STOPPED if exit_code in _STOPPED else Ending.FAILED)
+
+
+_END = "done"
+"""What its last words begin with when it has done what it was started for; it listens no more after that."""
 
 
 def _ordered(reading: Reading, order: str, value: str) -> Reading:

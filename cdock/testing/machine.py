@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from cdock.core.events import RunSpec
+from cdock.core.events import Launch, RunSpec
 from cdock.core.ids import TaskId
 from cdock.core.model import Run, RunState, Signals, Workspace
 from cdock.testing.claims import Sight
@@ -15,7 +15,14 @@ class MemoryRun:
     """A run with what an agent did in it."""
 
     run: Run
+    launch: Launch | None = None
     printed: bytes = b""
+
+    @property
+    def listens(self) -> bool:
+        """Whether its standard input is open for messages."""
+        until = self.launch.until if self.launch else ""
+        return bool(until) and until.encode() not in self.printed
 
 
 @dataclass

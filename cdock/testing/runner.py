@@ -1,5 +1,6 @@
 """The door to the runs of one machine of memory."""
 
+import re
 from dataclasses import dataclass, field, replace
 
 from cdock.core.errors import Refused
@@ -8,6 +9,8 @@ from cdock.core.ids import TaskId, parse_task_id
 from cdock.core.model import Role, Run, RunState, Signals
 from cdock.testing.clock import Faults
 from cdock.testing.machine import MemoryMachine, MemoryRun
+
+_UID = re.compile(r"[A-Za-z0-9-]{1,64}")
 
 
 @dataclass
@@ -52,7 +55,8 @@ class MemoryRunner:
                     role=Role(spec.role),
                     state=RunState.RUNNING,
                     started_at=self.machine.hub.clock.now(),
-                )
+                ),
+                spec.launch,
             )
         self.faults.after()
         return self.machine.runs[spec.name].run
@@ -87,7 +91,9 @@ class MemoryRunner:
     def send(self, name: str, *, uid: str, line: str) -> None:
         """See `Runner`."""
         self.faults.before("runner")
-        if name in self.machine.alive:
+        if not _UID.fullmatch(uid) or not line or {"\n", "\0"} & set(line):
+            raise Refused(f"the message {uid!r} is not one line with a plain uid", fix="report it")
+        if name in self.machine.alive and self.machine.runs[name].listens:
             self.machine.said.setdefault(name, {}).setdefault(uid, line)
         self.faults.after()
 
@@ -101,12 +107,15 @@ class MemoryRunner:
 
     def terminal(self, name: str) -> tuple[str, ...]:
         """See `Runner`."""
-        if name not in self.machine.alive:
-            raise Refused(f"{name} is not alive", fix="look at `cdock attach`")
+        launch = self.machine.runs[name].launch if name in self.machine.alive else None
+        if launch is None or not launch.terminal:
+            raise Refused(f"{name} has no terminal, or not any more", fix="attach to the task again")
         return ("terminal", name)
 
     def shell(self, task: TaskId) -> tuple[str, ...]:
         """See `Runner`."""
+        if task not in self.machine.heads:
+            raise Refused(f"there is no workspace of {task}", fix="let an attempt start first")
         return ("shell", str(task))
 
     def remote(self, task: TaskId) -> Remote:

@@ -27,7 +27,7 @@ from tests.contract.claims_contract import ClaimsContract, claim_of, publish
 from tests.contract.forge_contract import ForgeContract
 from tests.contract.help_contract import HelpContract
 from tests.contract.pull_contract import PullContract, ThreadContract
-from tests.contract.runner_contract import Program, RunnerContract
+from tests.contract.runner_contract import THAT_IS_ALL, ControlContract, Program
 from tests.contract.workspaces_contract import CarefulContract as CarefulWorkspacesContract
 from tests.contract.workspaces_contract import CarefulSetting as CarefulWorkspacesSetting
 from tests.contract.workspaces_contract import WorkspacesContract, branch_of
@@ -150,19 +150,28 @@ class Actors:
 
     def launch(self, program: Program) -> Launch:
         self.programs[repr(program)] = program
-        return Launch(argv=("agent",), stdin=repr(program))
+        until = THAT_IS_ALL if program.listens else ""
+        return Launch(argv=("agent",), stdin=repr(program), until=until)
 
     def act(self, run: Run, program: Program) -> None:
         machine = self.machine
         for message in program.commits:
             self.subjects[machine.commit(run.task)] = message
         machine.print(run.name, program.says)
-        if program.help or program.handoff:
-            machine.signals[run.task] = Signals(help=program.help, handoff=program.handoff)
+        signals = Signals(help=program.help, handoff=program.handoff, replies=program.replies)
+        if signals != Signals():
+            machine.signals[run.task] = signals
         if program.deaf:
             machine.deaf.add(run.name)
-        if program.ends is not None:
+        if program.listens:
+            self.hear(run.name, "first")
+        elif program.ends is not None:
             machine.exit(run.name, program.ends)
+
+    def hear(self, name: str, line: str) -> None:
+        self.machine.print(name, f"heard: {line}\n")
+        if line == "stop":
+            self.machine.exit(name, said=THAT_IS_ALL)
 
 
 class ActingRunner(MemoryRunner):
@@ -177,8 +186,14 @@ class ActingRunner(MemoryRunner):
             self.actors.act(run, self.actors.programs[spec.launch.stdin])
         return run
 
+    def send(self, name: str, *, uid: str, line: str) -> None:
+        before = len(self.machine.said.get(name, ()))
+        super().send(name, uid=uid, line=line)
+        if len(self.machine.said.get(name, ())) > before:
+            self.actors.hear(name, line)
 
-class TestMemoryRunner(RunnerContract):
+
+class TestMemoryRunner(ControlContract):
     actors: Actors
 
     @pytest.fixture(autouse=True)
