@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from cdock.core.noise import shown, without_noise
 
-ALGORITHM = 5
+ALGORITHM = 6
 """Part of what is hashed, so that the hashes of two sets of rules are never equal by accident."""
 LAST = 20
 """Lines that count when none of them looks like an error: the last ones name it most often."""
@@ -65,6 +65,7 @@ _TALLY = re.compile(
     r"|\(node:\W?\w+\W?\) (?:\[\w+\] )?(?:Deprecation|Experimental)Warning.*|\(Use .node --trace.*"
     r"|\W*(?:Installing|Reusing|Downloading) [^:]*"
     r"|\[<n>:<addr>\] .*"  # V8 tells of its collections
+    r"|make\S* \*\*\* Waiting for unfinished jobs.*"
     r"|FAIL|FAILED|FAILURES!?|failures:|short test summary info",
     re.IGNORECASE,
 )
@@ -126,7 +127,7 @@ def key_of(error: str) -> str:
     told = list(_told(paragraphs))
     if not told:
         saying = [line.text for paragraph in paragraphs for line in paragraph if not line.empty]
-        told = (saying or every)[-LAST:]
+        told = ([text for text in saying if not _remarks(text)] or saying or every)[-LAST:]
     return "\n".join(sorted({*told, *filter(_FRAME.fullmatch, every)}))
 
 
@@ -178,7 +179,7 @@ def _told_in(paragraph: Sequence[_Line], *, promised: bool) -> Iterator[_Line]:
     for line, below in zip(paragraph, [*paragraph[1:], None], strict=True):
         if line.empty or (below and below.empty and below.indent > line.indent and not line.tells):
             continue
-        if _REMARK.match(line.text) and not _place(line.text):
+        if _remarks(line.text):
             remark = line
             continue
         if remark and (line.indent > remark.indent or line.pointed or line.text.startswith("|")):
@@ -204,6 +205,6 @@ def _needs_heading(above: _Line, line: _Line) -> bool:
     return above.text.endswith((":", "]")) or not (_ALONE.match(line.text) or ":<n>" in line.text)
 
 
-def _place(text: str) -> bool:
-    """Whether a line names a place in a file of the project; where make was in its own file does not tell."""
-    return ":<n>" in text and "***" not in text
+def _remarks(text: str) -> bool:
+    """Whether a line is a remark that names no place in a file; where make was in its own file does not tell."""
+    return bool(_REMARK.match(text)) and ("***" in text or not (":<n>" in text or "line <n>" in text))

@@ -7,23 +7,8 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-# Below which checkouts lie, with the first directory there: how deep, and under what name, everybody chooses.
-_CHECKOUTS = re.compile(
-    r"(?:~|/root|/(?:home|Users)/[^/]+)(?:/(?:go/)?src(?=/[^/]+/))?(?:/[^/]+|\Z)"
-    r"|/(?:usr/src|srv|mnt|data|opt|var|work|private|github|__w|agent|runner|builds?|tmp|dev/shm|wt)/[^/]+"
-    r"|/(?:app|code|repo|src|project|checkout|source|workspaces?)\b"
-)
-# Below the name of which all checkouts are alike.
-_BELOW = re.compile(
-    r"/((?:src|lib|tests?|spec|packages|crates|apps|cmd|internal|include|docs)(?:/.*|\Z))", re.DOTALL
-)
-_LIBRARIES = re.compile(
-    r"/(?:site-packages|dist-packages|node_modules|go/pkg/mod|\.cargo/registry|rustc/[0-9a-f]+|go/src(?!/[\w-]+\.\w)|lib/python[\d.]+"
-    r"|gems|vendor/bundle|\.m2/repository)/"
-)
-_PASSING = re.compile(r"/(?:tmp|var/tmp|var/folders|dev/shm|private/tmp)/")
-_FILE = re.compile(r".*(?:\.[A-Za-z]\w{0,9}|/[A-Z][a-z]*file)", re.DOTALL)
-_NAMED_BY_PEOPLE = re.compile(r"[A-Za-z_.-]+(?:\d{1,2}[A-Za-z_.-]*)?(?:\+0x[\da-f]+)?")
+from cdock.core.portable import LIBRARIES, portable
+
 _MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6}"
 _UNIT = r"(?:ns|µs|us|ms|s|secs?|seconds?|milliseconds?|m|mins?|minutes?|h|hours?|d|days?)(?![A-Za-z_])"
 _DURATION = rf"\d+(?:[.,]\d+)?\s?{_UNIT}"
@@ -35,32 +20,12 @@ _CODE = re.compile(
 )
 
 
-def _portable(path: str) -> str:
-    """What of an absolute path is the same in another checkout: below a well-known directory its place, else its name.
-
-    How deep a checkout lies cannot be seen, so no other directory counts.
-    """
-    if path.startswith("..") and not _LIBRARIES.search(path):
-        return path
-    parts = path.strip("/").split("/")
-    if _LIBRARIES.search(path):
-        return f"<lib>/{'/'.join(parts[-2:])}"
-    if _PASSING.match(path) and (len(parts) < 3 or not _NAMED_BY_PEOPLE.fullmatch(parts[-1])):
-        return "<dir>"
-    file = _FILE.fullmatch(path)
-    checkouts = _CHECKOUTS.match(path)
-    if not checkouts:
-        return parts[-1] if file else "/".join(parts[-2:])
-    below = _BELOW.search(path, checkouts.end())
-    return below[1] if below else parts[-1] if file else "<dir>"
-
-
 def _url(match: re.Match[str]) -> str:
     """An address on the web without user, port and query; of a socket or a library's file what a path keeps."""
     scheme, host, path, place = match["scheme"], match["host"], match["path"], match["place"] or ""
     if not host:
-        return f"{scheme}://{_portable(path)}{place}"
-    return f"{_portable(path)}{place}" if _LIBRARIES.search(path) else f"{scheme}://{host}{path}{place}"
+        return f"{scheme}://{portable(path)}{place}"
+    return f"{portable(path)}{place}" if LIBRARIES.search(path) else f"{scheme}://{host}{path}{place}"
 
 
 def _unless_code(match: re.Match[str], noise: str) -> str:
@@ -81,8 +46,10 @@ def _rule(needs: str, pattern: str, replacement: str | Callable[[re.Match[str]],
 
 
 _CONTROL = re.compile(
-    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[()*+][0-9A-Za-z]|[@-Z\\-_])|[\x00-\x08\x0b-\x1f\x7f]"
+    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[()*+][0-9A-Za-z]|[@-Z\\-_])"
+    r"|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
 )
+_REWOUND = re.compile(r"\x1b\[(?:[01]?G|2K)")
 # Order matters: longer and more telling shapes first, so that a later rule finds only what is left.
 _RULES = (
     # What stands before a line: a worker, progress, the number of a step or of a line of source.
@@ -161,7 +128,7 @@ _RULES = (
     _rule(
         "/",
         r"(?:(?<![\w.@+/>:-])|(?<=\s-[A-Za-z])|(?<=[^/]:))(?:(?:~|\.\.(?:/\.\.)*)?(?:/(?:[\w.@+-]|<(?:time|id|hex|uuid)>)+){2,}|~/[\w.@+-]+|/(?:app|code|repo|checkout|workspace)\b(?!/))/?",
-        lambda match: _portable(match[0]),
+        lambda match: portable(match[0]),
     ),
     _rule("/", r"(?<![\w.@+/>-])\./(?=\w)", ""),
     _rule(
@@ -179,6 +146,7 @@ _RULES = (
         r"|attempt|retry(?:ing)?|worker|thread|goroutine|process))([\"']?[ =:#,-]+)\d+(?:[-/]\d+)?",
         r"\1\2<n>",
     ),
+    _rule("cdock.", r"\bcdock\.[a-z0-9-]{1,36}\.[a-z0-9]{7}\b", "<dir>"),
     _rule("-", r"((?:Worker|Thread|Process|Task)-)\d+", r"\1<n>"),
     _rule(
         "<n>:", r"((?i:line) <n>:) +\d+ (?=[A-Z])", r"\1 "
@@ -188,8 +156,8 @@ _RULES = (
     # Numbers.
     _rule(
         "0",
-        r"(?i)\b(duration|elapsed|latency|took|uptime)((?:_?(?:ms|s|ns|secs?|seconds|millis))?[\"']?[ =:]+)"
-        r"\d+(?:\.\d+)?(?!\w|\.\d)",
+        r"(?i)\b((?:duration|elapsed|latency|took|uptime)(?:_?(?:ms|s|ns|secs?|seconds|millis))?"
+        r"|\w{1,40}_(?:ms|ns|secs?|seconds|millis|turns|tokens|usd|bytes))([\"']?[ =:]+)\d+(?:\.\d+)?(?!\w|\.\d)",
         r"\1\2<n>",
     ),
     _rule("0x", r"\b0x[0-9a-fA-F]+\b", lambda match: _unless_code(match, "<addr>")),
@@ -203,15 +171,18 @@ _RULES = (
         r"\b(?:(?=[A-Z]{0,64}\d)(?=\d{0,64}[A-Z])[A-Z\d]{12,64}|(?=(?:[A-Za-z]{0,64}\d{1,64}){3})[A-Za-z\d]{16,128})\b",
         "<id>",
     ),
+    _rule("<hex>-", r"(?<=<hex>)-[A-Za-z\d]{5,6}\b", ""),
     _rule("<hex>", r"\b[a-z]{2,20}_[a-z]{2,20}\d?(?= \(<hex>)", "<name>"),  # Docker's, beside the id
     _rule("0", rf"\b(?:\d\d?:\d\d min\b|{_DURATION}(?:\s?{_DURATION})*)", "<duration>"),
     _rule("<duration>)", r" \(<duration>\)", ""),
+    _rule(" seconds)", r" \(\d[^()]{0,80} seconds\)", ""),
+    _rule("0", r"\b\d+ (test|warning)s?\b", r"<n> \1"),
     _rule("x", r"\bx\d+ over\b", "x<n> over"),
     _rule("/s", r"\b\d+(?:\.\d+)? ?[A-Za-z]{1,12}/s(?:ec)?\b", "<rate>"),
     _rule("0", r"\b\d+(?:\.\d+)?\s?(?:[kKMGT]i?B)\b", "<size>"),
     _rule(".", r"\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b", "<ip>"),
     _rule(":", r"\blocalhost:\d+|\[?::1\]?:\d+", "localhost"),
-    _rule("tmp", r"\btmp(?:[a-z\d_]{8}|\.\w{6,10})\b", "<tmp>"),
+    _rule("tmp", r"\btmp(?:[a-z\d_]{8}|\.\w{6,10})\b", "<dir>"),
 )
 # Four digits are noise unless they belong to a code such as TS2322, E0308 or ORA-00942, or are what was compared.
 _LARGE = re.compile(r"(?<![A-Zx\d])(?<![A-Z]-)(?:\d{4,}|\d{1,3}(?:,\d{3})+(?!\d))(?:\.\d+)?")
@@ -227,7 +198,7 @@ _RULER = re.compile(r"[-=_*~.|^ ]+")
 
 def shown(line: str) -> str:
     """A line as it stands on the screen in the end: without colours, and without what a progress bar wrote over."""
-    return _CONTROL.sub("", line.rstrip("\r").rpartition("\r")[2])
+    return _CONTROL.sub("", _REWOUND.sub("\r", line)).rstrip().rpartition("\r")[2]
 
 
 def without_noise(line: str) -> str:
