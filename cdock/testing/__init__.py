@@ -20,6 +20,7 @@ from cdock.testing.forge import MemoryForge
 from cdock.testing.history import ROOT
 from cdock.testing.hub import MemoryHub
 from cdock.testing.machine import MemoryMachine, MemoryRun
+from cdock.testing.plans import MemoryPlans
 from cdock.testing.runner import MemoryRunner
 from cdock.testing.workspaces import MemoryWorkspaces
 
@@ -42,6 +43,7 @@ __all__ = (
     "MemoryMachine",
     "MemoryMirror",
     "MemoryOutbox",
+    "MemoryPlans",
     "MemoryPrompts",
     "MemoryRun",
     "MemoryRunner",

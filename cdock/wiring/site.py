@@ -12,6 +12,7 @@ from cdock.settings import Settings, environment, load_settings
 if TYPE_CHECKING:
     from cdock.adapters.files.logs import FileLogs
     from cdock.adapters.files.outbox import FileOutbox
+    from cdock.adapters.files.plans import FilePlans
     from cdock.adapters.files.wishes import FileWishes
     from cdock.adapters.git.place import Place
 
@@ -44,6 +45,13 @@ class Site:
         from cdock.adapters.files.outbox import FileOutbox
 
         return FileOutbox(self.clone.state / "outbox")
+
+    @property
+    def plans(self) -> "FilePlans":
+        """Plans that are being made, or published, from this clone."""
+        from cdock.adapters.files.plans import FilePlans
+
+        return FilePlans(self.clone.state / "plans")
 
     @property
     def place(self) -> "Place":
