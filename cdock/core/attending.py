@@ -105,7 +105,8 @@ def attend(
 def _without_run(case: Case, task: Task, attempt: Attempt) -> Action:
     if case.stop_wished or task.stopped:
         return RecordOutcome(case, Outcome.CANCELLED, "stopped by a person")
-    if attempt.cause is Cause.PERSON:
+    # While the wish is there it is not known to have been granted: a crash may have come before the run.
+    if attempt.cause is Cause.PERSON and not any(wish.ref in attempt.refs for wish in case.wishes):
         return RecordOutcome(case, Outcome.YIELDED)
     return RecordOutcome(case, Outcome.LOST, "the run of this attempt is gone")
 

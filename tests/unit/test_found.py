@@ -1,5 +1,7 @@
 """What random stories found (see `test_loop_properties`), each told shortly."""
 
+from contextlib import suppress
+
 import pytest
 
 from cdock.core.cases import cases_of
@@ -8,7 +10,7 @@ from cdock.core.model import Cause, Outcome, Status
 from cdock.core.plan import status_of
 from cdock.core.wishes import WishKind
 from cdock.reconciler.observe import observe
-from cdock.testing import MemoryHub
+from cdock.testing import Crash, MemoryHub
 from tests.unit.houses import Place
 from tests.unit.test_control import helps, place_of, status, succeed, task, ticks, working
 from tests.unit.test_feedback import in_review, pull_of
@@ -112,3 +114,21 @@ def test_a_person_may_be_asked_while_a_limit_of_the_provider_waits_for_them(hub:
     hub.comment(asked, "8080")
     ticks(place, 60)
     assert place.machine.alive
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_a_terminal_is_given_once_whatever_call_a_crash_comes_at(after: bool) -> None:
+    for at in range(1, 30):
+        hub = MemoryHub()
+        place = place_of(hub)
+        number = working(hub, place)
+        place.wishes.make(WishKind.ATTACH, task(hub, number).id)
+        place.faults.crash_at, place.faults.crash_after = place.faults.calls + at, after
+        with suppress(Crash):
+            ticks(place, 60)
+        place.faults.crash_at = None
+        place.restart()
+        ticks(place, 120)
+        given = [spec.name for spec in place.machine.started if spec.launch and spec.launch.terminal]
+        assert given == list(place.machine.alive), at
+        assert place.wishes.list() == (), at
