@@ -32,6 +32,8 @@ class MemoryHistory(Serial):
     changes: dict[str, Mapping[str, str]] = field(default_factory=dict)
     """The files that commits change, with their new texts."""
     branches: dict[str, str] = field(default_factory=lambda: {"main": ROOT})
+    kept_refs: dict[str, str] = field(default_factory=dict)
+    """Commits of branches that are gone, by the refs that keep them."""
 
     def commit(self, parent: str, files: Mapping[str, str] | None = None) -> str:
         """A new commit on `parent`; it changes these files, or else one that nobody else changes."""
@@ -72,10 +74,15 @@ class MemoryHistory(Serial):
 
     def conflict_between(self, one: str, other: str) -> bool:
         """Whether both change a file, and not to the same text, since they parted."""
-        mine, theirs = self._changed(one, other), self._changed(other, one)
-        return any(mine[path] != theirs[path] for path in mine.keys() & theirs.keys())
+        return bool(self.conflicts_between(one, other))
 
-    def _changed(self, commit: str, other: str) -> Mapping[str, str]:
+    def conflicts_between(self, one: str, other: str) -> tuple[str, ...]:
+        """The files that both change, and not to the same text, since they parted."""
+        mine, theirs = self.changed(one, other), self.changed(other, one)
+        return tuple(path for path in mine if path in theirs and mine[path] != theirs[path])
+
+    def changed(self, commit: str, other: str) -> Mapping[str, str]:
+        """The files that `commit` changed and `other` did not, with their texts."""
         files: dict[str, str] = {}
         for oid in reversed(self.since(commit, other)):
             files |= self.changes.get(oid, {})

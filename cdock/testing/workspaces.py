@@ -1,6 +1,6 @@
 """The door to the worktrees of one machine of memory."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from cdock.core.errors import Refused, Unavailable
@@ -29,12 +29,15 @@ class MemoryWorkspaces:
         return tuple(self._seen(task) for task in self.machine.trees)
 
     def _seen(self, task: TaskId) -> Workspace:
-        sight = self.machine.sight
+        sight, tree = self.machine.sight, self.machine.trees[task]
         return replace(
-            self.machine.trees[task], pushed=sight.pushed.get(task, ""), kept=sight.kept.get(task, "")
+            tree,
+            pushed=sight.pushed.get(task, ""),
+            kept=sight.kept.get(task, ""),
+            paths=frozenset(self.machine.hub.changed(tree.unfinished or tree.head, tree.base)),
         )
 
-    def ensure(self, task: Task, *, branch: str) -> Workspace:
+    def ensure(self, task: Task, *, branch: str, on: Sequence[str] = ()) -> Workspace:
         """See `Workspaces`."""
         self.faults.before("workspaces")
         trees, sight, hub = self.machine.trees, self.machine.sight, self.machine.hub
@@ -44,14 +47,29 @@ class MemoryWorkspaces:
         if task.id in trees:
             trees[task.id] = self._settled(trees[task.id], there, before)
         else:
-            main = hub.branches["main"]
-            base = task.base or (hub.base(main, there) if there else main)
+            start = self._joined(on) if on and not task.base else hub.branches["main"]
+            base = task.base or (hub.base(start, there) if there else start)
             tree = Workspace(task.id, f"memory://worktrees/{task.id.name}", base, head=there or base)
             trees[task.id] = self._counted(tree)
             if task.attempts:
                 self._take_over(task)
         self.faults.after()
         return self._seen(task.id)
+
+    def _joined(self, on: Sequence[str]) -> str:
+        """One commit with all of these branches."""
+        hub, joint = self.machine.hub, ""
+        for name in on:
+            tip = hub.branches.get(name, "")
+            if not tip:
+                raise Refused(f"{name}, which the work is to build upon, is not on the forge", fix="push it")
+            if not joint or hub.contains(tip, joint):
+                joint = tip
+            elif not hub.contains(joint, tip):
+                if files := hub.conflicts_between(joint, tip):
+                    raise Refused(f"{name} cannot be merged: {', '.join(files)}", fix="merge it")
+                joint = hub.merged(joint, tip)
+        return joint
 
     def _settled(self, tree: Workspace, there: str, before: str) -> Workspace:
         """What was accepted in sight of the forge's commit holds while the forge stays there, rewritten or not."""
@@ -133,6 +151,20 @@ class MemoryWorkspaces:
         ):
             kept.pop(task, None)
         self.faults.after()
+
+    def retire(self, task: TaskId, *, branch: str) -> str:
+        """See `Workspaces`."""
+        self.faults.before("workspaces")
+        hub, ref = self.machine.hub, f"refs/cdock/kept/{task.name}"
+        tip = hub.branches.pop(branch, "")
+        if tip:
+            before = hub.kept_refs.get(ref, "")
+            beside = bool(before) and not hub.contains(tip, before)
+            ref = f"{ref}-{tip[:12]}" if beside else ref
+            hub.kept_refs[ref] = tip
+        self.faults.after()
+        self.remove(task, branch=branch, keep=True)
+        return ref if ref in hub.kept_refs else ""
 
     def _is_published(self, tree: Workspace) -> bool:
         hub = self.machine.hub

@@ -44,6 +44,18 @@ class GitSetting(CarefulSetting):
     def elsewhere(self) -> Workspaces:
         return GitWorkspaces(Place(self.root / "elsewhere"), url=f"file://{self.forge}")
 
+    def write(self, branch: str, path: str, text: str) -> str:
+        return git_repos.write(
+            self.forge, {path: text}, branch=branch, onto=self.on_forge(branch) or self.main()
+        )
+
+    def on_forge(self, name: str) -> str:
+        ref = name if name.startswith("refs/") else f"refs/heads/{name}"
+        return git_repos.git(self.forge, "rev-parse", "--verify", "--quiet", ref, check=False)
+
+    def contains(self, commit: str, ancestor: str) -> bool:
+        return git_repos.git(self.place.mirror, "merge-base", ancestor, commit) == ancestor
+
     def publish(self, task: Task, commit: str, unfinished: str = "") -> None:
         claims = GitClaims(self.place, url=f"file://{self.forge}")
         claim = replace(claim_of(task.issue), task=task)

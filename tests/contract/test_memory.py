@@ -133,6 +133,15 @@ class MemoryWorkspacesSetting(CarefulWorkspacesSetting):
     def kept(self, task: Task) -> set[str]:
         return set(self.machine.kept)
 
+    def write(self, branch: str, path: str, text: str) -> str:
+        return self.hub.write(branch, path, text)
+
+    def on_forge(self, name: str) -> str:
+        return (self.hub.kept_refs if name.startswith("refs/") else self.hub.branches).get(name, "")
+
+    def contains(self, commit: str, ancestor: str) -> bool:
+        return self.hub.contains(commit, ancestor)
+
 
 class TestMemoryWorkspaces(WorkspacesContract, CarefulWorkspacesContract):
     @pytest.fixture

@@ -78,6 +78,18 @@ class WorkspacesSetting(ABC):
     def kept(self, task: Task) -> set[str]:
         """The commits that are kept of a task whose workspace is gone."""
 
+    @abstractmethod
+    def write(self, branch: str, path: str, text: str) -> str:
+        """Another machine pushes a commit with this file to `branch`, on top of it or of the default branch."""
+
+    @abstractmethod
+    def on_forge(self, name: str) -> str:
+        """The commit of a branch, or of a ref that begins with `refs/`, on the forge; empty without one."""
+
+    @abstractmethod
+    def contains(self, commit: str, ancestor: str) -> bool:
+        """Whether a commit that this machine knows has `ancestor` in its history."""
+
 
 class WorkspacesContract:
     """Subclasses provide the fixture `setting`."""
@@ -140,7 +152,7 @@ class WorkspacesContract:
             seen = setting.workspaces.harvest(
                 task.id, closes=task.issue, branch=branch_of(task), remote=setting.remote(task)
             )
-            assert seen == replace(made, head=commit, lines=seen.lines)
+            assert seen == replace(made, head=commit, lines=seen.lines, paths=seen.paths)
             assert seen.unpushed
             assert setting.workspaces.list() == (seen,)
 
@@ -249,6 +261,104 @@ class WorkspacesContract:
         setting.workspaces.remove(task.id, branch=branch_of(task))
         new = setting.advance_main()
         assert setting.workspaces.ensure(task, branch=branch_of(task)).base == new
+
+    def test_it_starts_from_another_branch(self, setting: WorkspacesSetting) -> None:
+        task, other = task_of(1), task_of(2)
+        tip = setting.push_elsewhere(branch_of(other))
+        setting.advance_main()
+        made = setting.workspaces.ensure(task, branch=branch_of(task), on=[branch_of(other)])
+        assert (made.base, made.head, made.pushed) == (tip, tip, "")
+        assert not made.has_work
+        assert made.paths == frozenset()
+        setting.push_elsewhere(branch_of(other))
+        assert setting.workspaces.ensure(task, branch=branch_of(task), on=[branch_of(other)]) == made
+
+    def test_it_starts_from_several_branches_merged(self, setting: WorkspacesSetting) -> None:
+        task, others = task_of(1), [branch_of(task_of(n)) for n in (2, 3, 4)]
+        tips = [setting.write(name, f"{number}.txt", "one\n") for number, name in enumerate(others)]
+        made = setting.workspaces.ensure(task, branch=branch_of(task), on=others)
+        assert made.base == made.head
+        assert all(setting.contains(made.base, tip) for tip in tips)
+        assert not made.has_work
+        assert setting.restarted().list() == (made,)
+        setting.agent_commits(task)
+        seen = setting.workspaces.harvest(
+            task.id, closes=task.issue, branch=branch_of(task), remote=setting.remote(task)
+        )
+        assert seen.base == made.base
+        assert seen.lines < 4, "those of the others are not its own"
+
+    def test_branches_one_of_which_has_the_other_need_no_merge(self, setting: WorkspacesSetting) -> None:
+        task, one, other = task_of(1), branch_of(task_of(2)), branch_of(task_of(3))
+        first = setting.write(one, "one.txt", "one\n")
+        assert setting.workspaces.ensure(task_of(4), branch="cdock/x", on=[one]).base == first
+        newest = setting.write(one, "two.txt", "two\n")
+        setting.write(other, "three.txt", "three\n")
+        assert setting.workspaces.ensure(task, branch=branch_of(task), on=[one, one]).base == newest
+
+    def test_branches_that_conflict_are_refused_by_the_names_of_files(
+        self, setting: WorkspacesSetting
+    ) -> None:
+        task, one, other = task_of(1), branch_of(task_of(2)), branch_of(task_of(3))
+        setting.write(one, "same.txt", "one\n")
+        setting.write(other, "same.txt", "other\n")
+        with pytest.raises(Refused, match=r"same\.txt"):
+            setting.workspaces.ensure(task, branch=branch_of(task), on=[one, other])
+        assert setting.workspaces.list() == ()
+
+    def test_a_branch_to_build_upon_has_to_be_there(self, setting: WorkspacesSetting) -> None:
+        task = task_of()
+        with pytest.raises(Refused, match="is not on the forge"):
+            setting.workspaces.ensure(task, branch=branch_of(task), on=["cdock/none"])
+        assert setting.workspaces.list() == ()
+
+    def test_its_own_pushed_work_comes_before_what_it_builds_upon(self, setting: WorkspacesSetting) -> None:
+        task, other = task_of(1), task_of(2)
+        theirs = setting.push_elsewhere(branch_of(task))
+        setting.write(branch_of(other), "other.txt", "other\n")
+        made = setting.workspaces.ensure(task, branch=branch_of(task), on=[branch_of(other)])
+        assert (made.head, made.pushed) == (theirs, theirs)
+
+    def test_a_retired_branch_is_kept_out_of_sight(self, setting: WorkspacesSetting) -> None:
+        task, name = task_of(), branch_of(task_of())
+        setting.workspaces.ensure(task, branch=name)
+        commit = setting.agent_commits(task)
+        setting.workspaces.harvest(task.id, closes=task.issue, branch=name, remote=setting.remote(task))
+        setting.publish(task, commit)
+        ref = setting.workspaces.retire(task.id, branch=name)
+        assert ref == f"refs/cdock/kept/{task.id.name}"
+        assert (setting.on_forge(name), setting.on_forge(ref)) == ("", commit)
+        assert setting.workspaces.list() == ()
+        assert setting.kept(task) == set(), "the forge has it all"
+        assert setting.restarted().retire(task.id, branch=name) == ref
+        assert setting.on_forge(ref) == commit
+
+    def test_a_retired_task_begins_anew(self, setting: WorkspacesSetting) -> None:
+        task, name = task_of(), branch_of(task_of())
+        setting.push_elsewhere(name)
+        setting.workspaces.ensure(task, branch=name)
+        setting.workspaces.retire(task.id, branch=name)
+        again = setting.workspaces.ensure(task, branch=name)
+        assert (again.head, again.pushed) == (setting.main(), "")
+
+    def test_what_was_kept_before_stays(self, setting: WorkspacesSetting) -> None:
+        task, name = task_of(), branch_of(task_of())
+        first = setting.push_elsewhere(name)
+        ref = setting.workspaces.retire(task.id, branch=name)
+        second = setting.write(name, "again.txt", "again\n")
+        beside = setting.workspaces.retire(task.id, branch=name)
+        assert beside != ref
+        assert (setting.on_forge(ref), setting.on_forge(beside)) == (first, second)
+
+    def test_nothing_is_retired_that_was_never_pushed(self, setting: WorkspacesSetting) -> None:
+        task, name = task_of(), branch_of(task_of())
+        assert setting.workspaces.retire(task.id, branch=name) == ""
+        setting.workspaces.ensure(task, branch=name)
+        commit = setting.agent_commits(task)
+        setting.workspaces.harvest(task.id, closes=task.issue, branch=name, remote=setting.remote(task))
+        assert setting.workspaces.retire(task.id, branch=name) == ""
+        assert setting.workspaces.list() == ()
+        assert setting.kept(task) == {commit}
 
 
 class CarefulSetting(WorkspacesSetting):
@@ -414,6 +524,19 @@ class CarefulContract:
         seen = self.harvest(setting, task)
         assert seen.lines > 0
         assert setting.restarted().list() == (seen,)
+
+    def test_files_are_listed(self, setting: CarefulSetting) -> None:
+        task = task_of()
+        assert setting.workspaces.ensure(task, branch=branch_of(task)).paths == frozenset()
+        setting.agent_commits(task)
+        committed = self.harvest(setting, task).paths
+        assert committed
+        setting.agent_edits(task, "half a thought")
+        seen = self.harvest(setting, task)
+        assert committed < seen.paths, "what is not committed is in the way of others, too"
+        assert setting.restarted().list() == setting.workspaces.list() == (seen,)
+        setting.agent_edits_nothing(task)
+        assert self.harvest(setting, task).paths == committed
 
     def test_a_diff_shows_what_there_is(self, setting: CarefulSetting) -> None:
         task = task_of()

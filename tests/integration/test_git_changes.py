@@ -169,7 +169,7 @@ def test_lines_are_counted_once_for_each_head(
     setting: GitSetting, tree: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = committed(setting, {"a.txt": b"1\n"})
-    monkeypatch.setattr("cdock.adapters.git.worktrees.lines_of", None)
+    monkeypatch.setattr("cdock.adapters.git.worktrees.measured", None)
     assert harvest(setting) == seen
     assert setting.restarted().list() == (seen,)
 

@@ -1,10 +1,9 @@
-"""What the work on a task changes: how many lines, and as a patch for people."""
+"""What the work on a task changes: how many lines, which files, and as a patch for people."""
 
 import logging
-import re
 import shutil
 import tempfile
-from collections.abc import Generator, Mapping
+from collections.abc import Collection, Generator, Mapping
 from contextlib import closing
 
 from cdock.adapters.git.command import Git
@@ -17,6 +16,8 @@ from cdock.core.ids import TaskId
 TIMEOUT = 60.0
 LIMIT = 2 * 1024 * 1024
 """Bytes of a patch; nobody reads more."""
+MOST_PATHS = 1000
+"""Files that are remembered of one task; whoever changes more is in everybody's way without a list."""
 # Nothing that a repository may bring along has a say: no drivers, no pairing of files, which costs their square.
 _PLAIN = (
     "-c",
@@ -27,7 +28,6 @@ _PLAIN = (
     "--no-renames",
     "--no-color",
 )
-_COUNTED = re.compile(r"(\d+) (?:insertion|deletion)")
 
 log = logging.getLogger(__name__)
 
@@ -42,14 +42,59 @@ def started_at(store: Git, standing: Standing, *, default: str) -> str:
     return common
 
 
-def lines_of(store: Git, start: str, head: str) -> int:
-    """Lines that are added and removed from `start` to `head`; binary files have none. 0 when it takes too long."""
+def measured(store: Git, start: str, head: str) -> tuple[int, tuple[str, ...]]:
+    """Lines that are added and removed from `start` to `head`, and the files, up to `MOST_PATHS` of them.
+
+    Binary files have no lines. Nothing of either when it takes too long.
+    """
+    lines = 0
+    paths: list[str] = []
     try:
-        shown = store.run(*_PLAIN, "--shortstat", start, head, timeout=TIMEOUT).text
+        with closing(store.records(*_PLAIN, "--numstat", "-z", start, head, timeout=TIMEOUT)) as records:
+            for record in records:
+                added, removed, path = record.split(b"\t", 2)
+                lines += sum(int(number) for number in (added, removed) if number.isdigit())
+                if len(paths) < MOST_PATHS:
+                    paths.append(path.decode(errors="replace"))
     except Unavailable as error:
         log.warning("the lines of the work are not counted", extra={"commit": head, "error": error.message})
-        return 0
-    return sum(int(number) for number in _COUNTED.findall(shown))
+        return 0, ()
+    return lines, tuple(paths)
+
+
+def files_of(store: Git, start: str, tip: str) -> tuple[str, ...]:
+    """The files that differ from `start` to `tip`, up to `MOST_PATHS` of them; none when it takes too long."""
+    paths: list[str] = []
+    try:
+        with closing(store.records(*_PLAIN, "--name-only", "-z", start, tip, timeout=TIMEOUT)) as records:
+            for record in records:
+                paths.append(record.decode(errors="replace"))
+                if len(paths) == MOST_PATHS:
+                    break
+    except Unavailable as error:
+        log.warning("the files of the work are not listed", extra={"commit": tip, "error": error.message})
+        return ()
+    return tuple(paths)
+
+
+def noted_files(store: Git, paths: Collection[str]) -> str:
+    """The blob in the store that lists these files; empty for none."""
+    return store.run("hash-object", "-w", "--stdin", input="\0".join(paths).encode()).text if paths else ""
+
+
+def read_files(store: Git, blobs: Collection[str]) -> dict[str, frozenset[str]]:
+    """The files that each of these blobs lists; one git for all of them."""
+    if not blobs:
+        return {}
+    rest = store.run("cat-file", "--batch", input="".join(f"{blob}\n" for blob in blobs).encode()).out
+    found: dict[str, frozenset[str]] = {}
+    while rest:
+        head, _, rest = rest.partition(b"\n")
+        oid, _, *size = head.decode().split()
+        if size:
+            content, rest = rest[: int(size[0])], rest[int(size[0]) + 1 :]
+            found[oid] = frozenset(content.decode(errors="replace").split("\0"))
+    return found
 
 
 def patch(place: Place, task: TaskId, standing: Standing, *, start: str, shown: bool) -> str:

@@ -13,8 +13,9 @@ _KINDS = {
     "shown": "shown",
     "wip": "unfinished",
     "wip-pushed": "kept",
+    "paths": "paths",
 }
-"""The fields of `Standing` that are commits, by the names of their refs."""
+"""The fields of `Standing` that are objects, by the names of their refs."""
 
 INCOMING = "incoming"
 """The kind of ref that holds accepted commits until all that goes with them can be written down at once."""
@@ -27,7 +28,7 @@ class Standing:
     `base`: where the work began. `head`: the newest accepted commit. `pushed`: the branch on the forge when we last
     looked or pushed. `shown`: what the worktree was last brought to, set from its first complete checkout on.
     `unfinished`: what the agent had not committed, as a commit on `head`. `kept`: the one of these on the forge.
-    `lines` is how many of them `head` adds and removes.
+    `lines` is how many of them `head` adds and removes. `paths` is no commit: it is the blob that lists the files.
     """
 
     base: str = ""
@@ -36,6 +37,7 @@ class Standing:
     shown: str = ""
     unfinished: str = ""
     kept: str = ""
+    paths: str = ""
     lines: int = 0
 
 

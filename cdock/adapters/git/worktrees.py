@@ -1,13 +1,13 @@
 """Workspaces as git worktrees of a repository of our own, which only accepted commits enter."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from cdock.adapters.git.changes import lines_of, patch, started_at
+from cdock.adapters.git.changes import files_of, measured, noted_files, patch, read_files, started_at
 from cdock.adapters.git.claims import NAMESPACE
-from cdock.adapters.git.command import Git, Token
+from cdock.adapters.git.command import Git, Token, origin_of
 from cdock.adapters.git.harvest import (
     Limits,
     check,
@@ -30,9 +30,11 @@ from cdock.adapters.git.history import (
     standing_ref,
     standings,
 )
+from cdock.adapters.git.merging import joined
 from cdock.adapters.git.note import write_note
 from cdock.adapters.git.place import Place, branch_ref
 from cdock.adapters.git.published import DEFAULT, Published, branch_in_mirror
+from cdock.adapters.git.retiring import kept_ref, retire
 from cdock.adapters.git.showing import clear, edits, make, show
 from cdock.adapters.git.unfinished import adopted, made_on, side_ref
 from cdock.adapters.git.upkeep import tidy
@@ -66,10 +68,14 @@ class GitWorkspaces:
         self._place = place
         self._limits = limits or Limits()
         self._namespace = namespace
+        self._url = url
+        self._timeout = timeout
+        self._remote = Git(place.mirror, token=token, origin=origin_of(url))
         self._published = Published(place, url=url, token=token, timeout=timeout)
         self._store = Git(place.store)
         self._mirror = Git(place.mirror)
         self._told: set[tuple[TaskId, str]] = set()
+        self._files: dict[str, frozenset[str]] = {}
 
     @property
     def objects(self) -> str:
@@ -80,10 +86,16 @@ class GitWorkspaces:
         """All worktrees that were once complete and are still there, by name."""
         if not self._place.store.is_dir():
             return ()
-        found = (
-            self._seen(parse_task_id(f"cdock.{n}"), s) for n, s in sorted(standings(self._store).items())
-        )
+        every = standings(self._store)
+        self._recall([standing.paths for standing in every.values()])
+        found = (self._seen(parse_task_id(f"cdock.{n}"), s) for n, s in sorted(every.items()))
         return tuple(workspace for workspace in found if workspace)
+
+    def _recall(self, blobs: Collection[str]) -> None:
+        """Know what these lists of files say, and forget all others."""
+        wanted = {blob for blob in blobs if blob}
+        known = {blob: files for blob, files in self._files.items() if blob in wanted}
+        self._files = known | read_files(self._store, wanted - known.keys())
 
     def _seen(self, task: TaskId | None, standing: Standing) -> Workspace | None:
         if task is None or not standing.shown:
@@ -92,16 +104,32 @@ class GitWorkspaces:
         # The link to the store, not only the directory: a directory alone may be anything.
         if self._place.leads_away(task) or not (path / ".git").is_file():
             return None
-        return _workspace(task, path, standing)
+        return self._workspace(task, standing)
+
+    def _workspace(self, task: TaskId, standing: Standing) -> Workspace:
+        paths = self._files.get(standing.paths)
+        if paths is None:
+            paths = read_files(self._store, {standing.paths} - {""}).get(standing.paths, frozenset())
+        return Workspace(
+            task=task,
+            path=str(self._place.worktree(task)),
+            base=standing.base,
+            head=standing.head,
+            pushed=standing.pushed,
+            unfinished=standing.unfinished,
+            kept=standing.kept,
+            lines=standing.lines,
+            paths=paths,
+        )
 
     def _standing(self, task: TaskId) -> Standing:
         return standings(self._store, task.name).get(task.name, Standing())
 
-    def ensure(self, task: Task, *, branch: str) -> Workspace:
+    def ensure(self, task: Task, *, branch: str, on: Sequence[str] = ()) -> Workspace:
         """The worktree of `task`: the one that is there, or a new one.
 
         A new one starts from accepted commits that are not pushed yet, else from the pushed branch, else from
-        `task.base`, else from the default branch.
+        `task.base`, else from the branches `on`, else from the default branch.
         """
         head = branch_ref(branch)
         with self._place.lock(task.id.name):
@@ -109,7 +137,10 @@ class GitWorkspaces:
             before = self._standing(task.id)
             found = self._seen(task.id, before)
             try:
-                self._published.fetch(branch.removesuffix(task.id.name))
+                prefix = branch.removesuffix(task.id.name)
+                others = [name for name in on if not name.startswith(prefix)] if found is None else []
+                for wanted in (prefix, *others):
+                    self._published.fetch(wanted)
             except Unavailable as error:
                 if found is None:
                     raise
@@ -117,20 +148,20 @@ class GitWorkspaces:
                     "forge away, worktree kept as it is", extra={"task": str(task.id), "error": str(error)}
                 )
                 return found
-            standing = self._settled(task, before, branch=branch)
+            standing = self._settled(task, before, branch=branch, on=on)
             if found is None and task.attempts:
                 standing = self._left_unfinished(task, before, standing)
             with self._place.lock("store"):
                 standing = make(self._place, task.id, standing, head=head)
             return self._shown(task.id, standing, head=head)
 
-    def _settled(self, task: Task, before: Standing, *, branch: str) -> Standing:
+    def _settled(self, task: Task, before: Standing, *, branch: str, on: Sequence[str]) -> Standing:
         """Decide where the work begins and where it stands, and write both down as refs."""
         there = branch_in_mirror(branch)
         kept = standing_ref("base", task.id)
         published = refs_of(self._mirror, DEFAULT, there, kept)
         pushed = published.get(there, "")
-        base = published.get(kept) or self._base(task, default=published[DEFAULT], pushed=pushed)
+        base = published.get(kept) or self._base(task, default=published[DEFAULT], pushed=pushed, on=on)
         newest = pushed or base
         # What was accepted in sight of the forge's commit holds while the forge stays there, rewritten or not.
         sight = base if pushed == before.pushed else newest
@@ -144,29 +175,44 @@ class GitWorkspaces:
             set_refs(self._store, {standing_ref("aside", task.id): before.head})
         after = replace(before, base=base, head=newest, pushed=pushed or before.pushed)
         if after.head != before.head:
-            after = replace(after, unfinished="")
-            after = replace(after, lines=self._counted(after))
+            after = self._measured(replace(after, unfinished=""))
         if after != before:
             # In the mirror, where containers read from, so that no clean-up there takes what they build upon.
             set_refs(self._mirror, {kept: base})
             move(self._store, task.id, before, after)
         return after
 
-    def _base(self, task: Task, *, default: str, pushed: str) -> str:
+    def _base(self, task: Task, *, default: str, pushed: str, on: Sequence[str]) -> str:
         if task.base:
             base = commit_at(self._mirror, task.base)
-            if not base:
+            # What nobody ever built upon may be made anew, and has to be where its branches have gone since.
+            if not base and (pushed or not (on or task.onto or task.brief.depends)):
                 raise Refused(
                     f"{task.base[:12]}, where {task.id} began, is on no branch of the forge that cdock fetches",
                     tried=f"making the worktree of {task.id}",
                     fix="put the commit back on the default branch, or remove the task's claim to start anew",
                 )
-            if not pushed or is_ancestor(self._mirror, base, of=pushed):
+            if base and (not pushed or is_ancestor(self._mirror, base, of=pushed)):
                 return base
+        start = self._joined(task.id, on) if on else default
         if pushed:
-            common = self._mirror.run("merge-base", default, pushed, check=False)
+            common = self._mirror.run("merge-base", start, pushed, check=False)
             return common.text if common.code == 0 else pushed
-        return default
+        return start
+
+    def _joined(self, task: TaskId, on: Sequence[str]) -> str:
+        """The commit that has all of these branches; in the mirror, because containers start from it."""
+        tried = f"making the worktree of {task}"
+        there = refs_of(self._mirror, *(branch_in_mirror(name) for name in on))
+        tips = [(name, there.get(branch_in_mirror(name), "")) for name in dict.fromkeys(on)]
+        if missing := next((name for name, tip in tips if not tip), ""):
+            raise Refused(
+                f"{missing}, which the work is to build upon, is not on the forge",
+                code="CD456",
+                tried=tried,
+                fix="push it, or take the dependency out of the issue and have it approved again",
+            )
+        return joined(self._mirror, tips, tried=tried)
 
     def _left_unfinished(self, task: Task, before: Standing, standing: Standing) -> Standing:
         """What somebody before us had not committed, as the forge keeps it; into the mirror, for containers."""
@@ -188,7 +234,7 @@ class GitWorkspaces:
         on = made_on(self._mirror, there, task=task.id) if there else ""
         # Somebody may have pushed more since; a container lays it out as changes, not as files.
         if on and is_ancestor(self._store, on, of=standing.head):
-            after = replace(after, unfinished=there)
+            after = self._listed(replace(after, unfinished=there))
         elif there:
             log.warning(
                 "unfinished work on the forge does not follow the branch, and is kept aside",
@@ -250,12 +296,11 @@ class GitWorkspaces:
             )
             if unfinished == before:
                 return standing
-            after = replace(standing, unfinished=unfinished)
-            if not unfinished:
-                move(self._store, task, standing, after)
-                return after
-            check_files(intake, unfinished, folders=self._folders(standing), limits=self._limits)
-            self._fetch(intake, unfinished, into=standing_ref("wip", task))
+            if unfinished:
+                check_files(intake, unfinished, folders=self._folders(standing), limits=self._limits)
+                self._fetch(intake, unfinished, into=standing_ref("wip", task))
+            after = self._listed(replace(standing, unfinished=unfinished))
+            move(self._store, task, standing, after)
         except CdockError as error:
             # What was taken before is still good: it follows the same commit.
             if self._is_news(task, error.message):
@@ -284,15 +329,21 @@ class GitWorkspaces:
             base = refs_of(self._mirror, DEFAULT)[DEFAULT]
             set_refs(self._mirror, {standing_ref("base", task): base})
         # What was not committed on the commit before is no more than that.
-        after = replace(standing, base=base, head=new, unfinished="")
-        after = replace(after, lines=self._counted(after))
+        after = self._measured(replace(standing, base=base, head=new, unfinished=""))
         move(self._store, task, standing, after)
         return after
 
-    def _counted(self, standing: Standing) -> int:
+    def _measured(self, standing: Standing) -> Standing:
+        """With the lines and the files of its commits."""
         if standing.head == standing.base:
-            return 0
-        return lines_of(self._store, self._start(standing), standing.head)
+            return replace(standing, lines=0, paths="")
+        lines, paths = measured(self._store, self._start(standing), standing.head)
+        return replace(standing, lines=lines, paths=noted_files(self._store, paths))
+
+    def _listed(self, standing: Standing) -> Standing:
+        """With the files that its unfinished work changes, too."""
+        paths = files_of(self._store, self._start(standing), standing.unfinished or standing.head)
+        return replace(standing, paths=noted_files(self._store, paths))
 
     def _shown(self, task: TaskId, standing: Standing, *, head: str) -> Workspace:
         reason = show(self._place, task, standing, head=head)
@@ -306,7 +357,7 @@ class GitWorkspaces:
                     "error": reason,
                 },
             )
-        return _workspace(task, self._place.worktree(task), standing)
+        return self._workspace(task, standing)
 
     def _is_news(self, task: TaskId, what: str) -> bool:
         """Whether this is to be said: once in the life of a process will do."""
@@ -359,6 +410,28 @@ class GitWorkspaces:
             # Under the lock; whoever waits for it sees that the file is gone and makes a new one.
             lock.unlink(missing_ok=True)
 
+    def retire(self, task: TaskId, *, branch: str) -> str:
+        """See `Workspaces`. What is here of the task goes too, as by `remove` with `keep`."""
+        with self._place.lock("mirror"):
+            self._place.prepare()
+            ref = retire(
+                self._remote,
+                url=self._url,
+                branch=branch,
+                ref=kept_ref(self._namespace, task),
+                timeout=self._timeout,
+            )
+            # Branches that go from the forge stay in the mirror, where this one would pass for pushed.
+            drop_refs(self._mirror, branch_in_mirror(branch))
+        try:
+            self.remove(task, branch=branch, keep=True)
+        except Refused as error:
+            log.warning(
+                "the worktree of a branch that is gone is kept",
+                extra={"task": str(task), "error": error.message, "fix": error.fix},
+            )
+        return ref
+
     def _refuse_to_lose(self, task: TaskId, standing: Standing, *, head: str, keep: bool) -> None:
         path = self._place.worktree(task)
         tried = f"removing the worktree of {task}"
@@ -381,16 +454,3 @@ class GitWorkspaces:
                 "commits that the forge lacks are kept here",
                 extra={"task": str(task), "commit": tip, "ref": ref, "path": str(self._place.store)},
             )
-
-
-def _workspace(task: TaskId, path: Path, standing: Standing) -> Workspace:
-    return Workspace(
-        task=task,
-        path=str(path),
-        base=standing.base,
-        head=standing.head,
-        pushed=standing.pushed,
-        unfinished=standing.unfinished,
-        kept=standing.kept,
-        lines=standing.lines,
-    )
