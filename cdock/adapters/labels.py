@@ -14,6 +14,10 @@ class LabelLook:
     description: str
 
 
+PLAIN_COLOR = "ededed"
+"""Of labels that are made on the way, such as a task's own, or that of a stage."""
+
+
 def label_looks(labels: Labels) -> tuple[LabelLook, ...]:
     """All labels cdock shows, in the order a task meets them."""
     return (

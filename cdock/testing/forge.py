@@ -6,9 +6,9 @@ from datetime import datetime
 from uuid import UUID
 
 from cdock.core.choices import ticked
-from cdock.core.errors import NotPermitted, Refused
+from cdock.core.errors import NotPermitted, Refused, Unavailable
 from cdock.core.messages import parse_marker
-from cdock.core.model import Approval, HelpIssue, Issue, Snapshot, Watch
+from cdock.core.model import Approval, Comment, HelpIssue, Issue, Snapshot, Watch
 from cdock.core.policy import Labels
 from cdock.core.pulls import Check, PullRequest
 from cdock.testing.clock import Faults
@@ -29,7 +29,7 @@ class MemoryForge:
         issues = tuple(
             self._issue(issue, whole=number in watch.held)
             for number, issue in sorted(self.hub.issues.items())
-            if number in watch.held or (issue.open and issue.wears(watch.ready))
+            if number in watch.held or (issue.open and self._listed(issue, watch))
         )
         helps = tuple(
             found
@@ -43,12 +43,26 @@ class MemoryForge:
         self.last = snapshot if snapshot != self.last else self.last
         return self.last
 
+    def _listed(self, issue: Issue, watch: Watch) -> bool:
+        return issue.wears(watch.ready) or (bool(watch.plan) and issue.wears(watch.plan))
+
     def _issue(self, issue: Issue, *, whole: bool) -> Issue:
         return replace(
             issue,
-            comments=issue.comments if whole else (),
+            comments=tuple(map(self._comment, issue.comments)) if whole else (),
             blocked_by=self.hub.blocked_by(issue.number),
         )
+
+    def _comment(self, comment: Comment) -> Comment:
+        """The comment with who ticked the boxes in it, where it is ours and there are ticks."""
+        editors = self.hub.reworded.get(comment.id, [])
+        if not (comment.mine and editors and ticked(comment.body)):
+            return comment
+        by_writers = all(map(self._counts, editors))
+        return replace(comment, ticked_by=editors[-1], ticked_by_writer=by_writers)
+
+    def _counts(self, person: str) -> bool:
+        return person in self.hub.writers or person == self.hub.bot
 
     def _pull(self, number: int) -> PullRequest:
         """The pull request as it is shown: of a closed one nothing that was said about it."""
@@ -88,10 +102,10 @@ class MemoryForge:
         later = (by for by, edited in self.hub.edits.get(issue, ()) if edited > at)
         return Approval(
             by=by,
-            granted=by in self.hub.writers,
+            granted=bool(by) and self._counts(by),
             at=moment,
             digest=there.digest,
-            edited_by=next((by for by in later if by not in self.hub.writers), ""),
+            edited_by=next((by for by in later if not self._counts(by)), ""),
         )
 
     def acknowledge(self, comment: int) -> None:
@@ -171,7 +185,9 @@ class MemoryForge:
         assert made is not None, "the marker of a help issue was not understood"  # noqa: S101
         return made
 
-    def ensure_pull(self, *, head: str, title: str, body: str, draft: bool = False) -> PullRequest:
+    def ensure_pull(
+        self, *, head: str, title: str, body: str, draft: bool = False, onto: str = ""
+    ) -> PullRequest:
         """See `Forge`."""
         self.faults.before("forge")
         self._permit("open pull requests")
@@ -180,7 +196,10 @@ class MemoryForge:
         there = [number for number, pull in self.hub.pulls.items() if pull.head == head]
         if there:
             return self._pull(there[-1])
+        if onto and onto not in self.hub.branches:
+            raise Unavailable(f"no branch {onto}", fix="look again")
         number = next(iter(self.hub.numbers))
+        self.hub.bases[number] = onto or "main"
         url = f"memory://pulls/{number}"
         self.hub.pulls[number] = PullRequest(number=number, url=url, head=head, draft=draft, body=body)
         for line in body.splitlines():
@@ -213,12 +232,59 @@ class MemoryForge:
         self.faults.before("forge")
         return ""
 
-    def ensure_closed(self, issue: int) -> None:
+    def ensure_closed(self, issue: int, *, dropped: bool = False) -> None:
         """See `Forge`."""
         self.faults.before("forge")
         self._permit("close issues")
-        self.hub.close(issue, by=self.hub.bot)
+        self.hub.close(issue, by=self.hub.bot, dropped=dropped)
         self.faults.after()
+
+    def ensure_label(self, name: str) -> None:
+        """See `Forge`."""
+        self.faults.before("forge")
+        self.hub.labels.add(self.hub.spelled.setdefault(name.casefold(), name))
+        self.faults.after()
+
+    def ensure_part(self, child: Issue, *, of: int) -> None:
+        """See `Forge`."""
+        self.faults.before("forge")
+        self.hub.parents.setdefault(self._number(child), of)
+        self.faults.after()
+
+    def ensure_blocked(self, issue: int, *, by: Issue) -> None:
+        """See `Forge`."""
+        self.faults.before("forge")
+        self.hub.block(issue, by=self._number(by))
+        self.faults.after()
+
+    def _number(self, issue: Issue) -> int:
+        """The number of an issue that is known by its id, as forges know it where issues hang together."""
+        return next(number for number, there in self.hub.issues.items() if there.id == issue.id)
+
+    def ensure_onto(self, pull: PullRequest, *, branch: str) -> None:
+        """See `Forge`."""
+        self.faults.before("forge")
+        base = branch or "main"
+        if base not in self.hub.branches:
+            raise Refused(f"no branch {base}", fix="push it first")
+        if self.hub.known(pull.number).open:
+            self.hub.bases[pull.number] = base
+        self.faults.after()
+
+    def merge(self, pull: PullRequest, *, method: str) -> bool:
+        """See `Forge`. One that is `queued` at the hub is left to it."""
+        self.faults.before("forge")
+        self._permit("merge")
+        there = self.hub.known(pull.number)
+        if there.merged:
+            return True
+        if not there.open or there.draft or there.conflicting or there.commit != pull.commit:
+            raise Refused(f"pull request #{pull.number} cannot be merged", fix="look at it")
+        if pull.number in self.hub.queued:
+            return False
+        self.hub.merge(pull.number, by=self.hub.bot)
+        self.faults.after()
+        return True
 
     def close(self) -> None:
         """See `Forge`."""

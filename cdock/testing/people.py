@@ -35,6 +35,10 @@ class MemoryIssues(Serial):
     """What issues are a part of."""
     blockers: dict[int, set[int]] = field(default_factory=dict)
     """What issues wait for."""
+    labels: set[str] = field(default_factory=set)
+    """Labels that were made without being put on anything."""
+    reworded: dict[int, list[str]] = field(default_factory=dict)
+    """Who changed the text of a comment since its author wrote it or wrote it anew."""
     numbers: Iterable[int] = field(default_factory=lambda: itertools.count(1))
 
     def open_issue(self, title: str, *, body: str = "", by: str = "maria", labels: Sequence[str] = ()) -> int:
@@ -78,14 +82,7 @@ class MemoryIssues(Serial):
 
     def tick(self, number: int, key: str, *, by: str = "maria") -> None:
         """Somebody ticks a box in an issue."""
-        body = self.issues[number].body
-        lines = [
-            line.replace("- [ ]", "- [x]", 1) if line.endswith(f"<!-- cdock:choice {key} -->") else line
-            for line in body.split("\n")
-        ]
-        if "\n".join(lines) == body:
-            raise ValueError(f"there is no box {key} in #{number}")
-        self.edit(number, by=by, body="\n".join(lines))
+        self.edit(number, by=by, body=_ticked(self.issues[number].body, key, where=f"#{number}"))
 
     def comment(self, number: int, body: str, *, by: str = "maria") -> int:
         """Somebody comments; the comment's id."""
@@ -100,15 +97,26 @@ class MemoryIssues(Serial):
         self._edit(number, comments=(*self.issues[number].comments, comment))
         return comment.id
 
-    def close(self, number: int, *, by: str = "maria") -> None:
-        """Somebody closes an issue."""
+    def tick_comment(self, number: int, comment: int, key: str, *, by: str = "maria") -> None:
+        """Somebody ticks a box in a comment on an issue."""
+        body = next(each.body for each in self.issues[number].comments if each.id == comment)
+        self.reword(number, comment, _ticked(body, key, where=f"comment {comment}"), by=by)
+
+    def reword(self, number: int, comment: int, body: str, *, by: str = "") -> None:
+        """A comment on an issue gets another text: by its author, as their program writes it, or by a person."""
+        self.reworded[comment] = [*self.reworded.get(comment, ()), by] if by else []
+        comments = self.issues[number].comments
+        self._edit(number, comments=tuple(replace(c, body=body) if c.id == comment else c for c in comments))
+
+    def close(self, number: int, *, by: str = "maria", dropped: bool = False) -> None:
+        """Somebody closes an issue, as completed or as not planned."""
         if self.issues[number].open:
-            self._edit(number, open=False)
+            self._edit(number, open=False, dropped=dropped)
             self.closed_by[number] = by
 
     def reopen(self, number: int) -> None:
         """Somebody opens a closed issue again."""
-        self._edit(number, open=True)
+        self._edit(number, open=True, dropped=False)
         self.closed_by.pop(number, None)
 
     def block(self, number: int, by: int) -> None:
@@ -121,3 +129,13 @@ class MemoryIssues(Serial):
 
     def _edit(self, number: int, **changes: Any) -> None:
         self.issues[number] = replace(self.issues[number], **changes, updated_at=self.clock.now())
+
+
+def _ticked(body: str, key: str, *, where: str) -> str:
+    lines = [
+        line.replace("- [ ]", "- [x]", 1) if line.endswith(f"<!-- cdock:choice {key} -->") else line
+        for line in body.split("\n")
+    ]
+    if "\n".join(lines) == body:
+        raise ValueError(f"there is no box {key} in {where}")
+    return "\n".join(lines)

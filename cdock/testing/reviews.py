@@ -15,6 +15,10 @@ class MemoryPulls(MemoryHistory, MemoryIssues):
     """The pull requests of one repository, with all that is said about them; what is hidden from whom is elsewhere."""
 
     pulls: dict[int, PullRequest] = field(default_factory=dict)
+    bases: dict[int, str] = field(default_factory=dict)
+    """The branches that pull requests go to, where that is not `main`."""
+    queued: set[int] = field(default_factory=set)
+    """Pull requests that will be merged when they may be."""
     closes: dict[int, int] = field(default_factory=dict)
     """The issues that pull requests close when they are merged."""
     begun: dict[int, list[str]] = field(default_factory=dict)
@@ -26,7 +30,7 @@ class MemoryPulls(MemoryHistory, MemoryIssues):
         """The pull request with what follows from its branches; a closed one is as it was when it closed."""
         pull = self.pulls[number]
         if pull.open:
-            commit, target = self.branches.get(pull.head, ""), self.branches["main"]
+            commit, target = self.branches.get(pull.head, ""), self.branches[self.base_of(number)]
             checks = self.statuses.get(commit, {})
             self.pulls[number] = replace(
                 pull,
@@ -37,13 +41,24 @@ class MemoryPulls(MemoryHistory, MemoryIssues):
             )
         return self.pulls[number]
 
-    def merge(self, pull: int) -> None:
-        """Somebody merges a pull request; the issue it closes closes."""
-        commit, target = self.known(pull).commit, self.branches["main"]
-        self.branches["main"] = commit if self.contains(commit, target) else self.merged(target, commit)
+    def base_of(self, pull: int) -> str:
+        """The branch a pull request goes to; once that is gone, where that one went to, in the end `main`."""
+        base = self.bases.get(pull, "main")
+        if base in self.branches:
+            return base
+        below = [number for number, there in self.pulls.items() if there.head == base and number != pull]
+        self.bases[pull] = self.base_of(below[-1]) if below else "main"
+        return self.bases[pull]
+
+    def merge(self, pull: int, *, by: str = "maria") -> None:
+        """Somebody merges a pull request; the issue it closes closes, when it went to `main`."""
+        commit, base = self.known(pull).commit, self.base_of(pull)
+        target = self.branches[base]
+        self.branches[base] = commit if self.contains(commit, target) else self.merged(target, commit)
         self._change(pull, open=False, merged=True)
-        if pull in self.closes:
-            self.close(self.closes[pull])
+        self.queued.discard(pull)
+        if pull in self.closes and base == "main":
+            self.close(self.closes[pull], by=by)
 
     def close_pull(self, pull: int) -> None:
         """Somebody closes a pull request without merging it."""
@@ -58,16 +73,13 @@ class MemoryPulls(MemoryHistory, MemoryIssues):
         """Somebody says something in the conversation of a pull request."""
         self._change(pull, remarks=(*self.pulls[pull].remarks, self._remark(body, by=by)))
 
-    def reword(self, number: int, comment: int, body: str) -> None:
+    def reword(self, number: int, comment: int, body: str, *, by: str = "") -> None:
         """A comment on an issue, or in the conversation of a pull request, gets another text."""
         if number in self.pulls:
             said = self.pulls[number].remarks
             self._change(number, remarks=tuple(replace(r, body=body) if r.id == comment else r for r in said))
         else:
-            comments = self.issues[number].comments
-            self._edit(
-                number, comments=tuple(replace(c, body=body) if c.id == comment else c for c in comments)
-            )
+            super().reword(number, comment, body, by=by)
 
     def review(
         self,

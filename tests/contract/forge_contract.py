@@ -348,7 +348,7 @@ class ForgeContract:
     def test_repository_labels_are_made_once(self, hub: Hub) -> None:
         labels = Labels()
         created = hub.forge.ensure_repository_labels(labels)
-        assert set(created) <= labels.states | {labels.help_issue}
+        assert set(created) <= labels.states | {labels.help_issue, labels.plan}
         assert hub.forge.ensure_repository_labels(labels) == ()
 
     def test_single_labels_change_and_all_others_stay(self, hub: Hub) -> None:

@@ -219,10 +219,12 @@ def test_a_claim_on_a_deleted_issue_is_cleared_up_after_its_holder_died(hub: Mem
 class Strict(MemoryForge):
     """Says of a branch it does not know what the real one says: it may not have arrived yet."""
 
-    def ensure_pull(self, *, head: str, title: str, body: str, draft: bool = False) -> PullRequest:
+    def ensure_pull(
+        self, *, head: str, title: str, body: str, draft: bool = False, onto: str = ""
+    ) -> PullRequest:
         if head not in self.hub.branches:
             raise Unavailable(f"the forge does not know the branch {head} yet")
-        return super().ensure_pull(head=head, title=title, body=body, draft=draft)
+        return super().ensure_pull(head=head, title=title, body=body, draft=draft, onto=onto)
 
 
 class Remembering(MemoryWorkspaces):

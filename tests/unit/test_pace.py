@@ -195,9 +195,9 @@ class LimitedForge(MemoryForge):
         self._spend(can_wait=True)
         super().ensure_labels(issue, add=add, remove=remove)
 
-    def ensure_pull(self, *, head: str, title: str, body: str, draft: bool = False):  # type: ignore[no-untyped-def]
+    def ensure_pull(self, *, head: str, title: str, body: str, draft: bool = False, onto: str = ""):  # type: ignore[no-untyped-def]
         self._spend(can_wait=False)
-        return super().ensure_pull(head=head, title=title, body=body, draft=draft)
+        return super().ensure_pull(head=head, title=title, body=body, draft=draft, onto=onto)
 
 
 def test_a_status_that_waits_for_the_quota_delays_no_work(hub: MemoryHub, place: Place) -> None:

@@ -188,9 +188,11 @@ class Forge(MemoryForge):
 
     opened: list[str] = field(default_factory=list)
 
-    def ensure_pull(self, *, head: str, title: str, body: str, draft: bool = False) -> PullRequest:
+    def ensure_pull(
+        self, *, head: str, title: str, body: str, draft: bool = False, onto: str = ""
+    ) -> PullRequest:
         self.opened.append(f"{title}\n{body}")
-        return super().ensure_pull(head=head, title=title, body=body, draft=draft)
+        return super().ensure_pull(head=head, title=title, body=body, draft=draft, onto=onto)
 
 
 @pytest.mark.parametrize("outcome", [Outcome.SUCCEEDED, Outcome.FAILED, Outcome.NEEDS_HELP])

@@ -189,9 +189,11 @@ class GiteaForge:
             )
         return found
 
-    def ensure_pull(self, *, head: str, title: str, body: str, draft: bool = False) -> PullRequest:
+    def ensure_pull(
+        self, *, head: str, title: str, body: str, draft: bool = False, onto: str = ""
+    ) -> PullRequest:
         """See `Forge.ensure_pull`. A closed or merged one of this branch is returned as it is: a person decided."""
-        return self._pulls.ensure(head=head, title=title, body=body, draft=draft)
+        return self._pulls.ensure(head=head, title=title, body=body, draft=draft, onto=onto)
 
     def ensure_pull_shown(self, pull: PullRequest, *, body: str, draft: bool) -> None:
         """See `Forge.ensure_pull_shown`. The title says whether it is a draft."""
@@ -205,8 +207,8 @@ class GiteaForge:
         """See `Forge.explain_check`. A commit status has nothing but what `check` holds."""
         return ""
 
-    def ensure_closed(self, issue: int) -> None:
-        """See `Forge.ensure_closed`. Gitea knows one way of being closed."""
+    def ensure_closed(self, issue: int, *, dropped: bool = False) -> None:
+        """See `Forge.ensure_closed`. Gitea knows one way of being closed: `Issue.dropped` is never true there."""
         path = self._home.path(f"issues/{issue}")
         row = self._client.find(path)
         if row is None or payload.is_pull(row):
@@ -220,6 +222,27 @@ class GiteaForge:
                 fix="Give the token's account write access to the repository.",
             )
         self._watcher.note(row)
+
+    def ensure_label(self, name: str) -> None:
+        """See `Forge.ensure_label`."""
+        self._labels.ids([name])
+
+    def ensure_part(self, child: Issue, *, of: int) -> None:
+        """See `Forge.ensure_part`. Gitea has no sub-issues."""
+
+    def ensure_blocked(self, issue: int, *, by: Issue) -> None:
+        """See `Forge.ensure_blocked`. Nothing is said to Gitea.
+
+        It closes no issue that waits for an open one, not even when its pull request is merged.
+        """
+
+    def ensure_onto(self, pull: PullRequest, *, branch: str) -> None:
+        """See `Forge.ensure_onto`. One that is closed by now is left as it is."""
+        self._pulls.put_onto(pull, branch=branch)
+
+    def merge(self, pull: PullRequest, *, method: str) -> bool:
+        """See `Forge.merge`. What lacks checks or reviews is merged by Gitea once it has them."""
+        return self._pulls.merge(pull, method=method)
 
     # What is there.
 

@@ -7,12 +7,9 @@ from itertools import chain
 from cdock.adapters.gitea.client import Client
 from cdock.adapters.gitea.home import Home
 from cdock.adapters.gitea.normalize import label_ids
-from cdock.adapters.labels import LabelLook, label_looks
+from cdock.adapters.labels import PLAIN_COLOR, LabelLook, label_looks
 from cdock.core.errors import NotPermitted
 from cdock.core.policy import Labels
-
-COLOR = "ededed"
-"""Of labels that are made on the way, such as a task's own."""
 
 
 class RepositoryLabels:
@@ -35,7 +32,7 @@ class RepositoryLabels:
                 self._known = self._read()
             for name in sorted(names):
                 if name.casefold() not in self._known:
-                    self._make(LabelLook(name, COLOR, ""))
+                    self._make(LabelLook(name, PLAIN_COLOR, ""))
             return [self._known[name.casefold()] for name in sorted(names)]
 
     def forget(self) -> None:

@@ -79,6 +79,12 @@ def head_of(row: Row) -> str:
     return payload.text_of(head, "label")
 
 
+def base_of(row: Row) -> str:
+    """The branch that a pull request goes to."""
+    base = row.get("base")
+    return payload.text_of(base, "ref") if isinstance(base, dict) else ""
+
+
 def _commit_of(end: object) -> str:
     return payload.text_of(end, "sha") if isinstance(end, dict) else ""
 

@@ -1,7 +1,7 @@
 """The pull requests of branches: looked up once, then followed by the list of what changed last."""
 
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
@@ -10,9 +10,10 @@ from cdock.adapters.gitea import normalize
 from cdock.adapters.gitea.client import Client, Row
 from cdock.adapters.gitea.faults import Conflict
 from cdock.adapters.gitea.home import Home
+from cdock.adapters.pullmerge import not_merged, refuse_other
 from cdock.adapters.pulltalk import with_talk
 from cdock.adapters.refusals import Absent
-from cdock.core.errors import Unavailable
+from cdock.core.errors import NotPermitted, Refused, Unavailable
 from cdock.core.pulls import PullRequest
 
 OVERLAP = timedelta(seconds=120)
@@ -71,6 +72,69 @@ class Pulls:
             path = self._home.path(f"pulls/{pull.number}")
             self._note(self._client.write_row("PATCH", path, changes, may_wait="title" not in changes))
 
+    def put_onto(self, pull: PullRequest, *, branch: str) -> None:
+        """See `Forge.ensure_onto`. One that is closed by now is left as it is."""
+        base = branch or self._home.default_branch
+        row = self.read(pull.number)
+        if row and payload.is_open(row) and normalize.base_of(row) != base:
+            path = self._home.path(f"pulls/{pull.number}")
+            self._note(self._client.write_row("PATCH", path, {"base": base}, may_wait=True))
+
+    def merge(self, pull: PullRequest, *, method: str) -> bool:
+        """See `Forge.merge`.
+
+        Raises:
+            OutcomeUnknown: it may have been merged all the same.
+            Refused: it cannot be merged, with the reason and what to do.
+        """
+        if self._is_merged(pull):
+            return True
+        path = self._home.path(f"pulls/{pull.number}/merge")
+        body = {"Do": method, "head_commit_id": pull.commit}
+        try:
+            self._client.write("POST", path, body)
+        except NotPermitted:
+            raise
+        except Refused as error:
+            self._refuse_conflict(error, pull)
+            self._merge_later(error, pull, {**body, "merge_when_checks_succeed": True})
+        return self._is_merged(pull)
+
+    def _merge_later(self, error: Refused, pull: PullRequest, body: Row) -> None:
+        """Leave the merge to Gitea, which merges at once what lacks nothing."""
+        try:
+            self._client.write("POST", self._home.path(f"pulls/{pull.number}/merge"), body)
+        except Conflict:
+            # Somebody left it to Gitea before.
+            return
+        except NotPermitted:
+            raise
+        except Refused:
+            raise not_merged(
+                pull, error.message, fix="Meet the requirements of the branch, then merge again."
+            ) from error
+
+    def _refuse_conflict(self, error: Refused, pull: PullRequest) -> None:
+        row = self.read(pull.number)
+        if row and row.get("mergeable") is False and row.get("merged") is not True:
+            raise not_merged(
+                pull, "it is in conflict with its base", fix="Resolve the conflicts, then merge again."
+            ) from error
+
+    def _is_merged(self, pull: PullRequest) -> bool:
+        """Whether it was merged; otherwise it may be, as far as that shows without trying.
+
+        Raises:
+            Refused: it may not.
+        """
+        row = self.read(pull.number)
+        if row is None:
+            raise not_merged(pull, "it is gone", fix="Nothing can be done about it.")
+        shown = normalize.pull_from_rest(row)
+        if not shown.merged:
+            refuse_other(pull, shown)
+        return shown.merged
+
     def follow(self, branches: Collection[str]) -> None:
         """Take over what changed since the last time. Nothing is asked while no branch is wanted."""
         if not branches:
@@ -90,21 +154,30 @@ class Pulls:
 
     def look_up(self, branches: Collection[str], *, anew: bool = False) -> None:
         """Make sure that the pull requests of these branches are known."""
+        elsewhere: list[Row] | None = None
         for branch in sorted(branches):
-            if anew or branch not in self._known:
-                self._look_up(branch)
+            if not anew and branch in self._known:
+                continue
+            self._look_up(branch)
+            if self.newest(branch):
+                continue
+            if elsewhere is None:
+                default = self._home.default_branch
+                rows = self._client.rows(self._home.path("pulls"), {"state": "open"})
+                elsewhere = [row for row in rows if normalize.base_of(row) != default]
+            self._note_all(branch, elsewhere)
 
     def keep(self, branches: Collection[str]) -> None:
         """Forget all other branches."""
         with self._lock:
             self._known = {branch: pulls for branch, pulls in self._known.items() if branch in branches}
 
-    def ensure(self, *, head: str, title: str, body: str, draft: bool) -> PullRequest:
+    def ensure(self, *, head: str, title: str, body: str, draft: bool, onto: str) -> PullRequest:
         """See `Forge.ensure_pull`. A closed or merged one of this branch is returned as it is: a person decided."""
-        self._look_up(head)
+        base = onto or self._home.default_branch
+        self._look_up(head, onto=base)
         if pull := self.newest(head):
             return pull
-        base = self._home.default_branch
         wanted = {
             "title": normalize.titled(title, draft=True) if draft else title,
             "head": head,
@@ -113,7 +186,7 @@ class Pulls:
         try:
             row = self._client.write_row("POST", self._home.path("pulls"), {**wanted, "body": body})
         except Conflict as error:
-            self._look_up(head)
+            self._look_up(head, onto=base)
             if pull := self.newest(head):
                 return pull
             raise Unavailable(
@@ -129,12 +202,12 @@ class Pulls:
         self._note(row)
         return normalize.pull_from_rest(row)
 
-    def _look_up(self, branch: str) -> None:
-        """Read the pull requests of a branch.
+    def _look_up(self, branch: str, *, onto: str = "") -> None:
+        """Read the pull requests of a branch that go `onto` another, empty for the default one.
 
         Asked for by its two branches, Gitea shows one of them, and which is not said; later ones have higher numbers.
         """
-        base, head = quote(self._home.default_branch, safe=""), quote(branch, safe="/")
+        base, head = quote(onto or self._home.default_branch, safe=""), quote(branch, safe="/")
         row = self._client.find(self._home.path(f"pulls/{base}/{head}"))
         rows = [row] if row else []
         if row and not payload.is_open(row):
@@ -146,6 +219,9 @@ class Pulls:
             numbers = {payload.number_of(row) for row in rows}
             before = self._known.get(branch, {})
             self._known[branch] = {number: pull for number, pull in before.items() if number in numbers}
+        self._note_all(branch, rows)
+
+    def _note_all(self, branch: str, rows: Iterable[Row]) -> None:
         for row in rows:
             if normalize.head_of(row) == branch:
                 self._note(row)

@@ -12,7 +12,7 @@ from cdock.adapters.github.client import Client
 from cdock.adapters.github.faults import Unsupported
 from cdock.adapters.github.home import Home
 from cdock.adapters.github.watch import Watcher
-from cdock.adapters.labels import LabelLook, label_looks
+from cdock.adapters.labels import PLAIN_COLOR, LabelLook, label_looks
 from cdock.adapters.refusals import Absent, OutcomeUnknown
 from cdock.core.errors import NotPermitted, Refused
 from cdock.core.policy import Labels
@@ -50,6 +50,17 @@ class Labelling:
         there = {str(row.get("name")).casefold() for row in rows}
         wanted = {look.name.casefold(): look for look in label_looks(labels)}
         return tuple(look for name, look in wanted.items() if name not in there)
+
+    def ensure(self, name: str) -> None:
+        """See `Forge.ensure_label`."""
+        picture = self._watcher.picture
+        if picture.label_ids([name]):
+            return
+        row = self._client.find(self._home.path(f"labels/{quote(name, safe='')}"))
+        if row is None:
+            self.create(LabelLook(name, PLAIN_COLOR, ""))
+        else:
+            picture.note_label_ids([row])
 
     def create(self, look: LabelLook) -> bool:
         """Make a label; whether it was not there."""

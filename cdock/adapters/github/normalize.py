@@ -34,7 +34,8 @@ def issue_from_rest(row: Row) -> Issue:
         Unavailable: it lacks its number, id or time.
     """
     issue = payload.issue_of(row, author=payload.login_of(row), labels=labels_of(row))
-    return replace(issue, blocked_by=_blocked_by(row))
+    dropped = not issue.open and row.get("state_reason") == "not_planned"
+    return replace(issue, blocked_by=_blocked_by(row), dropped=dropped)
 
 
 def comment_from_rest(row: Row, *, mine: bool, by_writer: bool) -> Comment:
@@ -181,6 +182,12 @@ def head_of(row: Row) -> str:
     if "repo" in head and (not home or home != _repository_of(base)):
         return ""
     return payload.text_of(head, "ref")
+
+
+def base_of(row: Row) -> str:
+    """The branch that a pull request goes to; empty where the row does not say."""
+    base = row.get("base")
+    return payload.text_of(base, "ref") if isinstance(base, dict) else ""
 
 
 def _commit_of(end: object) -> str:

@@ -54,9 +54,28 @@ class Pulls:
         self._optional = optional
         self._shown = watcher.picture.pulls
 
-    def ensure(self, *, head: str, title: str, body: str, draft: bool) -> PullRequest:
+    def ensure(self, *, head: str, title: str, body: str, draft: bool, onto: str) -> PullRequest:
         """See `Forge.ensure_pull`. A closed or merged one of this branch is returned as it is: a person decided."""
-        return self._known(head) or self._open(head, title=title, body=body, draft=draft)
+        return self._known(head) or self._open(head, title=title, body=body, draft=draft, onto=onto)
+
+    def put_onto(self, pull: PullRequest, *, branch: str) -> None:
+        """See `Forge.ensure_onto`. One that is closed by now is left as it is.
+
+        Raises:
+            Refused: there is no such branch, or another pull request goes from this one's branch to it.
+        """
+        base = branch or self._default()
+        shown = self._current(pull)
+        if not shown.pull.open or shown.base == base:
+            return
+        try:
+            row = self._client.write_row(
+                "PATCH", self._home.path(f"pulls/{pull.number}"), {"base": base}, may_wait=True
+            )
+        except OutcomeUnknown:
+            self._shown.doubt(pull.number)
+            raise
+        self._watcher.follower.note_row(row)
 
     def show(self, pull: PullRequest, *, body: str, draft: bool) -> None:
         """See `Forge.ensure_pull_shown`. One that is closed by now is left as it is."""
@@ -78,12 +97,14 @@ class Pulls:
     def _current(self, pull: PullRequest) -> Shown:
         """What the last look showed, or what is there when that is not certain."""
         shown = self._shown.find(pull.number)
-        if shown and shown.node and not shown.unsure and self._watcher.recent:
+        if shown and shown.node and shown.base and not shown.unsure and self._watcher.recent:
             return shown
         row = self._client.read(self._home.path(f"pulls/{pull.number}"))
         self._shown.note(row)
         found = normalize.pull_from_rest(row)
-        return Shown(found, normalize.changed_of(row), payload.text_of(row, "node_id"))
+        return Shown(
+            found, normalize.changed_of(row), payload.text_of(row, "node_id"), base=normalize.base_of(row)
+        )
 
     def _set_draft(self, shown: Shown, *, draft: bool, body: str | None) -> bool:
         """Make it a draft or ready, with a new text where one is given; whether that was possible."""
@@ -115,8 +136,11 @@ class Pulls:
             return self._shown.newest(head)
         return self._newest(head)
 
-    def _open(self, head: str, *, title: str, body: str, draft: bool) -> PullRequest:
-        base = self._home.description()["default_branch"]
+    def _default(self) -> str:
+        return str(self._home.description()["default_branch"])
+
+    def _open(self, head: str, *, title: str, body: str, draft: bool, onto: str) -> PullRequest:
+        base = onto or self._default()
         wanted = {"title": title, "head": head, "base": base, "body": body}
         row = None
         try:
@@ -129,7 +153,7 @@ class Pulls:
             raise
         except Refused as error:
             self._shown.forget([head])
-            return self._after_refusal(error, head=head, base=base)
+            return self._after_refusal(error, head=head, base=base, onto=onto)
         self._shown.note(row)
         self._watcher.follower.made(payload.number_of(row))
         return normalize.pull_from_rest(row)
@@ -158,7 +182,7 @@ class Pulls:
         pulls = map(normalize.pull_from_rest, own)
         return max(pulls, key=lambda pull: (pull.open, pull.number), default=None)
 
-    def _after_refusal(self, error: Refused, *, head: str, base: str) -> PullRequest:
+    def _after_refusal(self, error: Refused, *, head: str, base: str, onto: str) -> PullRequest:
         said = error.message.lower()
         if "already exists" in said:
             if pull := self._newest(head):
@@ -170,6 +194,12 @@ class Pulls:
             raise Unavailable(
                 f"{self._home.host} does not know the branch {head} yet",
                 fix="cdock looks again after the push.",
+            ) from error
+        if "base invalid" in said and onto:
+            raise Unavailable(
+                f"{self._home.host} does not know the branch {onto}",
+                tried=f"open the pull request of {head} onto it",
+                fix="cdock looks again: it was merged, or not pushed yet.",
             ) from error
         if "base invalid" in said and self._home.verify()["default_branch"] != base:
             raise Unavailable(f"the default branch is no longer {base}", fix="cdock looks again.") from error

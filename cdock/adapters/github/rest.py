@@ -15,11 +15,13 @@ from cdock.adapters.github import normalize
 from cdock.adapters.github.approvals import Approvals
 from cdock.adapters.github.client import Client, Query
 from cdock.adapters.github.degrading import OptionalFeatures
+from cdock.adapters.github.dependencies import Dependencies
 from cdock.adapters.github.explaining import Explainer
 from cdock.adapters.github.gate import Budget, gate_for
 from cdock.adapters.github.home import Home
 from cdock.adapters.github.hosts import Repository
 from cdock.adapters.github.labelling import Labelling
+from cdock.adapters.github.merging import Merging
 from cdock.adapters.github.pulls import Pulls
 from cdock.adapters.github.replying import Replies
 from cdock.adapters.github.subissues import SubIssues
@@ -79,7 +81,10 @@ class GitHubForge:
         self._pulls = Pulls(self._client, self._home, self._watcher, optional)
         self._replies = Replies(self._client, self._home, self._writers, self._watcher, self._recent)
         self._explainer = Explainer(self._client, self._home, optional)
-        self._sub_issues = SubIssues(self._client, self._home, optional)
+        reader = self._watcher.reader
+        self._sub_issues = SubIssues(self._client, self._home, reader, optional)
+        self._dependencies = Dependencies(self._client, self._home, reader, optional)
+        self._merging = Merging(self._client, self._home, self._watcher)
         self._approvals = Approvals(self._client, self._home, self._writers)
 
     def close(self) -> None:
@@ -204,9 +209,11 @@ class GitHubForge:
             self._sub_issues.ensure(made.id, parent=issue)
         return found
 
-    def ensure_pull(self, *, head: str, title: str, body: str, draft: bool = False) -> PullRequest:
+    def ensure_pull(
+        self, *, head: str, title: str, body: str, draft: bool = False, onto: str = ""
+    ) -> PullRequest:
         """See `Forge.ensure_pull`. A closed or merged one of this branch is returned as it is: a person decided."""
-        return self._pulls.ensure(head=head, title=title, body=body, draft=draft)
+        return self._pulls.ensure(head=head, title=title, body=body, draft=draft, onto=onto)
 
     def ensure_pull_shown(self, pull: PullRequest, *, body: str, draft: bool) -> None:
         """See `Forge.ensure_pull_shown`. Where there are no drafts, only the text is changed."""
@@ -220,11 +227,11 @@ class GitHubForge:
         """See `Forge.explain_check`."""
         return self._explainer.explain(check)
 
-    def ensure_closed(self, issue: int) -> None:
+    def ensure_closed(self, issue: int, *, dropped: bool = False) -> None:
         """See `Forge.ensure_closed`."""
         if not self._known(issue).open:
             return
-        body = {"state": "closed", "state_reason": "completed"}
+        body = {"state": "closed", "state_reason": "not_planned" if dropped else "completed"}
         with self._watcher.reader.changing(issue):
             row = self._client.write_row("PATCH", self._home.path(f"issues/{issue}"), body)
         if payload.is_open(row):
@@ -233,6 +240,26 @@ class GitHubForge:
                 fix="Give the token's account write access to the repository.",
             )
         self._watcher.note(row)
+
+    def ensure_label(self, name: str) -> None:
+        """See `Forge.ensure_label`."""
+        self._labelling.ensure(name)
+
+    def ensure_part(self, child: Issue, *, of: int) -> None:
+        """See `Forge.ensure_part`. One more than GitHub allows is left out."""
+        self._sub_issues.ensure_among(child.id, parent=of)
+
+    def ensure_blocked(self, issue: int, *, by: Issue) -> None:
+        """See `Forge.ensure_blocked`. One more than GitHub allows is left out."""
+        self._dependencies.ensure(issue, by=by.id)
+
+    def ensure_onto(self, pull: PullRequest, *, branch: str) -> None:
+        """See `Forge.ensure_onto`. One that is closed by now is left as it is."""
+        self._pulls.put_onto(pull, branch=branch)
+
+    def merge(self, pull: PullRequest, *, method: str) -> bool:
+        """See `Forge.merge`."""
+        return self._merging.merge(pull, method=method)
 
     # What is there.
 

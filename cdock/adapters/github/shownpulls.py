@@ -25,6 +25,8 @@ class Shown:
     node: str
     unsure: bool = False
     """Whether a write of unknown outcome may have changed it."""
+    base: str = ""
+    """The branch it goes to; empty when no row told yet."""
 
 
 class ShownPulls:
@@ -73,9 +75,11 @@ class ShownPulls:
                 shown = pull
                 if before:
                     # The row tells what its target was when it was pushed to last.
-                    target = before.pull.target if pull.open else pull.target
+                    stays = pull.open and before.base == normalize.base_of(row)
+                    target = before.pull.target if stays else pull.target
                     shown = replace(with_talk(pull, before.pull), target=target)
-                self._put(own, Shown(shown, updated, payload.text_of(row, "node_id")))
+                node, base = payload.text_of(row, "node_id"), normalize.base_of(row)
+                self._put(own, Shown(shown, updated, node, base=base))
             return True
 
     def note_issue(self, row: Row) -> bool:
@@ -117,6 +121,22 @@ class ShownPulls:
                 draft, body = fields.get("isDraft") is True, payload.body_of(fields)
                 pull = replace(before.pull, draft=draft, body=body)
                 self.note_talk(pull, payload.moment_of(fields, "updatedAt"))
+
+    def note_merged(self, number: int) -> None:
+        """We merged it."""
+        with self._lock:
+            if before := self.find(number):
+                pull = replace(
+                    before.pull,
+                    open=False,
+                    merged=True,
+                    conflicting=False,
+                    remarks=(),
+                    reviews=(),
+                    threads=(),
+                    checks=(),
+                )
+                self._put(self._branches[pull.head], replace(before, pull=pull))
 
     def doubt(self, number: int) -> None:
         """A write to it may have been applied or not: it has to be read before the next one."""
