@@ -3,6 +3,7 @@
 Derived names are fixed, so that the other side can say "exists" instead of making a second one.
 """
 
+import hashlib
 import re
 import unicodedata
 from collections.abc import Collection
@@ -11,6 +12,7 @@ from uuid import UUID
 
 SLUG_LIMIT = 36  # a GitHub label holds 50 characters: "cdock." + 36 + "." + 7
 SHORT_LENGTH = 7
+_APART = "check--"  # no title is made into a name with two dashes
 
 _ID = re.compile(r"cdock\.(?P<worktree>[a-z0-9](?:[a-z0-9-]{0,35}))\.(?P<short>[0-9a-f]{7})")
 
@@ -29,6 +31,11 @@ class TaskId:
     def label(self) -> str:
         """The label on the issue that names this task."""
         return str(self)
+
+    @property
+    def apart(self) -> bool:
+        """Whether it is named as what `check_id` makes: a check that belongs to no task."""
+        return self.worktree.startswith(_APART)
 
     @property
     def name(self) -> str:
@@ -67,6 +74,12 @@ def slug_of(title: str) -> str:
 def task_id(worktree: str, uuid: UUID) -> TaskId:
     """The id of the task with this uuid in this worktree."""
     return TaskId(worktree, uuid.hex[:SHORT_LENGTH])
+
+
+def check_id(name: str) -> TaskId:
+    """The id of a check called `name` that belongs to no task, always the same one."""
+    digest = hashlib.sha256(name.encode()).hexdigest()
+    return TaskId(f"{_APART}{slug_of(name)}"[:SLUG_LIMIT].strip("-"), digest[:SHORT_LENGTH])
 
 
 def collides(candidate: TaskId, labels: Collection[str]) -> bool:

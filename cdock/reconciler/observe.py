@@ -7,8 +7,10 @@ from dataclasses import replace
 
 from cdock.core.errors import Refused, Unavailable
 from cdock.core.events import Reading
+from cdock.core.form import brief_of
 from cdock.core.ids import TaskId
 from cdock.core.model import CheckResult, Claim, Progress, Role, Run, RunState, Snapshot, Task, Verdict, Watch
+from cdock.core.planning.planned import planned_of
 from cdock.core.world import World
 from cdock.ports import Agent
 from cdock.reconciler.house import GIVE_UP, House
@@ -41,9 +43,11 @@ def observe(house: House, *, keep_logs: bool = True) -> World:
         Refused: the forge says that this token may not, and it was never read before by this process.
     """
     shown = _shown(house)
-    runs, workspaces = house.runner.list(), house.workspaces.list()
     claims = tuple(house.memory.claims.values())
     tasks = {claim.task.id: claim.task for claim in claims}
+    # Whoever checks something apart from all tasks sees to its end, too.
+    runs = tuple(run for run in house.runner.list() if run.task in tasks or not run.task.apart)
+    workspaces = house.workspaces.list()
     verdicts, checks, progress = [], [], []
     for run in runs:
         if keep_logs:
@@ -208,13 +212,27 @@ def _watch(house: House) -> Watch:
     """What has to be seen: all that is ready or claimed, and of our own tasks the help issues and pull requests."""
     claims = house.memory.claims.values()
     ours = [claim for claim in claims if claim.holder == house.me]
+    looked_at = _looked_at(house, {claim.issue for claim in ours if claim.task.plans})
     return Watch(
         ready=house.policy.labels.ready,
         help=house.policy.labels.help_issue,
-        held=frozenset(claim.issue for claim in claims),
+        held=frozenset(claim.issue for claim in claims) | looked_at,
         asking=frozenset(claim.issue for claim in ours),
         branches=frozenset(claim.task.id.branch(house.policy.branch_prefix) for claim in ours),
+        plan=house.policy.labels.plan,
     )
+
+
+def _looked_at(house: House, plans: Collection[int]) -> frozenset[int]:
+    """Issues that others wait for: what comes before one that is ready or held, and the tasks of our plans."""
+    found: set[int] = set()
+    for issue in house.memory.snapshot.issues if house.memory.snapshot else ():
+        if issue.open:
+            found.update(brief_of(issue.body).depends)
+        if issue.number in plans:
+            notes = (planned_of(comment) for comment in issue.comments)
+            found.update(task.number for note in notes if note for task in note.tasks)
+    return frozenset(found)
 
 
 def _since(known: Mapping[int, Claim], claim: Claim, now: float) -> Claim:
