@@ -1,20 +1,23 @@
 """All the ports in one place, and the little this process remembers between two looks."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
+from uuid import UUID
 
 from cdock.core.choices import Choice
 from cdock.core.events import Reading
 from cdock.core.explaining import Explanation
 from cdock.core.ids import TaskId
 from cdock.core.model import Cap, Claim, Harvest, Progress, Snapshot, Status, Task
+from cdock.core.planning.drafts import Draft
 from cdock.core.policy import Policy
 from cdock.core.pulls import PullRequest
 from cdock.core.secrets import redacted
 from cdock.ports import (
     Agent,
+    Board,
     Claims,
     Clock,
     Forge,
@@ -24,6 +27,7 @@ from cdock.ports import (
     Logs,
     Mirror,
     Outbox,
+    Plans,
     Prompts,
     Runner,
     Wishes,
@@ -155,6 +159,10 @@ class Memory:
     """What was last shown on an issue and when, so that a reader that lags behind is not written to again."""
     told: dict[int, Told] = field(default_factory=dict)
     """What the last tick told of each issue, so that a quiet one need not put it into words again."""
+    pressing: dict[UUID, tuple[Draft, Iterator[Draft]]] = field(default_factory=dict)
+    """Plans that are being published, as they are kept now, with the steps that are left."""
+    unpressed: dict[UUID, Pause] = field(default_factory=dict)
+    """Plans of which a step of publishing failed lately."""
     warned: set[str] = field(default_factory=set)
     """Warnings already given: one that stays true is not repeated at every look."""
 
@@ -193,6 +201,10 @@ class House:
     workers: int = 4
     """Cases whose steps are performed side by side."""
     only: frozenset[int] = frozenset()
+    plans: Plans | None = None
+    """What is planned on this machine; None where nobody does."""
+    board: Board | None = None
+    """Where plans are shown beside; None for nowhere."""
     name: str = ""
     """What the repository is called in the log, where one process works on several."""
     neighbours: tuple["House", ...] = ()

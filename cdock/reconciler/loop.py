@@ -13,6 +13,7 @@ from cdock.core.errors import CdockError, ClaimLost, Limited, Refused, Unavailab
 from cdock.core.model import Status
 from cdock.core.plan import busy, plan, status_of
 from cdock.core.world import World
+from cdock.reconciler.approved import publish_approved
 from cdock.reconciler.claiming import lose, publish
 from cdock.reconciler.delivering import deliver
 from cdock.reconciler.house import GIVE_UP, PLACE, House, Pause
@@ -48,6 +49,8 @@ def tick(house: House) -> tuple[Action, ...]:
         for own in by_issue.values():
             _perform_all(own, house)
     if house.memory.away_since is None and deliver(house):
+        house.memory.doubt = True
+    if house.memory.away_since is None and publish_approved(house):
         house.memory.doubt = True
     write_mirror(house, world)
     return steps
@@ -218,6 +221,8 @@ def given_up(house: House) -> frozenset[int]:
 def settled(house: House) -> bool:
     """Whether nothing is left to do or to wait for, leaving aside the issues that were given up."""
     house.memory.doubt = True
+    if house.memory.pressing:
+        return False
     world = observe(house)
     hopeless = given_up(house)
     if any(step.issue not in hopeless for step in plan(world, house.policy)):
