@@ -26,7 +26,7 @@ _TELLING = re.compile(
     r"|\bnot found\b|\bno (?:such|rule)\b|\bcannot\b|\bcan't\b|\bcould not\b|\bunable\b|\bundefined\b|\bunresolved\b"
     r"|\b(?:rejected|declined|conflict|unbound|does not|has not|is not|caused by)\b|^remote: |\*\*\*"
     r"|\btimed out\b|\bkilled\b|\bsegmentation\b|\bnot ok\b|\bmissing\b|\binvalid\b|\bunexpected\b"
-    r"|(?-i:\bE[A-Z]{4,}\b|\b[A-Z]{1,6}-?\d{3,5}\b)|^[✕✗×●✖]|^\) "
+    r"|(?-i:\bE[A-Z]{4,}\b|\b[A-Z]{1,6}-?\d{3,5}\b)|^[✕✗×●✖✘]|^\) "
     r"|\b(?:duplicate|multiple|redefin|mismatch|incorrect|wrong|bad|illegal|unknown|unrecogni[sz]ed|unsupported|forbidden"
     r"|unauthorized|violat\w*|corrupt\w*|abort\w*|crash\w*|exceed\w*|expired|unreachable|ambiguous)\b"
     # What was expected and what came tells one failure of a test from the next, and so does a difference.
@@ -65,7 +65,9 @@ _TALLY = re.compile(
     r"|\(node:\W?\w+\W?\) (?:\[\w+\] )?(?:Deprecation|Experimental)Warning.*|\(Use .node --trace.*"
     r"|\W*(?:Installing|Reusing|Downloading) [^:]*"
     r"|\[<n>:<addr>\] .*"  # V8 tells of its collections
-    r"|make\S* \*\*\* Waiting for unfinished jobs.*"
+    r"|.*\bwaiting for (?:unfinished|other) jobs\b.*|Starting a Gradle Daemon.*|Auto-merging \S.*"
+    r"|Ran all test suites.*|A worker process has failed to exit.*|Force exiting Jest.*|Jest did not exit.*"
+    r"|[-+~] [\w.,\[\]-]+==\S+"  # what uv put into an environment
     r"|FAIL|FAILED|FAILURES!?|failures:|short test summary info",
     re.IGNORECASE,
 )
@@ -91,13 +93,19 @@ _DOING = re.compile(
 # The shape of a text: what parts paragraphs, source with its number, and what points at a place in it.
 _RULERS = frozenset("-=_*.#━─")
 _SOURCE = re.compile(r"\s*(?:[>➜❯→]\s*)?\d+(?:\s*[|│┃┆▕]|\t)")
-_POINTER = re.compile(r"[\s|│┃┆▕·]*[\^~▲┬][\s\^~▲┬─]*")
+_POINTER = re.compile(r"[\s|│┃┆▕·]*[\^~▲┬][\s\^~▲┬─]*|\s*\|[\s|]*\^[\^~-]*(?: .*)?")
 _ALONE = re.compile(r"\W*(?:\w+ )?(?:error|fatal|fail|panic|traceback|exception|E )|File \"", re.IGNORECASE)
 _STEP = re.compile(
     r"\s*(?:\[ *(?:\d+/\d+|\d+%)\]|\d+/\d+ |#\d+ (?:\[|DONE|CACHED|sha256|transferring|extracting|naming))"
 )
 _NUMBERED = re.compile(r"\s*\d+\s+(?=\S)")
 _GUTTER = " \t|│┃"
+# Says that a command failed, and nothing of why: that is for the lines above it to say.
+_ENDED = re.compile(
+    r".*\bexit(?:ed|s)?\b(?: with)?(?: (?:code|status))?:? \d+\b.*|.*\bFAIL code \d+.*|make\S* \*\*\* .* Error \d+"
+    r"|.*\b(?:command|script|evaluation|check|step|job) failed\b\W*",
+    re.IGNORECASE,
+)
 # How a run of acceptance commands shows what it ran and how that ended.
 _FRAME = re.compile(r"\$ .*|\[exit [1-9]\d*\]")
 
@@ -125,9 +133,9 @@ def key_of(error: str) -> str:
     paragraphs = list(_paragraphs(error))
     every = [line.text for paragraph in paragraphs for line in paragraph]
     told = list(_told(paragraphs))
-    if not told:
+    if all(map(_ENDED.fullmatch, told)):
         saying = [line.text for paragraph in paragraphs for line in paragraph if not line.empty]
-        told = ([text for text in saying if not _remarks(text)] or saying or every)[-LAST:]
+        told += ([text for text in saying if not _remarks(text)] or saying or every)[-LAST:]
     return "\n".join(sorted({*told, *filter(_FRAME.fullmatch, every)}))
 
 

@@ -68,6 +68,10 @@ _RULES = (
     _rule("FAILED", r"^(\S+) --- FAILED$", r"FAILED \1"),
     _rule("::", r"^(?=\S*::)(\S.*\S) +(FAILED|ERROR) *$", r"\2 \1"),
     _rule(" ... ", r"^(\w+ \([\w.]+\)) \.\.\. (FAIL|ERROR)$", r"\2: \1"),
+    _rule("0", r"^\s*\d+/\d+ (?=\S)|^\s+\d+ - (?=\S)|(?<=\bTest )\s*#\d+(?=: )", ""),
+    _rule("at Object.", r"\bat Object\.[\w<>]{1,40} (?=\()", "at Object "),
+    _rule("[", r"^(\s*[✘✓]) +\d+ (?=\[)", r"\1 "),
+    _rule("reproduce_failure(", r"(?<=reproduce_failure\()[^)]{1,200}", ""),
     _rule("not ok", r"\b(not ok) \d+", r"\1"),
     _rule(") ", r"^\s*\d+\) (?=\S)", ") "),
     # Names and numbers that somebody else chose.
@@ -80,7 +84,7 @@ _RULES = (
         _url,
     ),
     _rule("@", r"\b(?!git@)[\w.+-]{1,64}@(?:[\w-]{1,63}\.){1,8}[A-Za-z]{2,24}\b", "<email>"),
-    _rule("0", r"\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b", "<uuid>"),
+    _rule("-", r"\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b", "<uuid>"),
     _rule(
         "0",
         r"\b(req|msg|toolu|call|resp|ses|prt|chatcmpl|thread|turn)[_-](?=\w{0,64}\d)\w{5,}",
@@ -88,7 +92,7 @@ _RULES = (
     ),
     _rule(
         "",
-        r"(?i)\b((?:request|trace|span|correlation|session|host|transaction|invocation|operation|event|run|job)"
+        r"(?i)\b((?:req(?:uest)?|trace|span|correlation|session|host|transaction|invocation|operation|event|run|job)"
         r"[ _-]?id)\b(?:[\"']?\s?[:=]\s?[\"']?[\w+/=.-]{4,}|\s(?=[\w-]{0,64}\d)[\w-]{4,})",
         r"\1 <id>",
     ),
@@ -133,7 +137,7 @@ _RULES = (
     _rule("/", r"(?<![\w.@+/>-])\./(?=\w)", ""),
     _rule(
         "0",
-        r"(\.[A-Za-z]\w{0,9}|\bnode:[\w/]+|\b[A-Z][a-z]*file|\bBUILD|<(?:stdin|string|unknown|anonymous)>|\[(?:eval|stdin)\])"
+        r"(\.[A-Za-z]\w{0,9}|\bnode:[\w/]+|\b[A-Z][a-z]*file\d?|\bBUILD|<(?:stdin|string|unknown|anonymous)>|\[(?:eval|stdin)\])"
         r"(?::\d+(?:-\d+)?(?::\d+(?:-\d+)?)?|\(\d+(?:,\d+)?\)|:? ?[\[(]\d+, ?\d+[\])]|(?: \d+:\d+(?:-\d+)?)+)"
         r"(?::| -)?(?![\w-])",
         r"\1:<n>",
@@ -156,7 +160,7 @@ _RULES = (
     # Numbers.
     _rule(
         "0",
-        r"(?i)\b((?:duration|elapsed|latency|took|uptime)(?:_?(?:ms|s|ns|secs?|seconds|millis))?"
+        r"(?i)\b(\w{0,40}(?:duration|elapsed|latency|took|time)(?:_?(?:ms|s|ns|secs?|seconds|millis))?"
         r"|\w{1,40}_(?:ms|ns|secs?|seconds|millis|turns|tokens|usd|bytes))([\"']?[ =:]+)\d+(?:\.\d+)?(?!\w|\.\d)",
         r"\1\2<n>",
     ),
@@ -176,10 +180,11 @@ _RULES = (
     _rule("0", rf"\b(?:\d\d?:\d\d min\b|{_DURATION}(?:\s?{_DURATION})*)", "<duration>"),
     _rule("<duration>)", r" \(<duration>\)", ""),
     _rule(" seconds)", r" \(\d[^()]{0,80} seconds\)", ""),
-    _rule("0", r"\b\d+ (test|warning)s?\b", r"<n> \1"),
+    _rule("0", r"\b\d+ (test|warning|file|package|lines of output)s?\b", r"<n> \1"),
     _rule("x", r"\bx\d+ over\b", "x<n> over"),
+    _rule('"hostname"', r'(?<="hostname":)\s?"[^"]{1,64}"', "<name>"),
     _rule("/s", r"\b\d+(?:\.\d+)? ?[A-Za-z]{1,12}/s(?:ec)?\b", "<rate>"),
-    _rule("0", r"\b\d+(?:\.\d+)?\s?(?:[kKMGT]i?B)\b", "<size>"),
+    _rule("B", r"\b\d+(?:\.\d+)?\s?(?:[kKMGT]i?B)\b", "<size>"),
     _rule(".", r"\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b", "<ip>"),
     _rule(":", r"\blocalhost:\d+|\[?::1\]?:\d+", "localhost"),
     _rule("tmp", r"\btmp(?:[a-z\d_]{8}|\.\w{6,10})\b", "<dir>"),
@@ -204,6 +209,8 @@ def shown(line: str) -> str:
 def without_noise(line: str) -> str:
     """A line as it is the same in every run; empty when nothing is left."""
     line = shown(line)
+    if not line:
+        return ""
     digits = bool(_DIGIT.search(line))
     for needs, pattern, replacement in _RULES:
         if digits if needs == "0" else needs in line:
@@ -211,5 +218,6 @@ def without_noise(line: str) -> str:
     if digits:
         numbers = _HUGE if _COMPARES.search(line) else _LARGE
         line = numbers.sub(lambda match: _unless_code(match, "<n>"), line)
-    line = " ".join(line.split())
+    # An abbreviated commit may well have no letter.
+    line = " ".join(line.replace(":<hex>", ":<id>").replace("<hex>", "<n>").split())
     return "" if _RULER.fullmatch(line) else line

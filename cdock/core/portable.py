@@ -13,14 +13,14 @@ _BELOW = re.compile(
     r"/((?:src|lib|tests?|spec|packages|crates|apps|cmd|internal|include|docs)(?:/.*|\Z))", re.DOTALL
 )
 LIBRARIES = re.compile(
-    r"/(?:site-packages|dist-packages|node_modules|go/pkg/mod|\.cargo/registry|rustc/[0-9a-f]+|go/src(?!/[\w-]+\.\w)|lib/python[\d.]+"
+    r"/(?:site-packages|dist-packages|node_modules|go/pkg/mod|\.cargo/registry|rustc/[0-9a-f]+|go[-\d.]*/src(?!/[\w-]+\.\w)|lib/python[\d.]+"
     r"|gems|vendor/bundle|\.m2/repository)/"
 )
 # For what is gone soon, wherever it lies; what is named there by a program has more digits than a word has.
 _PASSING = re.compile(r"/(?:\.?te?mp|var/folders|dev/shm)/")
 _FILE = re.compile(r".*(?:\.[A-Za-z]{1,10}\d{0,2}|/[A-Z][a-z]*file)", re.DOTALL)
 _BY_PEOPLE = re.compile(
-    r"(?!cc\w{6}\.|\.?tmp\.?\w{6,10}\b)(?:[A-Za-z_.-]|<\w{2,5}>)+(?:\d{1,2}[A-Za-z_.-]*)?(?:\+0x[\da-f]+)?"
+    r"(?!cc\w{6}\.|[\w-]{1,40}-[\da-f]{6}\.\w|\.?tmp\.?\w{6,10}\b)(?:[A-Za-z_.-]|<\w{2,5}>)+(?:\d{1,2}[A-Za-z_.-]*)?(?:\+0x[\da-f]+)?"
 )
 # How cdock names a worktree, and so the directory of every attempt that has one.
 _WORKTREE = re.compile(r".*/cdock\.[a-z0-9-]{1,36}\.[a-z0-9]{7}(?=/|\Z)", re.DOTALL)
@@ -44,4 +44,4 @@ def portable(path: str) -> str:
     if not checkouts:
         return parts[-1] if file else "/".join(parts[-2:])
     below = _BELOW.search(path, checkouts.end())
-    return below[1] if below else parts[-1] if file and checkouts.end() < len(path) else "<dir>"
+    return below[1] if below else parts[-1] if file and (passing or checkouts.end() < len(path)) else "<dir>"

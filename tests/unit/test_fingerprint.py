@@ -337,6 +337,14 @@ def test_nothing_at_all_is_not_the_same_as_something() -> None:
         "1:",
         "99%",
         "E",
+        "/cdock.",
+        "cdock.a.",
+        "exit 1 ",
+        "(1 ",
+        "Test #1: ",
+        "a_time",
+        "\x1b[2K",
+        "| ^",
     ],
 )
 def test_a_huge_line_takes_no_long_time(piece: str) -> None:

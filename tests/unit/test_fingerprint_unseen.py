@@ -1,4 +1,4 @@
-"""The unseen pairs load, are many enough, and are apart from the sets that were measured before."""
+"""What the unseen pairs are, tuning material by now: many enough, and apart from the sets before them."""
 
 from collections import Counter
 
