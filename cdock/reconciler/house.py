@@ -77,6 +77,8 @@ class About:
     quota_until: datetime | None = None
     away: bool = False
     """Whether the next step waits for a forge that does not answer."""
+    above: tuple[TaskId, ...] = ()
+    """The tasks that were started from this one's branch, by name."""
 
 
 @dataclass(frozen=True)

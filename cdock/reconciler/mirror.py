@@ -1,7 +1,7 @@
 """Write down what was seen, for people and for commands that must not wait for the forge."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -16,6 +16,7 @@ from cdock.core.plan import status_of
 from cdock.core.record import dump_record, record_of
 from cdock.core.waiting import with_a_person
 from cdock.core.world import Case, World
+from cdock.reconciler.claiming import branch_of
 from cdock.reconciler.house import About, House, Told
 
 log = logging.getLogger("cdock")
@@ -29,12 +30,15 @@ SEEN_EVERY = timedelta(minutes=1)
 def write_mirror(house: House, world: World) -> None:
     """The mirror, and the note in each worktree, say what is true now."""
     before, house.memory.told = house.memory.told, {}
-    for case in cases_of(world):
+    cases = cases_of(world)
+    above = _above(cases)
+    for case in cases:
         # Of a task that another poller took over it is told where the work is that only this machine has.
         if case.claim is None or (case.claim.holder != house.me and case.workspace is None):
             continue
         number = case.issue.number
         about = _about(case, house, world)
+        about = replace(about, above=above.get(branch_of(house, about.task.id), ()))
         told = before.get(number)
         if told is None or told.about != about:
             told = _told(about, house)
@@ -54,6 +58,15 @@ def write_mirror(house: House, world: World) -> None:
         house.mirror.save(record)
     except CdockError as error:
         _warn_once(house, "mirror not written", error)
+
+
+def _above(cases: Sequence[Case]) -> Mapping[str, tuple[TaskId, ...]]:
+    """The tasks that build upon each branch."""
+    found: dict[str, list[TaskId]] = {}
+    for case in cases:
+        if case.claim and case.claim.task.onto:
+            found.setdefault(case.claim.task.onto, []).append(case.claim.task.id)
+    return {branch: tuple(sorted(tasks)) for branch, tasks in found.items()}
 
 
 def _queue(house: House, world: World) -> list[Mapping[str, object]]:
@@ -131,7 +144,7 @@ def _told(about: About, house: House) -> Told:
             status=about.status,
             labels=tuple(sorted(about.labels)),
             pull=about.pull,
-        )
+        ).model_copy(update=_neighbours(about, house))
     )
     extra = {
         "worktree": about.worktree,
@@ -142,6 +155,15 @@ def _told(about: About, house: House) -> Told:
         **_doing(about),
     }
     return Told(about=about, record=record, entry=record | extra)
+
+
+def _neighbours(about: About, house: House) -> Mapping[str, object]:
+    """The worktree that this one was branched from, and those that were branched from it."""
+    below = about.task.onto.removeprefix(house.policy.branch_prefix)
+    return {
+        "parent_worktree": f"worktrees/{below}" if below else None,
+        "sub_worktrees": tuple(f"worktrees/{task.name}" for task in about.above),
+    }
 
 
 def _rounded(progress: Progress | None) -> Progress | None:
