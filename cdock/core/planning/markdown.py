@@ -65,7 +65,9 @@ def document_of(text: str) -> Document:
                 f"a block ```yaml that begins with `cdock:` is wanted, or Flux's one under {FLUX_BEGIN}",
             )
         )
-    faults += [Fault(Place(block.line), "a second plan begins here", "one is wanted") for block in blocks[1:]]
+    faults += [
+        Fault(Place(block.line - 1), "a second plan begins here", "one is wanted") for block in blocks[1:]
+    ]
     title, goal = _words(tokens, lines)
     return Document(blocks[0] if blocks else None, title, goal, tuple(faults))
 
@@ -108,11 +110,8 @@ def _line(token: Token) -> int:
 
 def _block(token: Token, dialect: Dialect, lines: list[str]) -> Block:
     first = _line(token) + 1
-    inside = token.content.split("\n")
-    indents = tuple(
-        len(lines[first - 1 + number]) - len(line) if first - 1 + number < len(lines) else 0
-        for number, line in enumerate(inside)
-    )
+    inside = token.content.split("\n")[:-1]
+    indents = tuple(len(lines[first - 1 + number]) - len(line) for number, line in enumerate(inside))
     return Block(dialect, token.content, first, indents)
 
 

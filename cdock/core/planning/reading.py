@@ -18,6 +18,8 @@ TEXT_LIMIT = 30_000
 """Characters of one text: with all that stands around it, it has to fit into an issue."""
 VERSION = 1
 
+_AMOUNT = re.compile(r"[0-9]{1,308}(?:\.[0-9]{1,340})?")
+
 Where = tuple[str | int, ...]
 T = TypeVar("T")
 
@@ -131,6 +133,8 @@ class _Reader:
                 self._note((), top, f"the key {outer!r} is missing")
             return Plan(self._title, self._goal)
         self._nodes[()] = inner
+        if not self._is(inner, Shape.MAP, ()):
+            return Plan(self._title, self._goal)
         fields = self._map(inner, (), _OUTER[self._block.dialect])
         self._version(fields.get("version"), inner)
         title = self._optional(fields, "title", (), self._text, self._title)
@@ -246,9 +250,7 @@ class _Reader:
         return int(node.text)
 
     def _amount(self, node: Node, where: Where) -> float:
-        if node.shape is not Shape.NUMBER or not re.fullmatch(
-            r"[0-9]{1,9}(?:\.[0-9]{1,17})?(?:e-[0-9]{1,3})?", node.text
-        ):
+        if node.shape is not Shape.NUMBER or not _AMOUNT.fullmatch(node.text):
             self._note(where, node, f"{node.text!r} is no amount", "US dollars such as 2.5 are wanted")
             return 0.0
         return float(node.text)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 
 import yaml
 
@@ -38,7 +39,8 @@ def _text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
 
 
 def _amount(dumper: _Dumper, amount: float) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:float", repr(amount).removesuffix(".0"))
+    digits = format(Decimal(repr(amount)), "f").removesuffix(".0")
+    return dumper.represent_scalar(f"tag:yaml.org,2002:{'float' if '.' in digits else 'int'}", digits)
 
 
 _Dumper.add_representer(str, _text)
