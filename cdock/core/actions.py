@@ -8,9 +8,10 @@ from cdock.core.commands import Command
 from cdock.core.errands import Errand
 from cdock.core.ids import TaskId
 from cdock.core.model import Answer, Cap, Outcome, Role, Status
+from cdock.core.planning.gates import Decision
 from cdock.core.speaking import Message
 from cdock.core.wishes import Wish
-from cdock.core.world import Case
+from cdock.core.world import Case, Part
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,45 @@ class HearWish(_OnCase):
 @dataclass(frozen=True)
 class LeaveTask(_OnCase):
     """Clear up after a task that another poller took over, keeping what only this machine has."""
+
+
+@dataclass(frozen=True)
+class DropTask(_OnCase):
+    """Close the issue of a task as not planned, and say why; what was done for it is kept."""
+
+    wish: Wish
+
+
+@dataclass(frozen=True)
+class PublishPlan(_OnCase):
+    """Make issues of the proposal that a person approved."""
+
+
+@dataclass(frozen=True)
+class ReleaseTasks(_OnCase):
+    """Put the label on tasks of a plan that lets them start."""
+
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True)
+class ShowGate(_OnCase):
+    """Write the comment of a stage's gate."""
+
+    stage: int
+    text: str
+
+
+@dataclass(frozen=True)
+class HearDecision(_OnCase):
+    """Do what a person chose at a gate: open the next stage, retry what failed, or drop it."""
+
+    decision: Decision
+
+
+@dataclass(frozen=True)
+class Retarget(_OnCase):
+    """Let a pull request go to the default branch, because what it was stacked upon is merged."""
 
 
 @dataclass(frozen=True)
@@ -225,6 +265,12 @@ Action = (
     | SpeakTo
     | TakeNote
     | HearWish
+    | DropTask
+    | PublishPlan
+    | ReleaseTasks
+    | ShowGate
+    | HearDecision
+    | Retarget
     | LeaveTask
     | ForgetTask
     | HoldTask

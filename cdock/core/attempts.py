@@ -157,6 +157,8 @@ def choice_of(task: Task, cause: Cause, policy: Policy) -> Step:
     """Who makes the next attempt: whom a person asked for, else the next step of the escalation, else the usual one."""
     if cause is Cause.OPINION:
         return Step(agent=policy.reviewer)
+    if task.plans:
+        return Step(agent=task.agent or policy.planner, model=task.model)
     agent, model = task.agent or policy.agent, task.model
     handed = cause is Cause.HANDOFF or (task.last is not None and task.last.outcome is Outcome.HANDOFF)
     if handed and policy.handoff_agent and not task.agent:

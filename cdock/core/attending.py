@@ -20,6 +20,7 @@ from cdock.core.events import Ending
 from cdock.core.failure_class import class_of
 from cdock.core.fingerprint import fingerprint
 from cdock.core.model import Attempt, Cap, Cause, Outcome, Role, RunState, Task
+from cdock.core.planning.telling import unfit
 from cdock.core.policy import Policy
 from cdock.core.slots import Slots
 from cdock.core.speaking import Message, listens, unheard
@@ -63,7 +64,7 @@ def _full(case: Case, attempt: Attempt, policy: Policy) -> bool:
     # Notes are short, and whoever writes them is full already; who only looks has nothing to hand over.
     return bool(
         policy.handoff
-        and attempt.cause not in (Cause.NOTES, Cause.OPINION)
+        and attempt.cause not in (Cause.NOTES, Cause.OPINION, Cause.PLAN)
         and case.progress
         and case.progress.full >= policy.handoff
     )
@@ -84,7 +85,7 @@ def attend(
         return _alive(case, task, attempt, world, policy)
     if noted := _noted(case, task):
         return noted
-    looks = attempt.cause is Cause.OPINION
+    looks = attempt.cause is Cause.OPINION or task.plans
     if not looks and not (case.harvest and case.harvest.run == run.name and case.harvest.final):
         return HarvestWork(case, final=True)
     if case.stop_wished or task.stopped:
@@ -118,9 +119,10 @@ def _alive(case: Case, task: Task, attempt: Attempt, world: World, policy: Polic
         return speech
     if workspace and workspace.unpushed and not case.unpushable and _due(world.pushed_at, world, policy):
         return PublishWork(case)
-    if policy.drafts and case.pull is None and workspace and workspace.pushed and workspace.has_work:
+    shown = case.pull is not None or not policy.drafts or task.competes
+    if not shown and workspace and workspace.pushed and workspace.has_work:
         return OpenPullRequest(case, draft=True)
-    if attempt.cause is Cause.OPINION:
+    if attempt.cause is Cause.OPINION or task.plans:
         return None
     harvested = case.harvest.at if case.harvest and case.harvest.run == run.name else None
     every = policy.harvest_every
@@ -192,11 +194,18 @@ def _record(case: Case, attempt: Attempt, world: World, policy: Policy, *, task:
         now=world.now,
         policy=policy,
         verdict=verdict,
-        has_work=bool(case.workspace and case.workspace.has_work),
+        has_work=task.plans or bool(case.workspace and case.workspace.has_work),
         refused=case.harvest.refused if case.harvest else "",
         checked=case.checked,
     )
     cap = cap or (verdict.cap if verdict else None)
+    if (
+        task.plans
+        and outcome is Outcome.SUCCEEDED
+        and verdict
+        and (wrong := unfit(task, attempt, verdict.text))
+    ):
+        outcome, error = Outcome.FAILED, f"the answer is no plan:\n{wrong}"
     if case.unpushable and outcome is Outcome.SUCCEEDED:
         outcome, error = Outcome.FAILED, f"the commits could not be pushed: {case.unpushable}"
     if outcome is Outcome.SUCCEEDED and too_large(case, task, policy):

@@ -45,6 +45,7 @@ _HEADLINES: Mapping[Status, str] = {
     Status.DONE: "✓ **Done**",
     Status.CANCELLED: "■ **Ended without a merge**",
     Status.WAITING: "■ **Waiting**",
+    Status.PLANNED: "▶ **Under way**",
 }
 
 _OUTCOMES: Mapping[Outcome, str] = {
@@ -70,6 +71,7 @@ _CAUSES: Mapping[Cause, str] = {
     Cause.OPINION: "a second opinion",
     Cause.MESSAGE: "a message",
     Cause.PERSON: "a person at the terminal",
+    Cause.PLAN: "a plan",
 }
 
 

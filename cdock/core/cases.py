@@ -5,11 +5,15 @@ Everything is looked up, nothing searched for, so that a thousand issues cost a 
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import replace
 from typing import TypeVar
 
+from cdock.core.depending import forerunners
+from cdock.core.form import brief_of
 from cdock.core.ids import SHORT_LENGTH
 from cdock.core.model import Claim, Issue, Role
-from cdock.core.world import Case, World
+from cdock.core.planning.planned import planned_of
+from cdock.core.world import Case, Part, World
 
 T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
@@ -21,7 +25,26 @@ def cases_of(world: World) -> tuple[Case, ...]:
     gone = (_gone(claim) for claim in world.claims if claim.issue in world.gone)
     issues = sorted((*world.issues, *gone), key=lambda issue: (issue.created_at, issue.number))
     seen = _Seen(world)
-    return tuple(_case(issue, claims.get(issue.number), seen) for issue in issues)
+    by_number = {issue.number: issue for issue in issues}
+
+    def case_of(issue: Issue) -> Case:
+        claim = claims.get(issue.number)
+        brief = claim.task.brief if claim else brief_of(issue.body)
+        first = forerunners(brief, by_number, claims) if brief.depends else ()
+        case = _case(issue, claim, seen)
+        parts = _parts(issue, by_number, claims) if claim and claim.task.plans else None
+        return replace(case, forerunners=first, parts=parts) if first or parts is not None else case
+
+    return tuple(map(case_of, issues))
+
+
+def _parts(plan: Issue, issues: Mapping[int, Issue], claims: Mapping[int, Claim]) -> tuple[Part, ...] | None:
+    """The tasks of a published plan in the order of their stages; None when it is none yet."""
+    planned = next((found for comment in plan.comments if (found := planned_of(comment))), None)
+    if planned is None:
+        return None
+    parts = (Part(task, issues.get(task.number), claims.get(task.number)) for task in planned.tasks)
+    return tuple(sorted(parts, key=lambda part: part.planned.stage))
 
 
 def _gone(claim: Claim) -> Issue:

@@ -34,6 +34,7 @@ class Verb(StrEnum):
     RESUME = "resume"
     BUDGET = "budget"
     AGENT = "agent"
+    APPROVE = "approve"
     HELP = "help"
 
 
@@ -44,6 +45,7 @@ USAGE: Mapping[Verb, str] = {
     Verb.RESUME: "go on",
     Verb.BUDGET: "`N`: allow N attempts before asking; `N turns`, `N lines` or `$N` more of these",
     Verb.AGENT: "`NAME`: use another agent from the next attempt on",
+    Verb.APPROVE: "of a plan: make issues of the proposal, or start the next stage",
     Verb.HELP: "show this",
 }
 

@@ -6,7 +6,7 @@ from cdock.core.answers import answer
 from cdock.core.feedback import asked, conflict, due, failed, handled
 from cdock.core.model import Answer, Attempt, Cause, Outcome, Task
 from cdock.core.policy import Policy
-from cdock.core.speaking import meant_for_work
+from cdock.core.speaking import meant_for_work, unheard
 from cdock.core.wishes import WishKind
 from cdock.core.world import Case, World
 
@@ -40,6 +40,8 @@ def errand_of(case: Case, task: Task, world: World, policy: Policy) -> Errand | 
     if said := answer(case, task):
         return Errand(Cause.ANSWER, answer=said)
     last = task.last
+    if task.plans:
+        return _planning(case, task, last)
     if last is None:
         return Errand(Cause.TASK)
     if last.round != task.round:
@@ -59,6 +61,21 @@ def errand_of(case: Case, task: Task, world: World, policy: Policy) -> Errand | 
             return _sent_back(case, task, world, policy) or Errand(Cause.GO_ON)
         case _:
             return _sent_back(case, task, world, policy) or Errand(Cause.RETRY, fresh=True)
+
+
+def _planning(case: Case, task: Task, last: Attempt | None) -> Errand | None:
+    """A goal is broken down once, and again for each word of a person."""
+    if last is None or last.round != task.round:
+        return Errand(Cause.PLAN)
+    match last.outcome:
+        case Outcome.SUCCEEDED:
+            return Errand(Cause.MESSAGE) if unheard(case, task) else None
+        case Outcome.CAPPED | Outcome.NEEDS_HELP:
+            return None
+        case Outcome.HANDOFF | Outcome.FULL:
+            return Errand(Cause.PLAN, fresh=True)
+        case _:
+            return Errand(Cause.PLAN)
 
 
 def _again(case: Case, task: Task, last: Attempt, world: World, policy: Policy) -> Errand:

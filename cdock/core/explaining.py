@@ -9,9 +9,9 @@ from cdock.core.bodies import why_asked
 from cdock.core.budgets import day_over
 from cdock.core.errands import errand_of
 from cdock.core.model import Cause, Outcome, Status, Task
-from cdock.core.plan import reason_of
+from cdock.core.plan import reason_of, waits_for
 from cdock.core.policy import Policy
-from cdock.core.waiting import Waiting, WaitKind, blocked, held, with_a_person
+from cdock.core.waiting import Waiting, WaitKind, blocked, with_a_person
 from cdock.core.world import Case, World
 
 
@@ -48,6 +48,9 @@ def explain(case: Case, task: Task, status: Status, world: World, policy: Policy
             "Requests in a review go to the agent; a merge ends the task.",
             since,
         )
+    if status is Status.PLANNED:
+        why = f"Its tasks are issues; stage {task.opened} is open."
+        return Explanation(why, "Nothing: its tasks tell what they wait for.", "Its next stage.", since)
     if status in (Status.DONE, Status.CANCELLED):
         return Explanation("It has ended.", "Nothing.", "What is left of it here is cleared up.", since)
     if status is Status.FOREIGN:
@@ -55,7 +58,7 @@ def explain(case: Case, task: Task, status: Status, world: World, policy: Policy
         return Explanation(
             f"Another poller works on it: {where}.", "Nothing from here.", "It goes on there.", since
         )
-    if waits := held(case, task, world, policy):
+    if waits := waits_for(case, task, world, policy):
         return Explanation(waits.why, waits.unblocks, "The next attempt starts.", since, waits)
     return _about_to(case, task, world, policy, since)
 

@@ -6,6 +6,7 @@ that somebody with write access has approved, and its commands run nowhere but i
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from cdock.core import messages
 from cdock.core.brief import Brief
@@ -30,6 +31,7 @@ _GLOB = re.compile(r"(?:[-*] )?`(?P<glob>[^`\n]{1,500})`")
 _REFERENCES = re.compile(r"#[0-9]{1,9}(?:[, ]+#[0-9]{1,9})*")
 
 
+@lru_cache(maxsize=2_048)
 def brief_of(body: str) -> Brief:
     """What the sections of an issue's text say. What readers of the issue cannot see is not read either."""
     said: dict[str, list[str]] = {}

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 from cdock.core.events import Ending
 from cdock.core.model import Approval, Comment, Task
-from cdock.core.policy import Policy
 
 ZERO_WIDTH_SPACE = "\u200b"
 TITLE_LIMIT = 250
@@ -134,9 +133,8 @@ def ask_marker(digest: str) -> Marker:
     return Marker("ask", {"text": digest})
 
 
-def ask_again(approval: Approval, policy: Policy) -> str:
-    """The comment that asks for a new approval."""
-    ready = policy.labels.ready
+def ask_again(approval: Approval, ready: str) -> str:
+    """The comment that asks for a new approval by the label `ready`."""
     who = inline(approval.edited_by, limit=40)
     changed = (
         f"by {who}, who has no write access here, after `{ready}` was added."

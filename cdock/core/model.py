@@ -72,6 +72,7 @@ class Status(StrEnum):
     DONE = "done"
     CANCELLED = "cancelled"
     WAITING = "waiting"  # for what `waiting.Waiting` says
+    PLANNED = "planned"  # a plan whose tasks are issues
     FOREIGN = "foreign"
 
 
@@ -284,6 +285,12 @@ class Task:
     """What the sections of the approved text say."""
     plans: bool = False
     """Whether its attempts break a goal down into a plan, instead of working on it."""
+    agreed: int = 0
+    """The number of the attempt whose proposal a person approved; 0 while none is."""
+    opened: int = 0
+    """The last stage of its plan that a person let start."""
+    released: tuple[int, ...] = ()
+    """The issues of its plan that were let start."""
     picked: bool = False
     """Whether a person chose it among its batch."""
     onto: str = ""
@@ -309,6 +316,11 @@ class Task:
                 break
             refs.update(attempt.refs)
         return frozenset(refs)
+
+    @property
+    def competes(self) -> bool:
+        """Whether it is one of several attempts at the same thing, and nobody has chosen it."""
+        return bool(self.brief.batch) and not self.picked
 
     @property
     def taken(self) -> frozenset[str]:

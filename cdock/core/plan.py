@@ -13,6 +13,7 @@ from cdock.core.actions import (
     AskForHelp,
     CheckApproval,
     CloseHelp,
+    DropTask,
     HearCommand,
     HearWish,
     HoldTask,
@@ -26,6 +27,7 @@ from cdock.core.actions import (
     RemoveRuns,
     RenewClaim,
     ReplyInThread,
+    Retarget,
     ShowPull,
     ShowStatus,
     StartAttempt,
@@ -42,15 +44,23 @@ from cdock.core.budgets import day_over
 from cdock.core.cases import cases_of
 from cdock.core.choices import STOP
 from cdock.core.commands import pending
+from cdock.core.depending import Stand
 from cdock.core.ending import NOBODY, runs_of, unclaimed, wind_up
 from cdock.core.errands import errand_of
 from cdock.core.feedback import asked
 from cdock.core.messages import pull_marker
 from cdock.core.model import Cause, Claim, Outcome, Status, Task
+from cdock.core.planning.steps import (
+    decision_wanted,
+    next_of_published,
+    next_of_talk,
+    reply_wanted,
+    status_of_published,
+)
 from cdock.core.policy import Policy
 from cdock.core.showing import passing, show_status
 from cdock.core.slots import Slots
-from cdock.core.waiting import blocked, changed, held
+from cdock.core.waiting import Waiting, blocked, changed, held
 from cdock.core.wishes import WishKind
 from cdock.core.world import Case, World
 
@@ -83,8 +93,12 @@ def status_of(case: Case, world: World, policy: Policy) -> Status:
     task = claim.task
     if task.running:
         return Status.IN_PROGRESS
+    if case.parts is not None:
+        return status_of_published(case, task, case.parts, policy)
     errand = errand_of(case, task, world, policy)
     if _done(task) and errand is None and not task.question:
+        if task.competes or (task.plans and not task.agreed):
+            return Status.WAITING
         # Until its pull request is there, the next step of a success is only a moment away.
         return Status.IN_REVIEW if pull else Status.CLAIMED
     if held(case, task, world, policy):
@@ -94,6 +108,15 @@ def status_of(case: Case, world: World, policy: Policy) -> Status:
     if help_of(case, task):
         return Status.NEEDS_HELP
     return Status.FAILED if reason_to_ask(task, errand, policy) else Status.CLAIMED
+
+
+def waits_for(case: Case, task: Task, world: World, policy: Policy) -> Waiting | None:
+    """What a task whose status is WAITING waits for."""
+    if case.parts is not None:
+        return decision_wanted(task, case.parts, policy)
+    if waits := held(case, task, world, policy):
+        return waits
+    return reply_wanted(task, policy) if task.plans else None
 
 
 def _done(task: Task) -> bool:
@@ -183,13 +206,15 @@ def steps_for(
     if claim is None or foreign(claim, world):
         # A stale claim on a settled issue is taken over too: somebody has to clear up after its holder.
         wanted = not world.only or case.issue.number in world.only
+        if claim is None and not startable(case, policy):
+            return ()
         if claim is None and (case.issue.number in world.unapproved or day_over(world, policy)):
             return ()
         if claim is None and blocked(case):
             return (MarkWaiting(case),) if wanted and not case.issue.wears(policy.labels.waiting) else ()
         return (TakeClaim(case),) if wanted and slots.claim() else ()
     task = claim.task
-    waiting = held(case, task, world, policy) if status is Status.WAITING else None
+    waiting = waits_for(case, task, world, policy) if status is Status.WAITING else None
     show = None if passing(case, task, status) else show_status(case, task, status, policy, waiting=waiting)
     step = _next(case, claim, status, world, policy=policy, slots=slots)
     if isinstance(step, _FLEETING):
@@ -197,6 +222,12 @@ def steps_for(
     if isinstance(step, ReleaseClaim) and show:
         return (show,)
     return tuple(found for found in (step, show) if found)
+
+
+def startable(case: Case, policy: Policy) -> bool:
+    """Whether somebody wants an issue to be worked on that nobody holds; others are only looked at."""
+    issue, labels = case.issue, policy.labels
+    return issue.open and (issue.wears(labels.ready) or issue.wears(labels.plan))
 
 
 def _next(
@@ -214,6 +245,13 @@ def _next(
         return wind_up(case, task, status)
     if wish := _wish(case, task, status):
         return wish
+    if not task.running:
+        if drop := case.wished(WishKind.DROP):
+            return DropTask(case, drop)
+        if case.parts is not None:
+            return next_of_published(case, task, case.parts, policy)
+        if publishing := next_of_talk(case, task):
+            return publishing
     if case.workspace is None:
         return PrepareWorkspace(case)
     if attempt := task.running:
@@ -227,7 +265,9 @@ def _next(
         return HoldTask(case)
     if answered := _answered(case, task):
         return answered
-    if _done(task) and case.workspace.has_work and case.pull is None:
+    if case.pull and case.pull.open and task.onto and _landed(case):
+        return Retarget(case)
+    if _done(task) and case.workspace.has_work and case.pull is None and not task.competes:
         # What goes back to an agent at once is not ready for anybody else.
         again = errand_of(case, task, world, policy) is not None
         if policy.drafts or not again:
@@ -242,6 +282,11 @@ def _next(
     if status is not Status.CLAIMED:
         return _show_pull(case, task, status, policy) or reply
     return _begin(case, task, world, policy=policy, slots=slots)
+
+
+def _landed(case: Case) -> bool:
+    """Whether what the work is stacked upon is on the default branch by now, as far as issues tell."""
+    return all(one.stand is Stand.SETTLED for one in case.forerunners)
 
 
 def _wish(case: Case, task: Task, status: Status) -> HearWish | None:
@@ -260,7 +305,7 @@ def _wish(case: Case, task: Task, status: Status) -> HearWish | None:
     # An attempt that has just ended may have asked something itself.
     asks = help_of(case, task) is not None or status is Status.FAILED or (case.run and not case.run.alive)
     help_ = None if asks else case.wished(WishKind.HELP)
-    wanted = help_ or (None if task.running else case.wished(WishKind.RETRY))
+    wanted = help_ or case.wished(WishKind.PICK) or (None if task.running else case.wished(WishKind.RETRY))
     return HearWish(case, wanted) if wanted else None
 
 

@@ -155,6 +155,9 @@ class TaskRecord(_Stored):
     question: Words = ""
     brief: BriefRecord = BriefRecord()
     plans: bool = False
+    agreed: int = 0
+    opened: int = 0
+    released: tuple[int, ...] = ()
     picked: bool = False
     onto: str = ""
     attempts: AttemptsRecord = AttemptsRecord()
@@ -215,6 +218,9 @@ def record_of(
         question=task.question,
         brief=BriefRecord(**vars(task.brief)),
         plans=task.plans,
+        agreed=task.agreed,
+        opened=task.opened,
+        released=task.released,
         picked=task.picked,
         onto=task.onto,
         attempts=AttemptsRecord(
@@ -267,6 +273,9 @@ def task_of(record: TaskRecord) -> Task:
         question=record.question,
         brief=Brief(**dict(record.brief)),
         plans=record.plans,
+        agreed=record.agreed,
+        opened=record.opened,
+        released=record.released,
         picked=record.picked,
         onto=record.onto,
         attempts=tuple(Attempt(**dict(a)) for a in record.attempts.history),

@@ -3,6 +3,8 @@
 from cdock.core import bodies, messages
 from cdock.core.actions import ShowStatus
 from cdock.core.model import Outcome, Status, Task
+from cdock.core.planning.parts import states_of
+from cdock.core.planning.telling import plan_comment
 from cdock.core.policy import Labels, Policy
 from cdock.core.waiting import Waiting
 from cdock.core.world import Case
@@ -27,6 +29,7 @@ def state_label(status: Status, labels: Labels) -> str:
         Status.IN_REVIEW: labels.in_review,
         Status.DONE: labels.done,
         Status.WAITING: labels.waiting,
+        Status.PLANNED: labels.in_progress,
     }.get(status, "")
 
 
@@ -42,7 +45,11 @@ def show_status(
     kept = wanted | ({policy.labels.ready} if task.stopped or task.paused or task.disputed else set())
     wrong = {label.casefold() for label in policy.labels.states} - {label.casefold() for label in kept}
     remove = frozenset(label for label in case.issue.labels if label.casefold() in wrong)
-    comment = bodies.status_comment(case, task, status, policy, waiting=waiting)
+    if case.parts is not None:
+        states = states_of(case.parts, policy)
+        comment = plan_comment(task, case.parts, states, waiting=waiting)
+    else:
+        comment = bodies.status_comment(case, task, status, policy, waiting=waiting)
     marker = str(messages.status_marker(task))
     there = next((c.body for c in case.issue.comments if c.mine and c.body.startswith(marker)), None)
     same = there is not None and there.strip() == comment.strip()

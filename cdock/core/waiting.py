@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from cdock.core.attempts import MAX_DOUBLINGS, in_a_row
 from cdock.core.budgets import day_over
+from cdock.core.depending import Stand, in_the_way
 from cdock.core.model import Cap, Cause, Outcome, Task
 from cdock.core.policy import Policy
 from cdock.core.world import Case, World
@@ -54,7 +55,20 @@ def held(case: Case, task: Task, world: World, policy: Policy) -> Waiting | None
                 "The title or the text was changed after the approval, by somebody who may not start work.",
                 f"Look at it, then add the label `{ready}` to approve it as it is now.",
             )
+    if waits := _choice(task, policy):
+        return waits
     return _limit(case, task, world, policy) or _money(world, policy)
+
+
+def _choice(task: Task, policy: Policy) -> Waiting | None:
+    """A person who has to choose among the attempts of a batch, of which this is one."""
+    done = task.last is not None and task.last.outcome is Outcome.SUCCEEDED
+    batch = task.brief.batch
+    if not batch or task.picked or not done:
+        return None
+    return Waiting(
+        WaitKind.HUMAN, f"It is done, and one of the batch `{batch}`.", f"`cdock pick {batch}` chooses."
+    )
 
 
 def _limit(case: Case, task: Task, world: World, policy: Policy) -> Waiting | None:
@@ -104,8 +118,18 @@ def _money(world: World, policy: Policy) -> Waiting | None:
 
 def blocked(case: Case) -> Waiting | None:
     """What keeps an issue from being claimed though it is ready."""
-    count = case.issue.blocked_by
-    if not count:
+    if first := in_the_way(case.forerunners):
+        names = ", ".join(f"#{one.issue}" for one in first)
+        if dropped := [one for one in first if one.stand is Stand.DROPPED]:
+            return Waiting(
+                WaitKind.DEPENDENCY,
+                f"It comes after {names}, and #{dropped[0].issue} was closed as not planned.",
+                "Reopen that, or change what this depends on.",
+            )
+        return Waiting(WaitKind.DEPENDENCY, f"It comes after {names}.", "It starts when that is done.")
+    # What its own text names is judged by that; the rest is for the forge to say.
+    count = case.issue.blocked_by - sum(one.stand is Stand.FINISHED for one in case.forerunners)
+    if count <= 0:
         return None
     issues = "an open issue" if count == 1 else f"{count} open issues"
     return Waiting(WaitKind.DEPENDENCY, f"It is blocked by {issues}.", "It starts when they are closed.")

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from cdock.core.depending import Forerunner
 from cdock.core.ids import TaskId
 from cdock.core.model import (
     Cap,
@@ -20,8 +21,23 @@ from cdock.core.model import (
     Verdict,
     Workspace,
 )
+from cdock.core.planning.planned import PlannedTask
 from cdock.core.pulls import PullRequest
 from cdock.core.wishes import Wish, WishKind
+
+
+@dataclass(frozen=True)
+class Part:
+    """One task of a published plan: what was planned, and what was seen of its issue."""
+
+    planned: PlannedTask
+    issue: Issue | None = None
+    claim: Claim | None = None
+
+    @property
+    def number(self) -> int:
+        """Of its issue."""
+        return self.planned.number
 
 
 @dataclass(frozen=True)
@@ -47,6 +63,10 @@ class Case:
     wishes: tuple[Wish, ...] = ()
     unpushable: str = ""
     """Why the forge will not have the commits of the present attempt; empty as far as we know it will."""
+    forerunners: tuple[Forerunner, ...] = ()
+    """What comes first by the issue's own text, and how it stands."""
+    parts: tuple[Part, ...] | None = None
+    """Of a published plan: its tasks; None for everything else."""
 
     def wished(self, kind: WishKind) -> Wish | None:
         """The oldest wish of this kind that no attempt has taken up."""
@@ -57,7 +77,7 @@ class Case:
     @property
     def stop_wished(self) -> bool:
         """Whether somebody on this machine asked for its end."""
-        return self.wished(WishKind.STOP) is not None
+        return self.wished(WishKind.STOP) is not None or self.wished(WishKind.DROP) is not None
 
 
 @dataclass(frozen=True)

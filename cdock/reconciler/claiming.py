@@ -7,12 +7,13 @@ from datetime import timedelta
 
 from cdock.core import messages
 from cdock.core.actions import HearCommand
-from cdock.core.commands import again, obey
+from cdock.core.commands import Verb, again, obey
 from cdock.core.errors import CdockError, NotPermitted, Refused, Unavailable
 from cdock.core.form import brief_of
 from cdock.core.ids import TaskId, collides, slug_of, task_id
 from cdock.core.model import Approval, Cause, Claim, Issue, Move, Task
 from cdock.core.options import options_of
+from cdock.core.planning.steps import approve
 from cdock.core.wishes import Wish, WishKind
 from cdock.core.world import Case
 from cdock.reconciler.house import House
@@ -193,7 +194,7 @@ def require_go(house: House, case: Case) -> Approval:
             text since, and a new approval was asked for.
         Unavailable: the text is being changed just now.
     """
-    number, label = case.issue.number, house.policy.labels.ready
+    number, label = case.issue.number, go_label(house, case)
     approval = house.forge.approval(number, label=label)
     if not approval.granted:
         house.memory.unapproved[number] = case.issue.updated_at
@@ -220,21 +221,28 @@ def require_go(house: House, case: Case) -> Approval:
     return approval
 
 
+def go_label(house: House, case: Case) -> str:
+    """The label by which people say go: another one for a plan."""
+    labels = house.policy.labels
+    plans = case.claim.task.plans if case.claim else case.issue.wears(labels.plan)
+    return labels.plan if plans else labels.ready
+
+
 def ask_again(house: House, case: Case, approval: Approval) -> None:
     """Ask for a new approval of a changed text, once, and take the label off that approved another text."""
     house.forge.ensure_comment(
         case.issue.number,
         marker=str(messages.ask_marker(approval.digest)),
-        body=messages.ask_again(approval, house.policy),
+        body=messages.ask_again(approval, go_label(house, case)),
     )
-    house.forge.ensure_labels(case.issue.number, add=(), remove={house.policy.labels.ready})
+    house.forge.ensure_labels(case.issue.number, add=(), remove={go_label(house, case)})
     house.memory.stale = True
 
 
 def check_approval(house: House, case: Case) -> None:
     """The text is not the one that was approved: go on when those who changed it may, else ask once."""
     task = task_of(case)
-    approval = house.forge.approval(case.issue.number, label=house.policy.labels.ready)
+    approval = house.forge.approval(case.issue.number, label=go_label(house, case))
     if approval.digest != case.issue.digest:
         raise Unavailable(
             f"issue #{case.issue.number} is being changed just now",
@@ -243,7 +251,7 @@ def check_approval(house: House, case: Case) -> None:
         )
     if approval.edited_by or (approval.blind and not _approved_anew(task, approval)):
         # Once: else whoever may change the text decides how much cdock says, until its quota is used up.
-        if not task.disputed or case.issue.wears(house.policy.labels.ready):
+        if not task.disputed or case.issue.wears(go_label(house, case)):
             ask_again(house, case, approval)
         swap(house, case, replace(task, disputed=approval.digest))
         log.warning("changed after its approval", extra=about(task, text=approval.edited_by))
@@ -271,7 +279,10 @@ def _approved_anew(task: Task, approval: Approval) -> bool:
 def hear(house: House, step: HearCommand) -> None:
     """Acknowledge a command, then obey it; where it cannot be obeyed, reply once. The claim remembers it last."""
     case, command, task = step.case, step.command, task_of(step.case)
-    after, said = obey(command, case, task, status=step.status, policy=house.policy)
+    if command.verb is Verb.APPROVE:
+        after, said = approve(command, case, replace(task, heard=command.comment), house.policy)
+    else:
+        after, said = obey(command, case, task, status=step.status, policy=house.policy)
     house.forge.acknowledge(command.comment)
     if said:
         marker = str(messages.reply_marker(command.comment))
@@ -290,6 +301,8 @@ def hear_wish(house: House, case: Case, wish: Wish, *, over: bool) -> None:
         return
     if wish.kind is WishKind.HELP:
         swap(house, case, replace(task, question=house.fit(wish.text)[:QUESTION_LIMIT]))
+    elif wish.kind is WishKind.PICK:
+        swap(house, case, replace(task, picked=True))
     else:
         swap(house, case, again(task))
     house.wishes.granted(wish.id)
@@ -321,6 +334,7 @@ def _new_task(house: House, case: Case, approval: Approval) -> Task:
                 max_turns=asked.turns,
                 max_cost=asked.cost,
                 brief=brief,
+                plans=case.issue.wears(house.policy.labels.plan),
             )
 
 
@@ -328,6 +342,8 @@ def release(house: House, case: Case) -> None:
     """Delete our claim, and before it what a crash while clearing up may have left of the task's workspace."""
     claim = claim_of(case)
     house.runner.clear(claim.task.id)
+    if case.wished(WishKind.DROP):
+        house.workspaces.retire(claim.task.id, branch=branch_of(house, claim.task.id))
     house.claims.swap(claim.issue, expected=claim.oid, claim=None)
     house.memory.claims.pop(claim.issue, None)
     house.locks.release(claim.issue)

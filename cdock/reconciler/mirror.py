@@ -12,7 +12,7 @@ from cdock.core.errors import CdockError
 from cdock.core.explaining import explain, explain_ready
 from cdock.core.ids import TaskId
 from cdock.core.model import Progress, Status
-from cdock.core.plan import status_of
+from cdock.core.plan import startable, status_of
 from cdock.core.record import dump_record, record_of
 from cdock.core.waiting import with_a_person
 from cdock.core.world import Case, World
@@ -71,7 +71,7 @@ def _above(cases: Sequence[Case]) -> Mapping[str, tuple[TaskId, ...]]:
 
 def _queue(house: House, world: World) -> list[Mapping[str, object]]:
     """The issues that are ready and that nobody has claimed, and why."""
-    waiting = [case for case in cases_of(world) if case.claim is None and case.issue.open]
+    waiting = [case for case in cases_of(world) if case.claim is None and startable(case, house.policy)]
     return [
         {
             "issue": case.issue.number,

@@ -10,22 +10,28 @@ from cdock.core.actions import (
     CheckApproval,
     CloseHelp,
     CloseIssue,
+    DropTask,
     ForgetTask,
     HarvestWork,
     HearCommand,
+    HearDecision,
     HearWish,
     HoldTask,
     LeaveTask,
     MarkWaiting,
     OpenPullRequest,
     PrepareWorkspace,
+    PublishPlan,
     PublishWork,
     RecordOutcome,
     ReleaseClaim,
+    ReleaseTasks,
     RemoveRuns,
     RemoveWorkspace,
     RenewClaim,
     ReplyInThread,
+    Retarget,
+    ShowGate,
     ShowPull,
     ShowStatus,
     SpeakTo,
@@ -39,8 +45,9 @@ from cdock.core.answers import granted
 from cdock.core.asking import Reason
 from cdock.core.errands import Errand
 from cdock.core.errors import Refused, Unavailable
+from cdock.core.messages import Marker
 from cdock.core.model import Answer, Cause
-from cdock.core.wishes import WishKind
+from cdock.core.wishes import Wish, WishKind
 from cdock.core.world import Case
 from cdock.reconciler.claiming import (
     about,
@@ -56,6 +63,7 @@ from cdock.reconciler.claiming import (
     task_of,
 )
 from cdock.reconciler.house import House
+from cdock.reconciler.planning import hear_decision, publish_agreed, release_tasks, show_board, show_gate
 from cdock.reconciler.starting import start
 from cdock.reconciler.working import check, clear, forget, harvest, prepare, record, speak, stop, take_note
 
@@ -94,6 +102,18 @@ def perform(step: Action, house: House) -> None:
         case LeaveTask(case):
             runs = [run for run in (case.run, case.check, *case.strays) if run]
             forget(house, task_of(case).id, issue=step.issue, runs=runs)
+        case DropTask(case, wish):
+            _drop(house, case, wish)
+        case PublishPlan(case):
+            publish_agreed(house, case)
+        case ReleaseTasks():
+            release_tasks(house, step)
+        case ShowGate():
+            show_gate(house, step)
+        case HearDecision():
+            hear_decision(house, step)
+        case Retarget(case):
+            _retarget(house, case)
         case ForgetTask(case, task):
             forget(house, task, issue=step.issue, runs=case.strays)
             for wish in house.wishes.list():
@@ -169,6 +189,7 @@ def _open_pull(house: House, case: Case, *, draft: bool) -> None:
             title=bodies.pull_title(task),
             body=bodies.pull_body(task, house.policy),
             draft=draft,
+            onto=task.onto,
         )
     except Unavailable:
         # Somebody may have deleted the branch since it was pushed; nobody else would push it again.
@@ -176,6 +197,23 @@ def _open_pull(house: House, case: Case, *, draft: bool) -> None:
         raise
     house.memory.stale = True
     log.info("draft pull request" if pull.draft else "pull request open", extra=about(task, text=pull.url))
+
+
+def _retarget(house: House, case: Case) -> None:
+    assert case.pull is not None, "planned only with a pull request"  # noqa: S101 - for the type checker
+    house.forge.ensure_onto(case.pull, branch="")
+    swap(house, case, replace(task_of(case), onto=""))
+    house.memory.stale = True
+
+
+def _drop(house: House, case: Case, wish: Wish) -> None:
+    task = task_of(case)
+    marker = str(Marker("dropped", {"wish": wish.id}))
+    why = messages.inline(house.fit(wish.text), limit=400) or "Somebody dropped this at a terminal."
+    house.forge.ensure_comment(task.issue, marker=marker, body=f"{marker}\n{why}\n")
+    house.forge.ensure_closed(task.issue, dropped=True)
+    house.memory.stale = True
+    log.info("dropped", extra=about(task, text=wish.text))
 
 
 def _show_pull(house: House, step: ShowPull) -> None:
@@ -217,6 +255,7 @@ def _close_help(house: House, case: Case) -> None:
 
 def _show(house: House, step: ShowStatus) -> None:
     number = step.issue
+    show_board(house, step.case)
     marker = str(messages.status_marker(task_of(step.case)))
     house.forge.ensure_shown(number, add=step.add, remove=step.remove, marker=marker, body=step.comment)
     house.memory.stale = True

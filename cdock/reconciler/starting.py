@@ -15,6 +15,7 @@ from cdock.core.errors import CdockError, Refused
 from cdock.core.events import Job, RunSpec
 from cdock.core.feedback import asked
 from cdock.core.model import Answer, Attempt, Cause, Outcome, Role, Task, Workspace
+from cdock.core.planning.proposal import schema
 from cdock.core.policy import Step
 from cdock.core.pulls import CheckState
 from cdock.core.speaking import listens, newest, unheard
@@ -101,7 +102,7 @@ def start(house: House, case: Case, errand: Errand) -> None:
         launch=launch,
         target=target,
         unfinished=workspace.kept,
-        apart=errand.cause is Cause.OPINION,
+        apart=errand.cause is Cause.OPINION or task.plans,
     )
     try:
         house.runner.start(spec)
@@ -233,12 +234,13 @@ def _job(
     turns = [n for n in (turns_left(task, house.policy), int(settings.get("max_turns", "0"))) if n]
     costs = [n for n in (cost_left(task, house.policy), float(settings.get("max_cost", "0"))) if n]
     return Job(
-        prompt=_prompt(house, errand, values, resumed=who.resumed),
+        prompt=_prompt(house, errand, values, resumed=who.resumed, plans=task.plans),
         session=who.session,
         model=who.step.model or settings.get("model", ""),
         max_turns=min(turns, default=0),
         max_cost=min(costs, default=0.0),
         settings=settings,
+        schema=schema() if task.plans else "",
     )
 
 
@@ -246,11 +248,13 @@ def _answer_text(said: Answer | None) -> str:
     return said.text if said else ""
 
 
-def _prompt(house: House, errand: Errand, values: Mapping[str, object], *, resumed: bool) -> str:
+def _prompt(house: House, errand: Errand, values: Mapping[str, object], *, resumed: bool, plans: bool) -> str:
     """In a conversation that goes on only what is new; in a new one the task first."""
     template = TEMPLATES.get(errand.cause, "")
     if errand.cause is Cause.OPINION:
         return house.prompts.fill(template, values)
+    if plans:
+        return house.prompts.fill("plan-again" if resumed else "plan", {**values, "schema": schema()})
     # An answer is part of the task's own template, and what was interrupted begins anew.
     in_task = not template or errand.cause in (Cause.ANSWER, Cause.GO_ON)
     names = [template] if resumed and template else ["task", *([] if in_task else [template])]

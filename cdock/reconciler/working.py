@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from cdock.core import messages
 from cdock.core.actions import RecordOutcome, StopRun
+from cdock.core.depending import built_upon
 from cdock.core.errors import CdockError, NotPermitted, Refused, Unavailable
 from cdock.core.events import RunSpec
 from cdock.core.ids import TaskId
@@ -22,6 +23,7 @@ from cdock.reconciler.claiming import (
     task_of,
 )
 from cdock.reconciler.house import House
+from cdock.reconciler.planning import propose
 
 log = logging.getLogger("cdock")
 
@@ -38,7 +40,11 @@ def _workspace(case: Case) -> Workspace:
 def prepare(house: House, case: Case) -> None:
     """Make the worktree. The commit it starts from is written down with the first attempt."""
     task = task_of(case)
-    workspace = house.workspaces.ensure(task, branch=branch_of(house, task.id))
+    upon = [branch_of(house, one) for one in built_upon(case.forerunners)]
+    if len(upon) == 1 and not task.onto and not task.attempts:
+        # Before there is a worktree that starts from there: the pull request has to go there as well.
+        swap(house, case, replace(task, onto=upon[0]))
+    workspace = house.workspaces.ensure(task, branch=branch_of(house, task.id), on=upon)
     log.info("workspace ready", extra=about(task, text=workspace.path))
 
 
@@ -217,6 +223,8 @@ def record(house: House, step: RecordOutcome) -> None:
             summary=messages.summary_of(verdict.kind, house.fit(verdict.text)),
         )
     name = task.id.run(attempt.number)
+    if task.plans and verdict and step.outcome is Outcome.SUCCEEDED:
+        propose(house, task, attempt, verdict)
     # Of a closed issue too: whoever may only close and open it again must not start an attempt by that.
     cancelled = step.outcome is Outcome.CANCELLED
     # First, for nobody comes back to an attempt whose end is on record; the same run is only noted once.

@@ -168,6 +168,9 @@ def test_the_shape_other_programs_read() -> None:
             "worktree": "",
         },
         "plans": False,
+        "agreed": 0,
+        "opened": 0,
+        "released": [],
         "picked": False,
         "onto": "",
         "attempts": {

@@ -1,0 +1,203 @@
+"""Between two stages of a plan a person decides: the comment that asks, and what its boxes and their words say."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from cdock.core import messages
+from cdock.core.choices import Choice, box, ticked
+from cdock.core.error_line import error_line
+from cdock.core.messages import Marker, fenced, inline, parse_marker
+from cdock.core.model import Comment, Issue, Task
+from cdock.core.planning.graph import followers
+from cdock.core.planning.parts import State, at_rest, stages_in
+from cdock.core.world import Part
+
+APPROVE = "approve"
+RETRY = "retry"
+DROP = "drop"
+EVIDENCE = 600
+"""Characters shown of what the acceptance commands of a task printed last."""
+SHOWN = 20
+"""Tasks that are shown with their evidence."""
+
+SIGNS: Mapping[State, str] = {
+    State.LATER: "○ later",
+    State.READY: "○ ready",
+    State.WORKING: "▶ working",
+    State.WORKED: "◉ worked, in review",
+    State.FAILED: "✗ failed",
+    State.HELD: "■ held back",
+    State.DONE: "✓ done",
+    State.DROPPED: "– dropped",
+}
+"""How a state reads."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What a person chose at the gate of a stage: keys of the boxes, and who ticked them."""
+
+    stage: int
+    keys: tuple[str, ...]
+    author: str
+
+
+def gate_marker(task: Task, stage: int) -> Marker:
+    """The marker of the comment of a stage's gate."""
+    return Marker("gate", {"task": str(task.uuid), "stage": str(stage)})
+
+
+def gates_in(issue: Issue, task: Task) -> dict[int, Comment]:
+    """The gates that are shown, by stage."""
+    found = {}
+    for comment in issue.comments:
+        marker = parse_marker(comment.body) if comment.mine else None
+        if marker and marker.kind == "gate" and marker.fields.get("task") == str(task.uuid):
+            found[int(marker.fields.get("stage", "0"))] = comment
+    return found
+
+
+def decision(issue: Issue, task: Task) -> Decision | None:
+    """The oldest choice that was made and not acted upon; only people who may write can make one."""
+    for stage, comment in sorted(gates_in(issue, task).items()):
+        keys = tuple(key for key in ticked(comment.body) if key in (APPROVE, RETRY, DROP))
+        if keys and comment.ticked_by_writer:
+            return Decision(stage, keys, comment.ticked_by)
+    return None
+
+
+def gate_due(
+    issue: Issue, task: Task, parts: tuple[Part, ...], states: Mapping[str, State]
+) -> tuple[int, str] | None:
+    """The stage whose gate has to be written, and its text; None when all read as they should.
+
+    That of the stage which is open follows what happens; one that was passed is written once more, without boxes.
+    """
+    shown = gates_in(issue, task)
+    for stage in range(1, stages_in(parts) + 1):
+        there = shown.get(stage)
+        passed = task.opened > stage
+        if passed and (there is None or "<!-- cdock:choice" not in there.body):
+            continue
+        if not passed and (
+            task.opened < stage or (there is None and not at_rest(parts, states, stage=stage))
+        ):
+            continue
+        text = gate_comment(task, parts, states, stage=stage)
+        if there is None or _plain(there.body) != _plain(text):
+            return stage, text
+    return None
+
+
+def _plain(text: str) -> str:
+    return text.replace("\r\n", "\n").strip()
+
+
+def gate_comment(task: Task, parts: tuple[Part, ...], states: Mapping[str, State], *, stage: int) -> str:
+    """The text of a stage's gate: how its tasks came out, with evidence, and what a person can decide."""
+    own = [part for part in parts if part.planned.stage == stage]
+    last, passed = stages_in(parts), task.opened > stage
+    lines = [
+        str(gate_marker(task, stage)),
+        f"### Stage {stage} of {last}: {tally(states[part.planned.key] for part in own)}",
+        "",
+        *_rows(own, states),
+    ]
+    boxes = (
+        [] if passed or not at_rest(parts, states, stage=stage) else list(_boxes(own, states, stage, last))
+    )
+    if passed:
+        lines += ["", f"Approved: stage {stage + 1} is open." if stage < last else "Approved."]
+    elif boxes:
+        lines += ["", "**Your decision** (tick a box, or comment `/cdock approve`):", ""]
+        lines += [box(choice, shown=choice.text) for choice in boxes]
+    elif stage == last and all(states[part.planned.key] is not State.WORKING for part in own):
+        lines += ["", "Nothing is left to start: review and merge, or run `cdock land`."]
+    return "\n".join(lines) + "\n"
+
+
+def tally(states: Iterable[State]) -> str:
+    """For instance `3 worked, 1 failed`."""
+    names = [_COUNTED[state] for state in states]
+    return ", ".join(
+        f"{names.count(name)} {name}" for name in dict.fromkeys(_COUNTED.values()) if name in names
+    )
+
+
+_COUNTED = {
+    State.DONE: "worked",
+    State.WORKED: "worked",
+    State.FAILED: "failed",
+    State.HELD: "held back",
+    State.DROPPED: "dropped",
+    State.WORKING: "working",
+    State.READY: "ready",
+    State.LATER: "later",
+}
+
+
+def _rows(parts: list[Part], states: Mapping[str, State]) -> Iterator[str]:
+    for part in parts:
+        state = states[part.planned.key]
+        yield f"- {SIGNS[state]} · #{part.number} {inline(part.planned.title)}{_about(part, state)}"
+    for part in parts[:SHOWN]:
+        if evidence := _evidence(part, states[part.planned.key]):
+            summary = f"<summary>What #{part.number} shows</summary>"
+            yield f"\n<details>{summary}\n\n{fenced(evidence, limit=EVIDENCE)}\n\n</details>"
+
+
+def _about(part: Part, state: State) -> str:
+    task = part.claim.task if part.claim else None
+    if task is None or not task.attempts:
+        return ""
+    count = len(task.attempts)
+    tries = f" · {count} attempt{'s' if count != 1 else ''}"
+    if state is State.FAILED and task.last and task.last.error:
+        return f"{tries} · {inline(error_line(task.last.error))}"
+    return tries
+
+
+def _evidence(part: Part, state: State) -> str:
+    task = part.claim.task if part.claim else None
+    if task is None:
+        return ""
+    if state is State.FAILED:
+        return next((a.error for a in reversed(task.attempts) if a.error), "")
+    return next((a.evidence for a in reversed(task.attempts) if a.evidence), "")
+
+
+def _boxes(own: list[Part], states: Mapping[str, State], stage: int, last: int) -> Iterator[Choice]:
+    failed = any(states[part.planned.key] in (State.FAILED, State.HELD) for part in own)
+    if stage < last:
+        yield Choice(APPROVE, f"Approve: start stage {stage + 1}")
+    if failed:
+        yield Choice(RETRY, "Retry what failed")
+        yield Choice(DROP, "Drop what failed, and all that comes after it")
+
+
+def dropped_by(
+    parts: Iterable[Part], states: Mapping[str, State], *, stage: int
+) -> tuple[tuple[Part, ...], tuple[Part, ...]]:
+    """What failed up to a stage, and what only waits for it: both go when it is dropped."""
+    every = tuple(parts)
+    failed = tuple(p for p in every if states[p.planned.key] is State.FAILED and p.planned.stage <= stage)
+    gone = [p.planned.key for p in every if states[p.planned.key] is State.DROPPED]
+    edges = [(part.planned.key, part.planned.after) for part in every]
+    after = followers(edges, (*gone, *(part.planned.key for part in failed)))
+    held = (p for p in every if states[p.planned.key] is State.HELD and p.planned.key in after)
+    return failed, tuple(held)
+
+
+def retry_words(task: Task, part: Part, author: str) -> tuple[str, str]:
+    """The comment on a task that tries it again for a person: its marker, which names the try, and its text."""
+    tries = len(part.claim.task.attempts) if part.claim else 0
+    marker = str(Marker(messages.SAID, {"gate": str(task.uuid), "after": str(tries)}))
+    who = inline(author, limit=40) or "a person"
+    return marker, f"{marker}\n/cdock retry\n\nAsked for by {who} in #{task.issue}.\n"
+
+
+def drop_words(task: Task, author: str) -> tuple[str, str]:
+    """The comment on a task that is dropped: its marker, and its text."""
+    marker = str(Marker("dropped", {"gate": str(task.uuid)}))
+    who = inline(author, limit=40) or "A person"
+    return marker, f"{marker}\n{who} dropped this from the plan in #{task.issue}.\n"

@@ -1,0 +1,101 @@
+"""The next step of a plan in the loop: while it is talked about, and once its tasks are issues."""
+
+from dataclasses import replace
+
+from cdock.core import messages
+from cdock.core.actions import Action, HearDecision, PublishPlan, ReleaseTasks, ShowGate
+from cdock.core.commands import Command
+from cdock.core.model import Cause, Outcome, Status, Task
+from cdock.core.planning.gates import APPROVE, Decision, decision, gate_due
+from cdock.core.planning.parts import SETTLED, State, at_rest, stages_in, states_of, to_release
+from cdock.core.policy import Policy
+from cdock.core.waiting import Waiting, WaitKind
+from cdock.core.world import Case, Part
+
+NOBODY = "nobody"
+"""Who opens a stage where no person has to."""
+
+
+def status_of_published(case: Case, task: Task, parts: tuple[Part, ...], policy: Policy) -> Status:
+    """The state of a plan whose tasks are issues."""
+    states = states_of(parts, policy)
+    if all(state in SETTLED for state in states.values()):
+        return Status.DONE
+    return Status.WAITING if decision_wanted(task, parts, policy) else Status.PLANNED
+
+
+def decision_wanted(task: Task, parts: tuple[Part, ...], policy: Policy) -> Waiting | None:
+    """What a person has to decide before the plan goes on."""
+    states = states_of(parts, policy)
+    stage = task.opened
+    if not stage or not at_rest(parts, states, stage=stage):
+        return None
+    stuck = any(state in (State.FAILED, State.HELD) for state in states.values())
+    if not stuck and (stage >= stages_in(parts) or not policy.gates):
+        return None
+    return Waiting(
+        WaitKind.HUMAN,
+        f"Stage {stage} of {stages_in(parts)} is finished.",
+        f"Tick a box in the comment on it, comment `/cdock approve`, or run `cdock approve {task.issue}`.",
+    )
+
+
+def next_of_published(case: Case, task: Task, parts: tuple[Part, ...], policy: Policy) -> Action | None:
+    """The next step of a plan whose tasks are issues."""
+    states = states_of(parts, policy)
+    if task.opened == 0:
+        # Publishing it was the approval of its first stage.
+        return HearDecision(case, Decision(0, (APPROVE,), NOBODY))
+    if chosen := decision(case.issue, task):
+        return HearDecision(case, chosen)
+    if ready := to_release(parts, states, opened=task.opened, released=task.released):
+        return ReleaseTasks(case, ready)
+    last = stages_in(parts)
+    rest = task.opened < last and at_rest(parts, states, stage=task.opened)
+    if rest and not policy.gates and not any(s in (State.FAILED, State.HELD) for s in states.values()):
+        return HearDecision(case, Decision(task.opened, (APPROVE,), NOBODY))
+    if due := gate_due(case.issue, task, parts, states):
+        return ShowGate(case, *due)
+    return None
+
+
+def next_of_talk(case: Case, task: Task) -> PublishPlan | None:
+    """The next step of a plan that a person approved; None while it is talked about."""
+    return PublishPlan(case) if task.agreed and not task.running else None
+
+
+def reply_wanted(task: Task, policy: Policy) -> Waiting:
+    """What a proposal waits for."""
+    return Waiting(
+        WaitKind.HUMAN,
+        "The agent's proposal waits for you.",
+        "Reply in a comment to change it, or comment `/cdock approve` to make it issues.",
+    )
+
+
+def approve(command: Command, case: Case, task: Task, policy: Policy) -> tuple[Task, str]:
+    """The task as `/cdock approve` leaves it, and one line to reply; empty when there is nothing to say."""
+    if not task.plans:
+        return task, "Only a plan can be approved: work is approved by merging its pull request."
+    if case.parts is None:
+        return _publish(task)
+    stage, states = task.opened, states_of(case.parts, policy)
+    said = command.argument.removeprefix("stage").strip(" -")
+    if said and said != str(stage):
+        return task, f"Stage {stage} is the one that is open, not {messages.inline(said, limit=20)}."
+    if stage >= stages_in(case.parts):
+        return task, "The last stage is open: nothing is left to approve."
+    if not at_rest(case.parts, states, stage=stage):
+        return task, f"Stage {stage} is not finished yet: its gate opens when nothing of it is going on."
+    return replace(task, opened=stage + 1), ""
+
+
+def _publish(task: Task) -> tuple[Task, str]:
+    good = [
+        a for a in task.attempts if a.outcome is Outcome.SUCCEEDED and a.cause in (Cause.PLAN, Cause.MESSAGE)
+    ]
+    if not good:
+        return task, "There is no proposal yet."
+    if task.running:
+        return task, "The agent is changing the plan: its next proposal can be approved."
+    return replace(task, agreed=good[-1].number), ""

@@ -1,0 +1,143 @@
+"""What is said on the issue of a plan: proposals while it is talked about, and how it stands once it is published."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+
+from cdock.core.form import prose
+from cdock.core.messages import Marker, inline, parse_marker, status_marker
+from cdock.core.model import Attempt, Comment, Issue, Task
+from cdock.core.planning.document import Plan, PlanTask, staged
+from cdock.core.planning.gates import SIGNS, tally
+from cdock.core.planning.mermaid import graph_of
+from cdock.core.planning.parts import State, stages_in
+from cdock.core.planning.proposal import Proposal, json_of, proposal_of
+from cdock.core.waiting import Waiting
+from cdock.core.world import Part
+
+COMMENT_LIMIT = 65_536
+"""Characters of a comment that GitHub takes."""
+_DATA = "<details><summary>The plan as data</summary>"
+_JSON = re.compile(re.escape(_DATA) + r"\n\n(?P<fence>`{3,})json\n(?P<json>[^\n]+)\n(?P=fence)\n")
+
+
+def proposal_marker(task: Task, attempt: int) -> Marker:
+    """The marker of the proposal that an attempt made."""
+    return Marker("proposal", {"task": str(task.uuid), "attempt": str(attempt)})
+
+
+def proposal_comment(task: Task, attempt: int, proposal: Proposal) -> str:
+    """A proposal, for people to answer and for any poller to publish.
+
+    Raises:
+        ValueError: it is longer than a comment may be.
+    """
+    lines = [str(proposal_marker(task, attempt)), prose(proposal.say), ""]
+    if plan := proposal.plan:
+        lines += [
+            f"## {inline(plan.title)}",
+            "",
+            prose(plan.goal),
+            "",
+            *_outline(plan),
+            "",
+            *_graph(plan),
+            "",
+        ]
+        lines += ["Reply to change it, or comment `/cdock approve` to make it issues.", "", *_data(plan)]
+    else:
+        lines += ["Reply in a comment."]
+    text = "\n".join(lines) + "\n"
+    if len(text) > COMMENT_LIMIT:
+        raise ValueError(
+            f"the plan takes {len(text)} characters on GitHub, which takes {COMMENT_LIMIT}: shorten its descriptions"
+        )
+    return text
+
+
+def unfit(task: Task, attempt: Attempt, text: str) -> str:
+    """Why an agent's last words cannot be shown as a proposal, for the agent to mend; empty when they can."""
+    try:
+        proposal_comment(task, attempt.number, proposal_of(text))
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def _outline(plan: Plan) -> Iterator[str]:
+    stage = 0
+    for task in staged(plan).tasks:
+        if task.stage != stage:
+            stage = task.stage
+            yield f"\n**Stage {stage}**\n"
+        yield f"- **{inline(task.title)}** (`{task.key}`){_details(task)}"
+
+
+def _details(task: PlanTask) -> str:
+    after = f" after {', '.join(f'`{key}`' for key in task.after)}" if task.after else ""
+    files = f" · changes {', '.join(map(inline, task.files))}" if task.files else ""
+    done = f" · done when {'; '.join(map(inline, task.acceptance))}" if task.acceptance else ""
+    return f"{after}{files}{done}"
+
+
+def _graph(
+    plan: Plan, *, states: Mapping[str, str] | None = None, numbers: Mapping[str, int] | None = None
+) -> list[str]:
+    return ["```mermaid", graph_of(plan, states=states or {}, numbers=numbers or {}), "```"]
+
+
+def _data(plan: Plan) -> list[str]:
+    # In one line, without what could be taken for a marker or the end of the block.
+    text = json.dumps(json.loads(json_of(plan, say="-")), separators=(",", ":")).replace("<", "\\u003c")
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return [_DATA, "", f"{fence}json", text, fence, "", "</details>"]
+
+
+def proposed(issue: Issue, task: Task, attempt: int) -> Plan | None:
+    """The plan that an attempt proposed on the issue; None when it proposed none, or the comment is gone."""
+    marker = proposal_marker(task, attempt)
+    comment = next((c for c in issue.comments if c.mine and parse_marker(c.body) == marker), None)
+    return _plan_in(comment) if comment else None
+
+
+def _plan_in(comment: Comment) -> Plan | None:
+    found = _JSON.search(comment.body.replace("\r\n", "\n"))
+    try:
+        return proposal_of(found["json"]).plan if found else None
+    except ValueError:
+        return None  # a person changed it to something else
+
+
+def plan_comment(
+    task: Task,
+    parts: tuple[Part, ...],
+    states: Mapping[str, State],
+    *,
+    waiting: Waiting | None,
+) -> str:
+    """The one status comment of a published plan: its graph and how far each task is."""
+    plan = Plan(title=task.title, tasks=tuple(_again(part) for part in parts))
+    shown = {key: state.value for key, state in states.items()}
+    numbers = {part.planned.key: part.number for part in parts}
+    lines = [
+        str(status_marker(task)),
+        f"**Plan** · stage {max(task.opened, 1)} of {stages_in(parts)} · {tally(states.values())}",
+        "",
+        *_graph(plan, states=shown, numbers=numbers),
+        "",
+        "| Stage | Task | State |",
+        "| --- | --- | --- |",
+    ]
+    lines += [
+        f"| {part.planned.stage} | #{part.number} {inline(part.planned.title)} | {SIGNS[states[part.planned.key]]} |"
+        for part in parts
+    ]
+    if waiting:
+        lines += ["", f"{waiting.why} {waiting.unblocks}"]
+    return "\n".join(lines) + "\n"
+
+
+def _again(part: Part) -> PlanTask:
+    planned = part.planned
+    return PlanTask(planned.key, planned.title, after=planned.after, stage=planned.stage)

@@ -1,0 +1,145 @@
+"""Do the steps of plans: publish what was agreed, let tasks start, ask at gates, and do what people chose there."""
+
+import logging
+from dataclasses import replace
+
+from cdock.core.actions import HearDecision, ReleaseTasks, ShowGate
+from cdock.core.errors import Refused
+from cdock.core.model import Attempt, Task, Verdict
+from cdock.core.planning.drafts import PARENT, Card, Draft, Stand
+from cdock.core.planning.gates import (
+    APPROVE,
+    DROP,
+    RETRY,
+    drop_words,
+    dropped_by,
+    gate_comment,
+    gate_marker,
+    retry_words,
+)
+from cdock.core.planning.parts import State, go_label, states_of
+from cdock.core.planning.proposal import proposal_of
+from cdock.core.planning.telling import proposal_comment, proposal_marker, proposed
+from cdock.core.world import Case, Part
+from cdock.reconciler.claiming import about, swap, task_of
+from cdock.reconciler.house import House
+from cdock.reconciler.publishing import publish
+
+log = logging.getLogger("cdock")
+
+_COLUMNS = {
+    State.WORKING: "In Progress",
+    State.FAILED: "Needs Help",
+    State.WORKED: "In Review",
+    State.DONE: "Done",
+    State.DROPPED: "Done",
+}
+"""The status of a card; the others are `Todo`."""
+
+
+def propose(house: House, task: Task, attempt: Attempt, verdict: Verdict) -> None:
+    """Say on the issue what an attempt proposes; before its end is on record, for nobody comes back to it after."""
+    marker = str(proposal_marker(task, attempt.number))
+    body = proposal_comment(task, attempt.number, proposal_of(house.fit(verdict.text)))
+    house.forge.ensure_comment(task.issue, marker=marker, body=body)
+    house.memory.stale = True
+
+
+def publish_agreed(house: House, case: Case) -> None:
+    """Make issues of the proposal that a person approved.
+
+    Raises:
+        Refused: the proposal is not there any more, or was made unreadable; nothing is agreed then.
+    """
+    task = task_of(case)
+    plan = proposed(case.issue, task, task.agreed)
+    if plan is None:
+        swap(house, case, replace(task, agreed=0))
+        raise Refused(
+            "the proposal that was approved has no plan that can be read",
+            code="CD457",
+            tried=f"reading the comment with the proposal of attempt {task.agreed} on #{task.issue}",
+            fix="reply on the issue to let the agent propose it again, then comment `/cdock approve`",
+        )
+    draft = Draft(
+        id=task.uuid,
+        plan=plan,
+        created_at=task.created_at,
+        stand=Stand.APPROVED,
+        agent=house.policy.planner,
+        numbers={PARENT: task.issue},
+    )
+    kept = house.plans.list() if house.plans else ()
+    publish(house, next((one for one in kept if one.id == draft.id), draft))
+    house.memory.stale = True
+    log.info("plan published", extra=about(task, text=plan.title))
+
+
+def release_tasks(house: House, step: ReleaseTasks) -> None:
+    """Let tasks start; written down afterwards, so that one whose label people take off again stays without it."""
+    task = task_of(step.case)
+    for part in step.parts:
+        house.forge.ensure_labels(part.number, add={go_label(part.planned, house.policy)}, remove=())
+    house.memory.stale = True
+    numbers = tuple(part.number for part in step.parts)
+    swap(house, step.case, replace(task, released=tuple(dict.fromkeys((*task.released, *numbers)))))
+    log.info("tasks may start", extra=about(task, text=", ".join(f"#{number}" for number in numbers)))
+
+
+def show_gate(house: House, step: ShowGate) -> None:
+    """Write the comment of a stage's gate."""
+    task = task_of(step.case)
+    marker = str(gate_marker(task, step.stage))
+    house.forge.ensure_comment(task.issue, marker=marker, body=step.text)
+    house.memory.stale = True
+
+
+def hear_decision(house: House, step: HearDecision) -> None:
+    """Do what a person chose at a gate. The comment is written anew after that, without their ticks."""
+    task, chosen = task_of(step.case), step.decision
+    parts = step.case.parts or ()
+    states = states_of(parts, house.policy)
+    failed, held = dropped_by(parts, states, stage=chosen.stage)
+    if DROP in chosen.keys:
+        for part in (*failed, *held):
+            _drop(house, task, part, chosen.author)
+    elif RETRY in chosen.keys:
+        for part in failed:
+            marker, body = retry_words(task, part, chosen.author)
+            house.forge.ensure_comment(part.number, marker=marker, body=body)
+    opened = chosen.stage + 1 if APPROVE in chosen.keys else task.opened
+    claim = swap(house, step.case, replace(task, opened=max(task.opened, opened)))
+    house.memory.stale = True
+    if chosen.stage:
+        # Now: the ticks would be obeyed again, and by then there may be other tasks that failed.
+        text = gate_comment(
+            claim.task, parts, {**states, **_changed(failed, held, chosen.keys)}, stage=chosen.stage
+        )
+        house.forge.ensure_comment(task.issue, marker=str(gate_marker(task, chosen.stage)), body=text)
+    log.info("decided", extra=about(task, text=f"{chosen.author}: {', '.join(chosen.keys)}"))
+
+
+def _changed(failed: tuple[Part, ...], held: tuple[Part, ...], keys: tuple[str, ...]) -> dict[str, State]:
+    """How the tasks stand that a decision was about, before it is seen."""
+    if DROP in keys:
+        return {part.planned.key: State.DROPPED for part in (*failed, *held)}
+    return {part.planned.key: State.WORKING for part in failed} if RETRY in keys else {}
+
+
+def _drop(house: House, task: Task, part: Part, author: str) -> None:
+    marker, body = drop_words(task, author)
+    house.forge.ensure_comment(part.number, marker=marker, body=body)
+    house.forge.ensure_closed(part.number, dropped=True)
+
+
+def show_board(house: House, case: Case) -> None:
+    """Let the board follow the tasks, where there is one."""
+    if house.board is None or case.parts is None:
+        return
+    states = states_of(case.parts, house.policy)
+    cards = [
+        Card(part.issue, _COLUMNS.get(states[part.planned.key], "Todo"), part.planned.stage)
+        for part in case.parts
+        if part.issue
+    ]
+    house.board.show(case.issue, cards)
