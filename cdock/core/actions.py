@@ -29,7 +29,12 @@ class _OnCase:
 
 @dataclass(frozen=True)
 class TakeClaim(_OnCase):
-    """Claim the issue for this poller: new, over an expired lease, or from this poller's own former life."""
+    """Claim the issue for this poller: new, over an expired lease, or from this poller's own former life.
+
+    `beside` is another issue whose task changes the same files, with one of them.
+    """
+
+    beside: tuple[int, str] | None = None
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,14 @@ from cdock.core.asking import Reason
 from cdock.core.attempts import not_before
 from cdock.core.bodies import why_asked
 from cdock.core.budgets import day_over
+from cdock.core.cases import cases_of
 from cdock.core.errands import errand_of
+from cdock.core.form import brief_of
 from cdock.core.model import Cause, Outcome, Status, Task
-from cdock.core.plan import reason_of, waits_for
+from cdock.core.overlap import Files
+from cdock.core.plan import files_of, reason_of, waits_for
 from cdock.core.policy import Policy
+from cdock.core.slots import Slots
 from cdock.core.waiting import Waiting, WaitKind, blocked, with_a_person
 from cdock.core.world import Case, World
 
@@ -106,6 +110,14 @@ def _how(task: Task) -> str:
     return "was lost" if outcome is Outcome.LOST else "failed"
 
 
+def _beside(case: Case, world: World, policy: Policy) -> tuple[int, str] | None:
+    """Whose files it would change as well."""
+    files = Files(case.issue.number, brief_of(case.issue.body).files)
+    if policy.overlap != "serialise" or not files.globs:
+        return None
+    return Slots(claims=0, runs=0, files=files_of(cases_of(world))).meets(files)
+
+
 def explain_ready(case: Case, world: World, policy: Policy) -> Explanation:
     """About an issue that nobody has claimed."""
     then = "It is claimed and an attempt starts."
@@ -115,6 +127,9 @@ def explain_ready(case: Case, world: World, policy: Policy) -> Explanation:
         return Explanation(why, "A person with write access takes the label off and puts it on again.", then)
     if waits := blocked(case):
         return Explanation(waits.why, waits.unblocks, then, waiting=waits)
+    if beside := _beside(case, world, policy):
+        why = f"It would change `{beside[1]}`, which #{beside[0]} is changing."
+        return Explanation(why, "That one is done, or `[plan] overlap` is another.", then)
     if day_over(world, policy):
         why = "The money of one day on this machine is used up."
         return Explanation(why, "The next day, or a higher `day_cost`.", then)

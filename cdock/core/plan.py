@@ -8,6 +8,8 @@ READY → CLAIMED → IN_PROGRESS → IN_REVIEW → DONE         any → CANCELL
 ```
 """
 
+from collections.abc import Iterable
+
 from cdock.core.actions import (
     Action,
     AskForHelp,
@@ -44,12 +46,14 @@ from cdock.core.budgets import day_over
 from cdock.core.cases import cases_of
 from cdock.core.choices import STOP
 from cdock.core.commands import pending
-from cdock.core.depending import Stand
+from cdock.core.depending import Stand, finished
 from cdock.core.ending import NOBODY, runs_of, unclaimed, wind_up
 from cdock.core.errands import errand_of
 from cdock.core.feedback import asked
+from cdock.core.form import brief_of
 from cdock.core.messages import pull_marker
 from cdock.core.model import Cause, Claim, Outcome, Status, Task
+from cdock.core.overlap import Files
 from cdock.core.planning.steps import (
     decision_wanted,
     next_of_published,
@@ -140,7 +144,11 @@ def plan(world: World, policy: Policy) -> tuple[Action, ...]:
     claims = room - len(busy_) + min(aside, policy.max_parallel)
     if world.new_claims is not None:
         claims = min(claims, world.new_claims)
-    slots = Slots(claims=claims, runs=room - sum(run.alive for run in world.runs))
+    slots = Slots(
+        claims=claims,
+        runs=room - sum(run.alive for run in world.runs),
+        files=files_of(case for case, _ in cases),
+    )
     steps = tuple(
         step
         for case, status in cases
@@ -212,7 +220,7 @@ def steps_for(
             return ()
         if claim is None and blocked(case):
             return (MarkWaiting(case),) if wanted and not case.issue.wears(policy.labels.waiting) else ()
-        return (TakeClaim(case),) if wanted and slots.claim() else ()
+        return _take(case, policy, slots) if wanted else ()
     task = claim.task
     waiting = waits_for(case, task, world, policy) if status is Status.WAITING else None
     show = None if passing(case, task, status) else show_status(case, task, status, policy, waiting=waiting)
@@ -222,6 +230,31 @@ def steps_for(
     if isinstance(step, ReleaseClaim) and show:
         return (show,)
     return tuple(found for found in (step, show) if found)
+
+
+def _take(case: Case, policy: Policy, slots: Slots) -> tuple[Action, ...]:
+    """The claim of an issue, if there is room for it and nobody changes the files that it would change."""
+    if case.claim is not None or policy.overlap == "ignore":
+        return (TakeClaim(case),) if slots.claim() else ()
+    files = Files(case.issue.number, brief_of(case.issue.body).files)
+    beside = slots.meets(files)
+    if (beside and policy.overlap == "serialise") or not slots.claim():
+        return ()
+    slots.change(files)
+    return (TakeClaim(case, beside),)
+
+
+def files_of(cases: Iterable[Case]) -> tuple[Files, ...]:
+    """What is being changed: by all that are claimed and not done, whoever holds them."""
+    return tuple(
+        Files(
+            case.issue.number,
+            case.claim.task.brief.files,
+            case.workspace.paths if case.workspace else frozenset(),
+        )
+        for case in cases
+        if case.claim and not case.claim.task.plans and not finished(case.claim) and case.issue.open
+    )
 
 
 def startable(case: Case, policy: Policy) -> bool:

@@ -79,8 +79,11 @@ def perform(step: Action, house: House) -> None:
         Refused: a person has to act.
     """
     match step:
-        case TakeClaim(case):
+        case TakeClaim(case, beside):
             take(house, case)
+            if beside:
+                text = f"{beside[1]}, as #{beside[0]} does"
+                log.warning("changes what another task changes", extra={"issue": step.issue, "text": text})
         case RenewClaim(case):
             _one(house, case, work=False)
         case CheckApproval(case):
