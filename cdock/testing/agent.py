@@ -16,7 +16,7 @@ UNABLE = Capabilities(resume=True)
 class MemoryAgent:
     """Its last printed line says how it ended: `done …` or `APPROVED`, or anything else for a failure.
 
-    Lines that begin with a colon are orders: `:cost 1.5`, `:turns 3`, `:context 80`, `:heard UID`, `:limit` with a time
+    Lines that begin with a colon are orders: `:propose JSON`, `:cost 1.5`, `:turns 3`, `:context 80`, `:heard UID`, `:limit` with a time
     or none, `:capped turns`, `:full`.
     """
 
@@ -45,6 +45,9 @@ class MemoryAgent:
 
     def read(self, reading: Reading, line: str) -> tuple[Reading, Sequence[Event]]:
         """See `Agent`."""
+        if line.startswith(_PROPOSE):
+            text = line.removeprefix(_PROPOSE)
+            return replace(reading, text=text, ok=True), (Event("text", text[:200]),)
         said = "".join(c if c.isprintable() else " " for c in line[:200]).strip()
         if not said:
             return reading, ()
@@ -62,11 +65,12 @@ class MemoryAgent:
             return replace(spent, kind=Ending.FULL)
         if reading.reason:
             return replace(spent, kind=Ending.CAPPED, cap=Cap(reading.reason))
-        if exit_code == 0 and reading.text.startswith((_END, APPROVED)):
+        if exit_code == 0 and (reading.ok or reading.text.startswith((_END, APPROVED))):
             return replace(spent, kind=Ending.DONE)
         return replace(spent, kind=Ending.STOPPED if exit_code in _STOPPED else Ending.FAILED)
 
 
+_PROPOSE = ":propose "
 _END = "done"
 """What its last words begin with when it has done what it was started for; it listens no more after that."""
 

@@ -9,7 +9,7 @@ from cdock.core.errors import Misconfigured
 from cdock.core.ids import TaskId
 from cdock.core.outbox import Entry
 from cdock.core.wishes import Wish, WishKind
-from cdock.testing.clock import START, Faults
+from cdock.testing.clock import START, Faults, MemoryIds
 
 
 @dataclass
@@ -88,11 +88,12 @@ class MemoryWishes:
     kept: dict[str, Wish] = field(default_factory=dict)
     made: list[Wish] = field(default_factory=list)
     """All there ever were."""
+    ids: MemoryIds = field(default_factory=MemoryIds)
     faults: Faults = field(default_factory=Faults)
 
     def make(self, kind: WishKind, task: TaskId, *, text: str = "", author: str = "") -> Wish:
         """A person asks for something."""
-        wish = Wish(f"{len(self.made) + 1:032x}", kind, task, made_at=START, text=text, author=author)
+        wish = Wish(self.ids.uuid().hex, kind, task, made_at=START, text=text, author=author)
         self.made.append(wish)
         self.kept[wish.id] = wish
         return wish
@@ -131,7 +132,7 @@ class MemoryPrompts:
     """Prompts that show their values."""
 
     known: frozenset[str] = frozenset(
-        ["task", "answer", "message", "notes", "go-on", "review", "checks", "conflict", "findings", "opinion"]
+        "task answer message notes go-on review checks conflict findings opinion plan plan-again".split()
     )
 
     def fill(self, name: str, values: Mapping[str, object]) -> str:

@@ -5,9 +5,10 @@ from dataclasses import replace
 from cdock.core import messages
 from cdock.core.actions import Action, HearDecision, PublishPlan, ReleaseTasks, ShowGate
 from cdock.core.commands import Command
-from cdock.core.model import Cause, Outcome, Status, Task
+from cdock.core.model import Outcome, Status, Task
 from cdock.core.planning.gates import APPROVE, Decision, decision, gate_due
 from cdock.core.planning.parts import SETTLED, State, at_rest, stages_in, states_of, to_release
+from cdock.core.planning.telling import proposed
 from cdock.core.policy import Policy
 from cdock.core.waiting import Waiting, WaitKind
 from cdock.core.world import Case, Part
@@ -78,7 +79,7 @@ def approve(command: Command, case: Case, task: Task, policy: Policy) -> tuple[T
     if not task.plans:
         return task, "Only a plan can be approved: work is approved by merging its pull request."
     if case.parts is None:
-        return _publish(task)
+        return _publish(case, task)
     stage, states = task.opened, states_of(case.parts, policy)
     said = command.argument.removeprefix("stage").strip(" -")
     if said and said != str(stage):
@@ -90,12 +91,10 @@ def approve(command: Command, case: Case, task: Task, policy: Policy) -> tuple[T
     return replace(task, opened=stage + 1), ""
 
 
-def _publish(task: Task) -> tuple[Task, str]:
-    good = [
-        a for a in task.attempts if a.outcome is Outcome.SUCCEEDED and a.cause in (Cause.PLAN, Cause.MESSAGE)
-    ]
-    if not good:
-        return task, "There is no proposal yet."
+def _publish(case: Case, task: Task) -> tuple[Task, str]:
     if task.running:
         return task, "The agent is changing the plan: its next proposal can be approved."
-    return replace(task, agreed=good[-1].number), ""
+    last = task.last
+    if last is None or last.outcome is not Outcome.SUCCEEDED or not proposed(case.issue, task, last.number):
+        return task, "There is no plan yet that could be approved: reply to what the agent says."
+    return replace(task, agreed=last.number), ""
