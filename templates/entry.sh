@@ -17,6 +17,7 @@
 # CDOCK_INPUT      live: after `stdin` come the messages of `inbox`, see say.sh, until a line of the output holds the
 #                  text of the file `until`. terminal: the program is run inside tmux, for a person
 # CDOCK_TARGET     a commit of the object store that the repository is to know as refs/cdock/target
+# CDOCK_DROPPED    a commit that people took out of the branch: a repository that has it begins anew at CDOCK_BASE
 # CDOCK_UNFINISHED a commit of the object store whose changes a new workspace begins with, uncommitted
 # CDOCK_APART      when not empty, the program gets a copy of the repository, and nothing it does there is kept
 #
@@ -79,13 +80,35 @@ lay_out_unfinished() { # directory
 }
 
 catch_up() {
-    # People may have pushed to the branch since the last run, or another machine; where that follows what is here, so
-    # do we.
-    [ "$(git rev-parse -q --verify HEAD)" != "$CDOCK_BASE" ] &&
-        git cat-file -e "$CDOCK_BASE^{commit}" 2>/dev/null &&
-        git merge-base --is-ancestor HEAD "$CDOCK_BASE" 2>/dev/null || return 0
-    git -c core.hooksPath=/dev/null merge -q --ff-only "$CDOCK_BASE" >"$CDOCK_RUN/catch-up" 2>&1 ||
+    # People may have pushed to the branch since the last run, or another machine.
+    git cat-file -e "$CDOCK_BASE^{commit}" 2>/dev/null || return 0
+    if [ -n "${CDOCK_DROPPED-}" ] && git merge-base --is-ancestor "$CDOCK_DROPPED" HEAD 2>/dev/null; then
+        begin_anew
+    elif ! git merge-base --is-ancestor "$CDOCK_BASE" HEAD 2>/dev/null; then
+        merge_base
+    fi >"$CDOCK_RUN/catch-up" 2>&1 ||
         printf 'cdock: newer commits of the branch could not be taken over: %s\n' "$(tail -n 1 "$CDOCK_RUN/catch-up")"
+}
+
+merge_base() {
+    # What an agent was in the middle of, it ends itself.
+    for state in MERGE_HEAD CHERRY_PICK_HEAD REVERT_HEAD rebase-merge rebase-apply; do
+        [ ! -e ".git/$state" ] || { echo "$state is there"; return 1; }
+    done
+    git -c core.hooksPath=/dev/null -c commit.gpgSign=false merge -q --no-edit \
+        -m "Merge what was pushed to $CDOCK_BRANCH meanwhile" "$CDOCK_BASE" && return
+    [ ! -e .git/MERGE_HEAD ] || git merge --abort
+    return 1
+}
+
+begin_anew() {
+    # Nothing is thrown away: what was committed, and then what was not, is below refs/cdock/aside.
+    sh "$CDOCK_RUN/snapshot.sh" </dev/null
+    git rebase --quit
+    unfinished=$(git rev-parse -q --verify refs/cdock/wip)
+    git update-ref refs/cdock/aside "${unfinished:-HEAD}" &&
+        git update-ref -d refs/cdock/wip &&
+        git -c core.hooksPath=/dev/null checkout -q -f -B "$CDOCK_BRANCH" "$CDOCK_BASE"
 }
 
 make_copy() {

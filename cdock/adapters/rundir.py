@@ -97,6 +97,7 @@ def environment(spec: RunSpec, places: Places) -> dict[str, str]:
     wanted = {
         "CDOCK_SOCKETS": places.sockets,
         "CDOCK_TARGET": spec.target,
+        "CDOCK_DROPPED": spec.dropped,
         "CDOCK_UNFINISHED": spec.unfinished,
         APART: "1" if spec.apart else "",
         INPUT: _input_of(spec),

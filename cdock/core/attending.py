@@ -24,6 +24,7 @@ from cdock.core.planning.telling import unfit
 from cdock.core.policy import Policy
 from cdock.core.slots import Slots
 from cdock.core.speaking import Message, listens, unheard
+from cdock.core.theirs import overtaken, unmerged
 from cdock.core.wishes import WishKind
 from cdock.core.world import Case, World
 
@@ -208,6 +209,8 @@ def _record(case: Case, attempt: Attempt, world: World, policy: Policy, *, task:
         outcome, error = Outcome.FAILED, f"the answer is no plan:\n{wrong}"
     if case.unpushable and outcome is Outcome.SUCCEEDED:
         outcome, error = Outcome.FAILED, f"the commits could not be pushed: {case.unpushable}"
+    if outcome is Outcome.SUCCEEDED and (theirs := unmerged(case)):
+        outcome, error = overtaken(theirs, attempt)
     if outcome is Outcome.SUCCEEDED and too_large(case, task, policy):
         outcome, error, cap = Outcome.CAPPED, f"it reached its limit: {CAP_NAMES[Cap.LINES]}", Cap.LINES
     counted = bool(error) and outcome in _COUNTED

@@ -27,6 +27,7 @@ from cdock.core.messages import (
 from cdock.core.model import Attempt, Cap, Cause, Outcome, Status, Task
 from cdock.core.options import options_of
 from cdock.core.policy import Policy
+from cdock.core.theirs import pushed_past
 from cdock.core.waiting import Waiting, with_a_person
 from cdock.core.world import Case
 
@@ -59,6 +60,7 @@ _OUTCOMES: Mapping[Outcome, str] = {
     Outcome.FULL: "→ its memory was full",
     Outcome.LIMITED: "… provider's limit (not counted)",
     Outcome.YIELDED: "↔ with a person",
+    Outcome.OVERTAKEN: "↷ overtaken (not counted)",
     Outcome.CANCELLED: "■ stopped",
     Outcome.LOST: "! lost (not counted)",
 }
@@ -86,6 +88,8 @@ def status_comment(
     cost = sum(attempt.cost for attempt in task.attempts)
     if cost:
         lines += ["", f"Cost so far: ${cost:.2f}"]
+    if theirs := pushed_past(case, task):
+        lines += ["", theirs]
     if waiting:
         until = f" Until {waiting.until:%Y-%m-%d %H:%M} UTC." if waiting.until else ""
         lines += ["", f"{waiting.why}{until} {waiting.unblocks}"]

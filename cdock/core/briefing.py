@@ -5,7 +5,7 @@ import re
 from cdock.core import messages
 from cdock.core.attempts import in_round
 from cdock.core.errands import Errand
-from cdock.core.model import Answer, Attempt, Cause, Outcome, Task, Workspace
+from cdock.core.model import Answer, Attempt, Cause, Outcome, Task, Theirs, Workspace
 from cdock.core.policy import Policy
 from cdock.core.speaking import for_agents, listens, spoken, unheard
 from cdock.core.world import Case
@@ -65,9 +65,17 @@ def prompt_values(
         "said": [{"author": c.author, "text": messages.visible(c.body)} for c in for_agents(case, task)],
         "message": spoken(unheard(case, task)) if listens(errand.cause) else "",
         "requests": requests,
+        "pushed": _pushed(workspace.theirs),
         "conflicts": policy.conflicts,
         "acceptance": list(task.acceptance(policy)),
     }
+
+
+def _pushed(theirs: Theirs | None) -> dict[str, object] | None:
+    """What others pushed meanwhile; None when they did not."""
+    if theirs is None:
+        return None
+    return {"commit": theirs.commit, "dropped": theirs.dropped, "clash": theirs.clash}
 
 
 def lessons(task: Task) -> list[dict[str, object]]:

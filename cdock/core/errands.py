@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from cdock.core.answers import answer
 from cdock.core.feedback import asked, conflict, due, failed, handled
-from cdock.core.model import Answer, Attempt, Cause, Outcome, Task
+from cdock.core.model import THEIRS, Answer, Attempt, Cause, Outcome, Task
 from cdock.core.policy import Policy
 from cdock.core.speaking import meant_for_work, unheard
 from cdock.core.wishes import WishKind
@@ -12,6 +12,7 @@ from cdock.core.world import Case, World
 
 SENT_BACK = (Cause.REVIEW, Cause.CHECKS, Cause.CONFLICT, Cause.FINDINGS)
 """Causes that come round and round, and have a limit of rounds each."""
+_RESUMED = (Outcome.CAPPED, Outcome.LIMITED, Outcome.YIELDED, Outcome.CANCELLED, Outcome.OVERTAKEN)
 APPROVED = "APPROVED"
 """What a second agent's last words begin with when it has nothing to add."""
 
@@ -29,6 +30,11 @@ class Errand:
     text: str = ""
     fresh: bool = False
     answer: Answer | None = None
+
+    @property
+    def about_theirs(self) -> bool:
+        """Whether the conflict is with what others pushed to the task's own branch."""
+        return self.cause is Cause.CONFLICT and any(ref.startswith(THEIRS) for ref in self.refs)
 
 
 def errand_of(case: Case, task: Task, world: World, policy: Policy) -> Errand | None:
@@ -57,7 +63,9 @@ def errand_of(case: Case, task: Task, world: World, policy: Policy) -> Errand | 
             return replace(_sent_back(case, task, world, policy) or Errand(Cause.HANDOFF), fresh=True)
         case Outcome.CAPPED | Outcome.NEEDS_HELP:
             return None
-        case Outcome.LOST | Outcome.LIMITED | Outcome.YIELDED | Outcome.CANCELLED:
+        case Outcome.OVERTAKEN if case.workspace and case.workspace.theirs and case.workspace.theirs.clash:
+            return Errand(Cause.CONFLICT, refs=(case.workspace.theirs.ref,))
+        case Outcome.LOST | Outcome.LIMITED | Outcome.YIELDED | Outcome.CANCELLED | Outcome.OVERTAKEN:
             return _sent_back(case, task, world, policy) or Errand(Cause.GO_ON)
         case _:
             return _sent_back(case, task, world, policy) or Errand(Cause.RETRY, fresh=True)
@@ -82,8 +90,7 @@ def _again(case: Case, task: Task, last: Attempt, world: World, policy: Policy) 
     back = _sent_back(case, task, world, policy)
     if back:
         return back
-    resumes = last.outcome in (Outcome.CAPPED, Outcome.LIMITED, Outcome.YIELDED, Outcome.CANCELLED)
-    return Errand(Cause.GO_ON) if resumes else Errand(Cause.RETRY, fresh=True)
+    return Errand(Cause.GO_ON) if last.outcome in _RESUMED else Errand(Cause.RETRY, fresh=True)
 
 
 def _sent_back(case: Case, task: Task, world: World, policy: Policy) -> Errand | None:

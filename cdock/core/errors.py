@@ -5,6 +5,7 @@ CdockError
 │   └── Limited          the forge's quota is used up until a known time (exit 5)
 ├── ClaimLost        somebody else holds the issue now; stop working on it (exit 1)
 └── Refused          a person has to act (exit 1)
+    ├── Overtaken        others pushed to the branch first; merged with their commits, ours go there as well (exit 1)
     ├── Misconfigured    a setting is wrong (exit 2)
     ├── NotPermitted     the token or the account may not do this (exit 4)
     └── Missing          a program or a service this machine needs is not there (exit 6)
@@ -64,6 +65,10 @@ class Refused(CdockError):
     """The outside said no, or a rule of ours does; repeating will not help, a person has to act."""
 
     default_code: ClassVar[str] = "CD400"
+
+
+class Overtaken(Refused):
+    """Others pushed to a branch first, and ours would overwrite that. No fault, and nothing a person has to mend."""
 
 
 class Misconfigured(Refused):

@@ -122,7 +122,8 @@ class RunSpec:
     """A run to start. The name is fixed by the task and the attempt, so starting twice starts once.
 
     `commands` are the acceptance commands of a check; `launch` is the agent's. Exactly one of them is given.
-    `base` and `branch` say what the workspace holds when it is first made; an existing one is kept.
+    `base` and `branch` say what the workspace holds when it is first made; an existing one is kept, and
+    brought up to `base` where that merges without a conflict.
     """
 
     name: str
@@ -137,6 +138,9 @@ class RunSpec:
     commands: tuple[str, ...] = ()
     target: str = ""
     """A published commit to be merged into the work; the workspace knows it as `refs/cdock/target`."""
+    dropped: str = ""
+    """A commit that others took out of the branch: a workspace that has it begins anew at `base`, and knows what it had
+    as `refs/cdock/aside`."""
     unfinished: str = ""
     """A commit with uncommitted work of a machine before us, to be laid out in a workspace that is made anew."""
     apart: bool = False

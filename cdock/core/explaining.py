@@ -1,6 +1,6 @@
 """Why a task is where it is, since when, what unblocks it, and what happens next: sentences for people."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from cdock.core.asking import Reason
@@ -15,6 +15,7 @@ from cdock.core.overlap import Files
 from cdock.core.plan import files_of, reason_of, waits_for
 from cdock.core.policy import Policy
 from cdock.core.slots import Slots
+from cdock.core.theirs import pushed_past
 from cdock.core.waiting import Waiting, WaitKind, blocked, with_a_person
 from cdock.core.world import Case, World
 
@@ -33,6 +34,12 @@ class Explanation:
 
 def explain(case: Case, task: Task, status: Status, world: World, policy: Policy) -> Explanation:
     """About a task of ours."""
+    found = _explained(case, task, status, world, policy)
+    theirs = pushed_past(case, task)
+    return replace(found, why=f"{found.why} {theirs}") if theirs else found
+
+
+def _explained(case: Case, task: Task, status: Status, world: World, policy: Policy) -> Explanation:
     last = task.last
     since = (last.ended_at or last.started_at) if last else task.created_at
     if status is Status.IN_PROGRESS:

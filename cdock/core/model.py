@@ -25,6 +25,7 @@ class Outcome(StrEnum):
     FULL = "full"  # ended for its context, without the notes of a handoff
     LIMITED = "limited"  # the provider's usage limit: waits for its end, never charged
     YIELDED = "yielded"  # ended so that a person can take over, or gave control back: never charged
+    OVERTAKEN = "overtaken"  # done, but others pushed to the branch meanwhile: never charged
     CANCELLED = "cancelled"
     LOST = "lost"  # ended by something outside the agent: never charged to it
 
@@ -397,6 +398,26 @@ class Snapshot:
     pulls: tuple[PullRequest, ...] = ()
 
 
+THEIRS = "theirs-"
+"""What the `ref` of something that others pushed begins with."""
+
+
+@dataclass(frozen=True)
+class Theirs:
+    """The commit that a task's branch has on the forge, and that was pushed there past what we have."""
+
+    commit: str
+    dropped: bool = False
+    """Whether commits that were pushed before are not in it: somebody took them out of the branch."""
+    clash: bool = False
+    """Whether it cannot be merged with ours without a conflict."""
+
+    @property
+    def ref(self) -> str:
+        """Its name among what an attempt was started to see to."""
+        return f"{THEIRS}{self.commit}"
+
+
 @dataclass(frozen=True)
 class Workspace:
     """The place of a task on this machine: a git worktree of accepted commits. `head` is the newest of them."""
@@ -415,6 +436,8 @@ class Workspace:
     """Lines that the work added or removed since `base`; 0 where they were not counted."""
     paths: frozenset[str] = frozenset()
     """Files that the work touches, uncommitted ones included, as far as it was looked at."""
+    theirs: Theirs | None = None
+    """What others pushed to the branch since, as last seen; None once the work contains it."""
 
     @property
     def has_work(self) -> bool:
@@ -423,8 +446,8 @@ class Workspace:
 
     @property
     def unpushed(self) -> bool:
-        """Whether the forge lacks accepted commits."""
-        return self.has_work and self.head != self.pushed
+        """Whether the forge lacks accepted commits, and nothing is there that they would overwrite."""
+        return self.has_work and self.head != self.pushed and self.theirs is None
 
 
 @dataclass(frozen=True)

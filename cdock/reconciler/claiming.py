@@ -8,10 +8,10 @@ from datetime import timedelta
 from cdock.core import messages
 from cdock.core.actions import HearCommand
 from cdock.core.commands import Verb, again, obey
-from cdock.core.errors import CdockError, NotPermitted, Refused, Unavailable
+from cdock.core.errors import CdockError, NotPermitted, Overtaken, Refused, Unavailable
 from cdock.core.form import brief_of
 from cdock.core.ids import TaskId, collides, slug_of, task_id
-from cdock.core.model import Approval, Cause, Claim, Issue, Move, Task
+from cdock.core.model import Approval, Cause, Claim, Issue, Move, Task, Theirs, Workspace
 from cdock.core.options import options_of
 from cdock.core.planning.steps import approve
 from cdock.core.wishes import Wish, WishKind
@@ -126,10 +126,38 @@ def _publish(house: House, wanted: Sequence[tuple[Case, Task, bool]]) -> dict[in
             remember(house, replace(move.claim, oid=result))
             if move.branch:
                 log.info("pushed", extra=about(move.claim.task, text=move.commit[:7]))
+        elif isinstance(result, Overtaken):
+            done[move.claim.issue] = _overtaken(house, move, result)
         elif move.branch and isinstance(result, Refused) and not isinstance(result, NotPermitted):
             house.memory.unpushable[move.claim.issue] = result.message
     house.memory.pushed_at = house.clock.elapsed()
     return done
+
+
+def _overtaken(house: House, move: Move, refused: Overtaken) -> CdockError:
+    """Take in what others pushed, so that the next plan knows of it; what is to be said of the push."""
+    house.memory.doubt = True
+    try:
+        after = come_apart(house, move.claim.task, before=None)
+    except CdockError as error:
+        return error
+    if after.theirs:
+        return refused
+    return Unavailable(
+        refused.message,
+        tried=refused.tried,
+        fix="nothing: the forge tells of two times, and cdock looks again",
+    )
+
+
+def come_apart(house: House, task: Task, *, before: Theirs | None) -> Workspace:
+    """The workspace as it compares with its branch on the forge now; what others pushed since `before` is told."""
+    workspace = house.workspaces.ensure(task, branch=branch_of(house, task.id))
+    theirs = workspace.theirs
+    if theirs and theirs != before:
+        sentence = "branch reset by others" if theirs.dropped else "others pushed to the branch"
+        log.info(sentence, extra=about(task, text=theirs.commit[:12]))
+    return workspace
 
 
 def _move(house: House, case: Case, claim: Claim, *, work: bool) -> Move:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from cdock.core.actions import Action, PublishWork, ReleaseClaim, RenewClaim, ShowStatus, StopRun, TakeClaim
 from cdock.core.cases import cases_of
-from cdock.core.errors import CdockError, ClaimLost, Limited, Refused, Unavailable
+from cdock.core.errors import CdockError, ClaimLost, Limited, Overtaken, Refused, Unavailable
 from cdock.core.model import Status
 from cdock.core.plan import busy, plan, status_of
 from cdock.core.world import World
@@ -146,6 +146,9 @@ def _went_wrong(step: Action, error: CdockError, house: House) -> None:
         if isinstance(step, TakeClaim):
             _yield(house, step)
         log.info("claim lost", extra={"issue": step.issue, "step": str(step), "error": error.message})
+    elif isinstance(error, Overtaken):
+        # What was in the way is seen now, and the next plan goes round it: nothing to wait for.
+        log.info("not pushed", extra={"issue": step.issue, "step": str(step), "error": error.message})
     elif isinstance(error, Limited) and isinstance(step, ShowStatus):
         _save_quota(house, error)
     else:

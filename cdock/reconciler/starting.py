@@ -11,17 +11,17 @@ from cdock.core.bodies import pull_body
 from cdock.core.briefing import TEMPLATES, prompt_values
 from cdock.core.budgets import cost_left, turns_left
 from cdock.core.errands import Errand
-from cdock.core.errors import CdockError, Refused
+from cdock.core.errors import CdockError, Refused, Unavailable
 from cdock.core.events import Job, RunSpec
 from cdock.core.feedback import asked
-from cdock.core.model import Answer, Attempt, Cause, Outcome, Role, Task, Workspace
+from cdock.core.model import Answer, Attempt, Cause, Outcome, Role, Task, Theirs, Workspace
 from cdock.core.planning.proposal import schema
 from cdock.core.policy import Step
 from cdock.core.pulls import CheckState
 from cdock.core.speaking import listens, newest, unheard
 from cdock.core.world import Case
 from cdock.ports import Agent
-from cdock.reconciler.claiming import about, branch_of, require_go, swap, task_of
+from cdock.reconciler.claiming import about, branch_of, come_apart, require_go, swap, task_of
 from cdock.reconciler.house import House
 
 log = logging.getLogger("cdock")
@@ -55,7 +55,9 @@ def start(house: House, case: Case, errand: Errand) -> None:
         task = granted(task, said, house.policy)
     who = _who(house, task, errand)
     words = unheard(case, task) if listens(errand.cause) else ()
-    target = house.workspaces.target() if errand.cause is Cause.CONFLICT else ""
+    theirs = workspace.theirs
+    _require_same_conflict(errand, theirs)
+    target = _target(house, errand, theirs)
     attempt = Attempt(
         number=(task.last.number if task.last else 0) + 1,
         round=task.round,
@@ -65,7 +67,8 @@ def start(house: House, case: Case, errand: Errand) -> None:
         session=who.session,
         answer=said.ref if said else "",
         cause=errand.cause,
-        refs=(*errand.refs, *(m.uid for m in words)),
+        # At the end, because what a review asks for is numbered as it stands here.
+        refs=tuple(dict.fromkeys((*errand.refs, *(m.uid for m in words), *([theirs.ref] if theirs else [])))),
     )
     job = _job(house, case, task, workspace, errand=errand, who=who, attempt=attempt)
     if errand.cause is not Cause.PERSON:
@@ -96,11 +99,12 @@ def start(house: House, case: Case, errand: Errand) -> None:
         task=str(task.id),
         attempt=attempt.number,
         role=Role.AGENT,
-        base=workspace.head,
+        base=theirs.commit if theirs else workspace.head,
         branch=branch_of(house, task.id),
         objects=house.workspaces.objects,
         launch=launch,
         target=target,
+        dropped=workspace.pushed if theirs and theirs.dropped else "",
         unfinished=workspace.kept,
         apart=errand.cause is Cause.OPINION or task.plans,
     )
@@ -120,6 +124,20 @@ def start(house: House, case: Case, errand: Errand) -> None:
     for wish in case.wishes:
         if wish.ref in attempt.refs:
             house.wishes.granted(wish.id)
+
+
+def _require_same_conflict(errand: Errand, theirs: Theirs | None) -> None:
+    """What the attempt is to merge is still there to be merged.
+
+    Raises:
+        Unavailable: whoever pushed it took it back just now.
+    """
+    if errand.about_theirs and theirs is None:
+        raise Unavailable(
+            "what others pushed to the branch is not there any more",
+            tried="fetching the branch",
+            fix="nothing: cdock looks again",
+        )
 
 
 def _require_limits(house: House, job: Job, who: _Who) -> None:
@@ -142,12 +160,20 @@ def _require_limits(house: House, job: Job, who: _Who) -> None:
         )
 
 
+def _target(house: House, errand: Errand, theirs: Theirs | None) -> str:
+    """What is to be merged into the work, by the agent."""
+    if errand.cause is Cause.CONFLICT and not errand.about_theirs:
+        return house.workspaces.target()
+    return theirs.commit if theirs and not theirs.dropped else ""
+
+
 def _caught_up(house: House, case: Case, workspace: Workspace) -> Workspace:
     """With what people pushed to the branch while it waited for them; the agent's own copy follows at its start."""
     pull = case.pull
-    if pull is None or not pull.open or pull.commit in ("", workspace.pushed) or workspace.unpushed:
+    moved = pull is not None and pull.open and pull.commit not in ("", workspace.pushed)
+    if not workspace.theirs and (workspace.unpushed or not moved):
         return workspace
-    return house.workspaces.ensure(task_of(case), branch=branch_of(house, task_of(case).id))
+    return come_apart(house, task_of(case), before=workspace.theirs)
 
 
 def _who(house: House, task: Task, errand: Errand) -> _Who:
@@ -250,7 +276,7 @@ def _answer_text(said: Answer | None) -> str:
 
 def _prompt(house: House, errand: Errand, values: Mapping[str, object], *, resumed: bool, plans: bool) -> str:
     """In a conversation that goes on only what is new; in a new one the task first."""
-    template = TEMPLATES.get(errand.cause, "")
+    template = "pushed" if errand.about_theirs else TEMPLATES.get(errand.cause, "")
     if errand.cause is Cause.OPINION:
         return house.prompts.fill(template, values)
     if plans:
@@ -258,6 +284,8 @@ def _prompt(house: House, errand: Errand, values: Mapping[str, object], *, resum
     # An answer is part of the task's own template, and what was interrupted begins anew.
     in_task = not template or errand.cause in (Cause.ANSWER, Cause.GO_ON)
     names = [template] if resumed and template else ["task", *([] if in_task else [template])]
+    if values["pushed"] and errand.cause is not Cause.PERSON and "pushed" not in names:
+        names.append("pushed")
     if values["message"] and "message" not in names:
         names.append("message")
     return "\n\n".join(house.prompts.fill(name, values) for name in names)

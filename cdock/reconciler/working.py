@@ -287,7 +287,9 @@ def clear(house: House, case: Case) -> None:
     """Remove worktree and volume."""
     task = task_of(case)
     try:
-        house.workspaces.remove(task.id, branch=branch_of(house, task.id))
+        # What others pushed keeps ours off the forge for good: then it stays here.
+        apart = case.workspace is not None and case.workspace.theirs is not None
+        house.workspaces.remove(task.id, branch=branch_of(house, task.id), keep=apart)
     except Refused:
         # Perhaps for commits that the forge did not take: it is asked again, since a person may have seen to it.
         house.memory.unpushable.pop(task.issue, None)

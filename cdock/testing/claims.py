@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from cdock.core.errors import CdockError, ClaimLost, Refused
+from cdock.core.errors import CdockError, ClaimLost, Overtaken
 from cdock.core.ids import TaskId
 from cdock.core.model import Claim, Move
 from cdock.testing.clock import Faults
@@ -16,6 +16,8 @@ class Sight:
 
     pushed: dict[TaskId, str] = field(default_factory=dict)
     """Where branches stood."""
+    theirs: dict[TaskId, str] = field(default_factory=dict)
+    """Where they stand since others pushed to them, until ours goes on from there."""
     kept: dict[TaskId, str] = field(default_factory=dict)
     """The unfinished work beside their claims."""
 
@@ -59,7 +61,10 @@ class MemoryClaims:
         there = self.hub.branches.get(move.branch, "") if move.branch else ""
         known = move.rewritten and there == self.sight.pushed.get(task, "")
         if there and not known and not self.hub.contains(move.commit, there):
-            raise Refused(f"{move.branch} has other commits on the forge", fix="look at the branch")
+            raise Overtaken(f"{move.branch} has other commits on the forge", fix="look at the branch")
+        was = self.sight.pushed.get(task, "")
+        if there != was and self.hub.contains(was, there) and self.hub.contains(move.commit, was):
+            raise Overtaken(f"{move.branch} was reset on the forge", fix="look at the branch")
         oid = self._move(issue, move.claim)
         if move.branch:
             self.hub.branches[move.branch] = self.sight.pushed[task] = move.commit

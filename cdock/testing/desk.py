@@ -132,7 +132,7 @@ class MemoryPrompts:
     """Prompts that show their values."""
 
     known: frozenset[str] = frozenset(
-        "task answer message notes go-on review checks conflict findings opinion plan plan-again".split()
+        "task answer message notes go-on review checks conflict findings opinion plan plan-again pushed".split()
     )
 
     def fill(self, name: str, values: Mapping[str, object]) -> str:

@@ -66,8 +66,14 @@ class MemoryRunner:
         machine = self.machine
         if task not in machine.heads and spec.unfinished:
             machine.drafts[task] = machine.unfinished[task] = spec.unfinished
-        if task not in machine.heads or machine.hub.contains(spec.base, machine.heads[task]):
+        hub, here = machine.hub, machine.heads.get(task, "")
+        if not here or hub.contains(spec.base, here):
             machine.heads[task] = spec.base
+        elif spec.dropped and hub.contains(here, spec.dropped):
+            machine.aside.append(machine.drafts.pop(task, here))
+            machine.heads[task] = spec.base
+        elif not hub.contains(here, spec.base) and not hub.conflict_between(here, spec.base):
+            machine.heads[task] = hub.merged(here, spec.base)
 
     def stop(self, name: str, *, grace: float) -> None:
         """See `Runner`."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from cdock.core.errors import Refused, Unavailable
 from cdock.core.events import Remote
 from cdock.core.ids import TaskId
-from cdock.core.model import Task, Workspace
+from cdock.core.model import Task, Theirs, Workspace
 from cdock.testing.clock import Faults
 from cdock.testing.machine import MemoryMachine
 
@@ -30,29 +30,58 @@ class MemoryWorkspaces:
 
     def _seen(self, task: TaskId) -> Workspace:
         sight, tree = self.machine.sight, self.machine.trees[task]
-        return replace(
+        tree = replace(
             tree,
             pushed=sight.pushed.get(task, ""),
             kept=sight.kept.get(task, ""),
             paths=frozenset(self.machine.hub.changed(tree.unfinished or tree.head, tree.base)),
         )
+        return replace(tree, theirs=self._theirs(tree, sight.theirs.get(task, "")))
+
+    def _theirs(self, tree: Workspace, commit: str) -> Theirs | None:
+        hub = self.machine.hub
+        if not commit:
+            return None
+        if tree.pushed and not hub.contains(commit, tree.pushed):
+            return Theirs(commit, dropped=True)
+        return Theirs(commit, clash=hub.conflict_between(tree.head, commit))
+
+    def _parted(self, tree: Workspace, there: str, was: str) -> bool:
+        """Whether the forge's commit neither contains our work nor is part of it; see the real one."""
+        hub = self.machine.hub
+        if there in ("", was) or tree.head == tree.base:
+            return False
+        if was and not hub.contains(there, was):
+            return not hub.contains(tree.head, there) or hub.contains(tree.head, was)
+        return not hub.contains(tree.head, there) and not hub.contains(there, tree.head)
+
+    def _meets(self, tree: Workspace, new: str) -> bool:
+        """Whether this goes on from what others pushed, and does not bring back what they dropped."""
+        hub, theirs = self.machine.hub, tree.theirs
+        if theirs is None or not hub.contains(new, theirs.commit):
+            return False
+        return not (theirs.dropped and hub.contains(new, tree.pushed))
 
     def ensure(self, task: Task, *, branch: str, on: Sequence[str] = ()) -> Workspace:
         """See `Workspaces`."""
         self.faults.before("workspaces")
         trees, sight, hub = self.machine.trees, self.machine.sight, self.machine.hub
         there, before = hub.branches.get(branch, ""), sight.pushed.get(task.id, "")
-        if there:
+        parted = task.id in trees and self._parted(trees[task.id], there, before)
+        sight.theirs.pop(task.id, None)
+        if parted:
+            sight.theirs[task.id] = there
+        elif there:
             sight.pushed[task.id] = there
-        if task.id in trees:
-            trees[task.id] = self._settled(trees[task.id], there, before)
-        else:
+        if task.id not in trees:
             start = self._joined(on) if on and not task.base else hub.branches["main"]
             base = task.base or (hub.base(start, there) if there else start)
             tree = Workspace(task.id, f"memory://worktrees/{task.id.name}", base, head=there or base)
             trees[task.id] = self._counted(tree)
             if task.attempts:
                 self._take_over(task)
+        elif not parted:
+            trees[task.id] = self._settled(trees[task.id], there, before)
         self.faults.after()
         return self._seen(task.id)
 
@@ -101,8 +130,14 @@ class MemoryWorkspaces:
         machine, hub = self.machine, self.machine.hub
         if machine.unreadable:
             raise Unavailable("the run's repository cannot be read", fix="look at the workspace")
-        tree = machine.trees[task]
+        tree = self._seen(task)
         head = machine.heads.get(task, tree.head)
+        if tree.theirs and self._meets(tree, head):
+            machine.sight.pushed[task] = machine.sight.theirs.pop(task)
+            if not hub.contains(head, tree.head):
+                machine.aside.append(tree.head)
+            base = tree.base if hub.contains(head, tree.base) else hub.base(hub.branches["main"], head)
+            tree = replace(tree, head=head, base=base)
         if not hub.contains(head, tree.base):
             raise Refused("the branch does not contain its base", fix="look at the branch")
         pushed = machine.sight.pushed.get(task, "")
@@ -147,6 +182,7 @@ class MemoryWorkspaces:
             self.machine.trees,
             self.machine.notes,
             self.machine.sight.pushed,
+            self.machine.sight.theirs,
             self.machine.sight.kept,
         ):
             kept.pop(task, None)
@@ -168,5 +204,6 @@ class MemoryWorkspaces:
 
     def _is_published(self, tree: Workspace) -> bool:
         hub = self.machine.hub
-        published = (oid for oid in (tree.pushed, tree.base, hub.branches["main"]) if oid)
+        theirs = tree.theirs.commit if tree.theirs else ""
+        published = (oid for oid in (theirs or tree.pushed, tree.base, hub.branches["main"]) if oid)
         return any(hub.contains(oid, tree.head) for oid in published)

@@ -369,9 +369,49 @@ class RealControlContract(RealRunnerContract):
         own = self.launched(task, "echo own >own; git add -A; git commit -q -m own", attempt=3, base=newer)
         self.run(runner, own)
         other = self.published("echo other >other")
-        spec = self.launched(task, "git log --format=%s -1", attempt=4, base=other)
+        spec = self.launched(task, "git log --format=%s -1; cat own other", attempt=4, base=other)
         self.run(runner, spec)
-        assert runner.output(spec.name, offset=0) == b"own\n", "what does not follow ours is left to people"
+        merged = f"Merge what was pushed to {BRANCH} meanwhile\nown\nother\n"
+        assert runner.output(spec.name, offset=0).decode() == merged
+
+    def test_what_cannot_be_merged_is_left_to_the_agent(self, task: TaskId) -> None:
+        runner = self.runner()
+        self.run(runner, self.launched(task, "echo ours >README; git commit -qam ours"))
+        theirs = self.published("echo theirs >README")
+        text = "git status -s; git log --format=%s -1; git merge -q refs/cdock/target >/dev/null; git status -s"
+        spec = self.launched(task, text, attempt=2, base=theirs, target=theirs)
+        self.run(runner, spec)
+        said = runner.output(spec.name, offset=0).decode()
+        assert said.startswith("cdock: newer commits of the branch could not be taken over: ")
+        assert said.endswith("\nours\nUU README\n")
+
+    def test_what_an_agent_is_in_the_middle_of_is_not_disturbed(self, task: TaskId) -> None:
+        runner = self.runner()
+        mine = self.published("echo mine >README")
+        text = "echo ours >README; git commit -qam ours; git merge -q refs/cdock/target; exit 1"
+        self.run(runner, self.launched(task, text, target=mine))
+        spec = self.launched(task, "git status -s", attempt=2, base=self.published("echo x >x"))
+        self.run(runner, spec)
+        said = runner.output(spec.name, offset=0)
+        assert said.startswith(b"cdock: newer commits of the branch could not be taken over: MERGE_HEAD")
+        assert said.endswith(b"\nUU README\n")
+
+    def test_a_workspace_begins_anew_where_its_commits_were_dropped(self, task: TaskId) -> None:
+        runner = self.runner()
+        pushed = self.published("echo dropped >dropped")
+        text = "echo more >more; git add more; git commit -qm more; echo draft >draft; exit 1"
+        self.run(runner, self.launched(task, text, base=pushed))
+        instead = self.published("echo instead >instead")
+        text = "git log --format=%s; ls; git show refs/cdock/aside:draft refs/cdock/aside:dropped"
+        spec = self.launched(task, text, attempt=2, base=instead, dropped=pushed)
+        assert self.run(runner, spec).exit_code == 0
+        said = runner.output(spec.name, offset=0).decode()
+        assert said == "more\nbase\nREADME\ndraft\ninstead\ndraft\ndropped\n"
+        own = self.launched(task, "git log --format=%s -1", attempt=3, base=instead, dropped=pushed)
+        self.run(runner, own)
+        assert runner.output(own.name, offset=0) == b"Keep work the agent left uncommitted\n", (
+            "once is enough"
+        )
 
     def test_unfinished_work_that_was_laid_out_is_unfinished_from_the_start(self, task: TaskId) -> None:
         runner = self.runner()

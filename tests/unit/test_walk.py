@@ -384,24 +384,6 @@ def test_what_succeeded_is_on_the_forge_before_anybody_is_told(hub: MemoryHub, p
     assert hub.branches[task.id.branch()] == last
 
 
-def test_commits_of_a_person_on_the_branch_end_in_a_question(hub: MemoryHub, place: Place) -> None:
-    """They are not overwritten, and the agent's cannot be pushed: only a person can say what is to become of both."""
-    number = ready(hub)
-    place.settle()
-    task = hub.refs[number].task
-    theirs = hub.push(task.id.branch())
-    for _ in range(40):
-        for name in place.machine.alive:
-            place.machine.commit(task.id)
-            place.machine.exit(name, said="done")
-        hub.clock.advance(700)
-        place.settle()
-    assert hub.branches[task.id.branch()] == theirs
-    assert "needs-help" in hub.issues[number].labels
-    (asked,) = [i for i in hub.issues.values() if "agent-help" in i.labels]
-    assert "other commits on the forge" in asked.body
-
-
 def test_what_others_finished_while_we_were_dead_is_cleared_up(hub: MemoryHub, place: Place) -> None:
     number = ready(hub)
     place.settle()

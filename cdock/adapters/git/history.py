@@ -10,6 +10,7 @@ _KINDS = {
     "base": "base",
     "head": "head",
     "pushed": "pushed",
+    "theirs": "theirs",
     "shown": "shown",
     "wip": "unfinished",
     "wip-pushed": "kept",
@@ -26,7 +27,8 @@ class Standing:
     """The commits of a task; empty where there is none yet.
 
     `base`: where the work began. `head`: the newest accepted commit. `pushed`: the branch on the forge when we last
-    looked or pushed. `shown`: what the worktree was last brought to, set from its first complete checkout on.
+    looked or pushed, as long as it is part of ours. `theirs`: the branch on the forge since others pushed to it, until
+    ours goes on from there. `shown`: what the worktree was last brought to, set from its first complete checkout on.
     `unfinished`: what the agent had not committed, as a commit on `head`. `kept`: the one of these on the forge.
     `lines` is how many of them `head` adds and removes. `paths` is no commit: it is the blob that lists the files.
     """
@@ -34,6 +36,7 @@ class Standing:
     base: str = ""
     head: str = ""
     pushed: str = ""
+    theirs: str = ""
     shown: str = ""
     unfinished: str = ""
     kept: str = ""

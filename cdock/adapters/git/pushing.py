@@ -16,7 +16,7 @@ from pathlib import Path
 
 from cdock.adapters.git.command import Git, error_of
 from cdock.adapters.git.history import is_ancestor
-from cdock.core.errors import CdockError, ClaimLost, NotPermitted, Refused, Unavailable
+from cdock.core.errors import CdockError, ClaimLost, NotPermitted, Overtaken, Refused, Unavailable
 
 TRIES = 4
 CONTESTED = 8
@@ -158,19 +158,22 @@ class Pushes:
                 good.append(step)
         return good
 
-    def _overwriting(self, step: Step) -> CdockError | None:
+    def _overwriting(self, step: Step, *, was: str = "") -> CdockError | None:
+        """Why the step may not be made; `was` is where its branch was seen before it came to where it is known now."""
+        store, name = Git(self._store), step.branch.removeprefix("refs/heads/")
         try:
-            if (
-                step.rewritten
-                or not (step.branch and step.known)
-                or is_ancestor(Git(self._store), step.known, of=step.commit)
-            ):
+            if step.rewritten or not (step.branch and step.known):
+                return None
+            if not is_ancestor(store, step.known, of=step.commit):
+                wrong = "which our work does not contain"
+            elif was and is_ancestor(store, step.known, of=was) and is_ancestor(store, was, of=step.commit):
+                wrong = f"and was at {was[:12]}, which is in our work and would come back"
+            else:
                 return None
         except CdockError as error:
             return error
-        name = step.branch.removeprefix("refs/heads/")
-        return Refused(
-            f"{name} is at {step.known[:12]} on the forge, which our work does not contain",
+        return Overtaken(
+            f"{name} is at {step.known[:12]} on the forge, {wrong}",
             tried=f"pushing {name}",
             fix=f"merge it by hand in {step.worktree}, or delete {name} on the forge",
         )
@@ -199,7 +202,7 @@ class Pushes:
                 moved = replace(
                     step, known=seen[step.branch], rewritten=False, chased=step.chased + 1, doubt=""
                 )
-                refused = self._overwriting(moved)
+                refused = self._overwriting(moved, was=step.known)
                 if refused is None:
                     undone.append(moved)
                 elif step.doubt == moved.known:

@@ -32,6 +32,7 @@ from cdock.adapters.git.history import (
 )
 from cdock.adapters.git.merging import joined
 from cdock.adapters.git.note import write_note
+from cdock.adapters.git.parting import meets, parted, theirs_of
 from cdock.adapters.git.place import Place, branch_ref
 from cdock.adapters.git.published import DEFAULT, Published, branch_in_mirror
 from cdock.adapters.git.retiring import kept_ref, retire
@@ -41,9 +42,11 @@ from cdock.adapters.git.upkeep import tidy
 from cdock.core.errors import CdockError, Refused, Unavailable
 from cdock.core.events import Remote
 from cdock.core.ids import TaskId, parse_task_id
-from cdock.core.model import Task, Workspace
+from cdock.core.model import Task, Theirs, Workspace
 
 FETCH_TIMEOUT = 600.0
+_MIRRORED = ("base", "pushed", "theirs", "wip")
+"""What of a standing the mirror has refs for as well."""
 
 log = logging.getLogger(__name__)
 
@@ -76,6 +79,7 @@ class GitWorkspaces:
         self._mirror = Git(place.mirror)
         self._told: set[tuple[TaskId, str]] = set()
         self._files: dict[str, frozenset[str]] = {}
+        self._compared: dict[tuple[str, str, str], Theirs | None] = {}
 
     @property
     def objects(self) -> str:
@@ -107,6 +111,10 @@ class GitWorkspaces:
         return self._workspace(task, standing)
 
     def _workspace(self, task: TaskId, standing: Standing) -> Workspace:
+        # Compared once and not at every look, which is what the store is read for most of the time.
+        compared = (standing.head, standing.pushed, standing.theirs)
+        if compared not in self._compared:
+            self._compared[compared] = theirs_of(self._store, standing)
         paths = self._files.get(standing.paths)
         if paths is None:
             paths = read_files(self._store, {standing.paths} - {""}).get(standing.paths, frozenset())
@@ -120,6 +128,7 @@ class GitWorkspaces:
             kept=standing.kept,
             lines=standing.lines,
             paths=paths,
+            theirs=self._compared[compared],
         )
 
     def _standing(self, task: TaskId) -> Standing:
@@ -128,6 +137,7 @@ class GitWorkspaces:
     def ensure(self, task: Task, *, branch: str, on: Sequence[str] = ()) -> Workspace:
         """The worktree of `task`: the one that is there, or a new one.
 
+        It follows the branch on the forge; accepted commits that are not part of that stay, beside what others pushed.
         A new one starts from accepted commits that are not pushed yet, else from the pushed branch, else from
         `task.base`, else from the branches `on`, else from the default branch.
         """
@@ -165,7 +175,8 @@ class GitWorkspaces:
         newest = pushed or base
         # What was accepted in sight of the forge's commit holds while the forge stays there, rewritten or not.
         sight = base if pushed == before.pushed else newest
-        if before.head and is_ancestor(self._store, sight, of=before.head):
+        apart = parted(self._store, before, pushed)
+        if apart or (before.head and is_ancestor(self._store, sight, of=before.head)):
             newest = before.head
         elif before.head and not is_ancestor(self._store, before.head, of=newest):
             log.warning(
@@ -173,12 +184,16 @@ class GitWorkspaces:
                 extra={"task": str(task.id), "ref": standing_ref("aside", task.id)},
             )
             set_refs(self._store, {standing_ref("aside", task.id): before.head})
-        after = replace(before, base=base, head=newest, pushed=pushed or before.pushed)
+        there = pushed or before.pushed
+        after = replace(before, base=base, head=newest, pushed=there, theirs="")
+        if apart:
+            after = replace(after, pushed=before.pushed, theirs=there)
         if after.head != before.head:
             after = self._measured(replace(after, unfinished=""))
         if after != before:
             # In the mirror, where containers read from, so that no clean-up there takes what they build upon.
-            set_refs(self._mirror, {kept: base})
+            theirs = {standing_ref("theirs", task.id): after.theirs} if apart else {}
+            set_refs(self._mirror, {kept: base, **theirs})
             move(self._store, task.id, before, after)
         return after
 
@@ -196,8 +211,7 @@ class GitWorkspaces:
                 return base
         start = self._joined(task.id, on) if on else default
         if pushed:
-            common = self._mirror.run("merge-base", start, pushed, check=False)
-            return common.text if common.code == 0 else pushed
+            return self._begun(start, pushed)
         return start
 
     def _joined(self, task: TaskId, on: Sequence[str]) -> str:
@@ -213,6 +227,11 @@ class GitWorkspaces:
                 fix="push it, or take the dependency out of the issue and have it approved again",
             )
         return joined(self._mirror, tips, tried=tried)
+
+    def _begun(self, default: str, pushed: str) -> str:
+        """Where work began of which only the branch is known."""
+        common = self._mirror.run("merge-base", default, pushed, check=False)
+        return common.text if common.code == 0 else pushed
 
     def _left_unfinished(self, task: Task, before: Standing, standing: Standing) -> Standing:
         """What somebody before us had not committed, as the forge keeps it; into the mirror, for containers."""
@@ -268,20 +287,24 @@ class GitWorkspaces:
         self, intake: Path, new: str, standing: Standing, *, closes: int, rewritten: bool = False
     ) -> None:
         default = refs_of(self._mirror, DEFAULT).get(DEFAULT, "")
+        # The default branch itself may have been rewritten, without the commit that the work began on.
+        bases = (standing.base, default) if rewritten and default else (standing.base,)
+        pushed = "" if rewritten else standing.pushed
+        if meets(Git(intake), standing, new):
+            bases, pushed = (standing.theirs,), standing.theirs
         check(
             intake,
             new,
-            # The default branch itself may have been rewritten, without the commit that the work began on.
-            bases=(standing.base, default) if rewritten and default else (standing.base,),
-            pushed="" if rewritten else standing.pushed,
-            known=[oid for oid in (standing.base, standing.pushed, default) if oid],
+            bases=bases,
+            pushed=pushed,
+            known=[oid for oid in (standing.base, standing.pushed, standing.theirs, default) if oid],
             closes=closes,
             folders=self._folders(standing),
             limits=self._limits,
         )
 
     def _folders(self, standing: Standing) -> frozenset[str]:
-        published = [commit for commit in (standing.base, standing.pushed, DEFAULT) if commit]
+        published = [c for c in (standing.base, standing.pushed, standing.theirs, DEFAULT) if c]
         return folders_of(self._mirror, *published)
 
     def _take_unfinished(self, task: TaskId, standing: Standing, *, intake: Path, remote: Remote) -> Standing:
@@ -320,8 +343,11 @@ class GitWorkspaces:
 
     def _accept(self, task: TaskId, new: str, standing: Standing, *, intake: Path) -> Standing:
         self._fetch(intake, new, into=standing_ref(INCOMING, task))
-        old, base = standing.head, standing.base
-        if old not in (base, standing.pushed) and not is_ancestor(self._store, old, of=new):
+        old, base, met = standing.head, standing.base, standing
+        if meets(self._store, standing, new):
+            met = self._met(task, new, standing)
+            base = met.base
+        elif old not in (base, standing.pushed) and not is_ancestor(self._store, old, of=new):
             # The agent rewrote what was not pushed yet; its own word counts, but nothing accepted is dropped.
             set_refs(self._store, {standing_ref("aside", task): old})
         if not is_ancestor(self._store, base, of=new):
@@ -329,9 +355,21 @@ class GitWorkspaces:
             base = refs_of(self._mirror, DEFAULT)[DEFAULT]
             set_refs(self._mirror, {standing_ref("base", task): base})
         # What was not committed on the commit before is no more than that.
-        after = self._measured(replace(standing, base=base, head=new, unfinished=""))
+        after = self._measured(replace(met, base=base, head=new, unfinished=""))
         move(self._store, task, standing, after)
         return after
+
+    def _met(self, task: TaskId, new: str, standing: Standing) -> Standing:
+        """Ours goes on from what others pushed; what of it they or the agent left out is kept, each time anew."""
+        if not is_ancestor(self._store, standing.head, of=new):
+            self._keep(
+                task, standing.head, why="others took them out of the branch, or put theirs in their place"
+            )
+        base = standing.base
+        if not is_ancestor(self._store, base, of=new):
+            base = self._begun(refs_of(self._mirror, DEFAULT)[DEFAULT], standing.theirs)
+            set_refs(self._mirror, {standing_ref("base", task): base})
+        return replace(standing, base=base, pushed=standing.theirs, theirs="")
 
     def _measured(self, standing: Standing) -> Standing:
         """With the lines and the files of its commits."""
@@ -402,7 +440,7 @@ class GitWorkspaces:
                 with self._place.lock("store"):
                     clear(self._place, task)
                 forget(self._store, task, head)
-                drop_refs(self._mirror, *(standing_ref(kind, task) for kind in ("base", "pushed", "wip")))
+                drop_refs(self._mirror, *(standing_ref(kind, task) for kind in _MIRRORED))
                 with self._place.lock("mirror"):
                     tidy(self._mirror)
                 with self._place.lock("store"):
@@ -437,7 +475,7 @@ class GitWorkspaces:
         tried = f"removing the worktree of {task}"
         fix = f"look into {path}; push or drop what is there"
         default = refs_of(self._mirror, DEFAULT).get(DEFAULT, "")
-        published = [oid for oid in (standing.pushed, standing.base, default) if oid]
+        published = [oid for oid in (standing.theirs or standing.pushed, standing.base, default) if oid]
         # The branch too, because a person may have committed on it.
         tips = {tip for tip in (standing.head, refs_of(self._store, head).get(head, "")) if tip}
         lacked = {tip for tip in tips if not any(is_ancestor(self._store, tip, of=oid) for oid in published)}
@@ -448,9 +486,19 @@ class GitWorkspaces:
         if standing.unfinished:
             lacked.add(standing.unfinished)  # the forge keeps it no longer than the claim
         for tip in lacked:
-            ref = f"{standing_ref('kept', task)}/{tip[:12]}"
-            set_refs(self._store, {ref: tip})
-            log.warning(
-                "commits that the forge lacks are kept here",
-                extra={"task": str(task), "commit": tip, "ref": ref, "path": str(self._place.store)},
-            )
+            self._keep(task, tip, why="the task has ended")
+
+    def _keep(self, task: TaskId, commit: str, *, why: str) -> None:
+        """Keep a commit that the forge lacks, for as long as the store is there."""
+        ref = f"{standing_ref('kept', task)}/{commit[:12]}"
+        set_refs(self._store, {ref: commit})
+        log.warning(
+            "commits that the forge lacks are kept here",
+            extra={
+                "task": str(task),
+                "commit": commit,
+                "ref": ref,
+                "path": str(self._place.store),
+                "text": why,
+            },
+        )
