@@ -132,7 +132,10 @@ class MemoryPrompts:
     """Prompts that show their values."""
 
     known: frozenset[str] = frozenset(
-        "task answer message notes go-on review checks conflict findings opinion plan plan-again pushed".split()
+        [
+            *("task", "answer", "message", "notes", "go-on", "review", "checks", "conflict", "pushed"),
+            *("findings", "opinion", "plan", "plan-again"),
+        ]
     )
 
     def fill(self, name: str, values: Mapping[str, object]) -> str:

@@ -81,7 +81,6 @@ def test_commits_of_a_person_are_built_upon(workshop: Workshop) -> None:
 
 
 @pytest.mark.timeout(240)
-@pytest.mark.xfail(strict=True, reason="what a person pushes in the middle of a round is not taken in")
 def test_commits_of_a_person_while_the_agent_works_need_no_help(workshop: Workshop) -> None:
     end = Gate(workshop)
     fix = [{"say": "on it"}, end.step, write("fix.txt", "fixed\n"), {"commit": "Fix"}]
@@ -95,11 +94,19 @@ def test_commits_of_a_person_while_the_agent_works_need_no_help(workshop: Worksh
     workshop.until("a round", lambda: "on it" in said(workshop, number), limit=LIMIT)
     by_hand = push_by_hand(workshop, pull["head"]["ref"])
     end.open()
+    workshop.until(
+        "the merge", lambda: ended(workshop, number, "review", "succeeded") or helps(workshop), limit=LIMIT
+    )
     workshop.until("an end", lambda: helps(workshop) or in_review(workshop, number), limit=LIMIT)
     workshop.end(poller)
     workshop.git("fetch", "-q", "origin", pull["head"]["ref"])
     assert workshop.git("merge-base", by_hand, "FETCH_HEAD") == by_hand, "this holds in any case"
     assert not helps(workshop)
+    assert causes(workshop, number) == [
+        ("task", "succeeded"),
+        ("review", "overtaken"),
+        ("review", "succeeded"),
+    ]
     assert workshop.git("show", "FETCH_HEAD:fix.txt") == "fixed"
 
 
