@@ -20,7 +20,7 @@ from cdock.testing.forge import MemoryForge
 from cdock.testing.history import ROOT
 from cdock.testing.hub import MemoryHub
 from cdock.testing.machine import MemoryMachine, MemoryRun
-from cdock.testing.plans import MemoryPlans
+from cdock.testing.plans import MemoryBoard, MemoryCard, MemoryPlans
 from cdock.testing.runner import MemoryRunner
 from cdock.testing.workspaces import MemoryWorkspaces
 
@@ -32,6 +32,8 @@ __all__ = (
     "Crash",
     "Faults",
     "MemoryAgent",
+    "MemoryBoard",
+    "MemoryCard",
     "MemoryClaims",
     "MemoryClock",
     "MemoryForge",

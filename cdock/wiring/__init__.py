@@ -9,7 +9,7 @@ from cdock.core.errors import Misconfigured
 from cdock.core.secrets import secrets_in
 from cdock.settings import home
 from cdock.wiring.agents import require_agents, to_ask_for
-from cdock.wiring.forges import account, credential, forge, lock_directory, repository, token_file
+from cdock.wiring.forges import account, board, credential, forge, lock_directory, repository, token_file
 from cdock.wiring.runners import agent_image, engine_of, runner
 from cdock.wiring.site import Site, site
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from cdock.adapters.files.journal import Journal
     from cdock.adapters.github.tokens import Credential
     from cdock.core.policy import Policy
-    from cdock.ports import Agent, Clock, Forge, Outbox, Workspaces
+    from cdock.ports import Agent, Board, Clock, Forge, Outbox, Plans, Workspaces
     from cdock.reconciler.house import House
 
 __all__ = (
@@ -27,6 +27,7 @@ __all__ = (
     "Site",
     "account",
     "agent_image",
+    "board",
     "build",
     "credential",
     "engine_of",
@@ -45,23 +46,33 @@ __all__ = (
 
 @dataclass(frozen=True)
 class PostOffice:
-    """What delivers the words of people without a poller; see `cdock.reconciler.delivering.Post`."""
+    """What delivers words and plans of people without a poller; see `cdock.reconciler.publishing.Press`."""
 
     forge: "Forge"
     outbox: "Outbox"
+    plans: "Plans | None"
+    board: "Board | None"
     clock: "Clock"
     policy: "Policy"
 
 
 def post(of: Site) -> PostOffice:
-    """The part of a house that delivers what people said.
+    """The part of a house that delivers what people said and planned.
 
     Raises:
         Refused: something a person has to mend first, such as a token that is not there.
     """
     from cdock.adapters.system import SystemClock
 
-    return PostOffice(forge=forge(of), outbox=of.outbox, clock=SystemClock(), policy=of.settings.policy())
+    by = credential(of)
+    return PostOffice(
+        forge=forge(of, by=by),
+        outbox=of.outbox,
+        plans=of.plans,
+        board=board(of, by=by),
+        clock=SystemClock(),
+        policy=of.settings.policy(),
+    )
 
 
 def workspaces(of: Site, *, by: "Credential | None" = None) -> "Workspaces":
@@ -130,6 +141,8 @@ def build(
         logs=of.logs,
         mirror=FileMirror(of.clone.state / "state.json", shown=of.clone.shown / "state.json"),
         outbox=of.outbox,
+        plans=of.plans,
+        board=board(of, by=by),
         locks=FileLocks(lock_directory(of.env, remote)),
         wishes=of.wishes,
         ledger=FileLedger(home(of.env) / "ledger.json"),

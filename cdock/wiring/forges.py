@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from cdock.adapters.gitea.account import GiteaAccount
     from cdock.adapters.gitea.forge import GiteaForge
     from cdock.adapters.github.account import Account
+    from cdock.adapters.github.gate import Budget
     from cdock.adapters.github.hosts import Repository
+    from cdock.adapters.github.projects import GitHubBoard
     from cdock.adapters.github.rest import GitHubForge
     from cdock.adapters.github.tokens import Credential
 
@@ -156,13 +158,26 @@ def forge(of: Site, *, by: "Credential | None" = None) -> "GitHubForge | GiteaFo
             account=by.account,
             trusted=of.settings.trust.bots,
         )
-    from cdock.adapters.github.gate import Budget
     from cdock.adapters.github.rest import GitHubForge
     from cdock.adapters.github.writers import WRITING
 
-    remote = repository(of)
-    # The embedded forge has no limits that anybody has to keep to.
-    budget = None if remote.host.loopback else Budget.of_hour(of.settings.github.writes_per_hour)
+    remote, budget = repository(of), _budget(of)
     trust = of.settings.trust
     roles = (*WRITING, "triage") if trust.triage else WRITING
     return GitHubForge(remote, token=by or credential(of), budget=budget, trusted=trust.bots, roles=roles)
+
+
+def board(of: Site, *, by: "Credential | None" = None) -> "GitHubBoard | None":
+    """Where plans are shown beside; None where the forge has no boards, or none is wanted."""
+    if _is_gitea(of) or not of.settings.plan.board:
+        return None
+    from cdock.adapters.github.projects import GitHubBoard
+
+    return GitHubBoard(repository(of), token=by or credential(of), budget=_budget(of))
+
+
+def _budget(of: Site) -> "Budget | None":
+    """What may be written; the embedded forge has no limits that anybody has to keep to."""
+    from cdock.adapters.github.gate import Budget
+
+    return None if repository(of).host.loopback else Budget.of_hour(of.settings.github.writes_per_hour)

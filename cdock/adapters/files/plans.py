@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
@@ -24,6 +25,7 @@ class FilePlans:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._told: set[str] = set()
+        self._read: dict[Path, tuple[tuple[int, ...], Draft]] = {}
 
     def path(self, draft: UUID) -> Path:
         """The file of a draft."""
@@ -50,12 +52,23 @@ class FilePlans:
         drafts, damaged = [], {}
         for path in self._files():
             try:
-                drafts.append(_load(path))
+                drafts.append(self._load(path))
             except FileNotFoundError:
                 continue
             except (ValueError, OSError) as error:
                 damaged[path.name] = str(error)
         return tuple(sorted(drafts, key=lambda draft: (draft.created_at, str(draft.id)))), damaged
+
+    def _load(self, path: Path) -> Draft:
+        """The draft of a file. A poller asks every second, so one that is still the same is not read again."""
+        with path.open("rb") as file:
+            there = os.fstat(file.fileno())
+            # Each writing makes another file, which has another number.
+            stamp = (there.st_dev, there.st_ino, there.st_mtime_ns, there.st_size)
+            known = self._read.get(path)
+            if known is None or known[0] != stamp:
+                known = self._read[path] = stamp, _draft_of(file.read(LIMIT + 1), path.stem)
+        return known[1]
 
     def _files(self) -> tuple[Path, ...]:
         try:
@@ -111,14 +124,12 @@ def _plain(value: object) -> str:
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
-def _load(path: Path) -> Draft:
+def _draft_of(text: bytes, name: str) -> Draft:
     from cdock.adapters.files.drafts import load_draft
 
-    with path.open("rb") as file:
-        text = file.read(LIMIT + 1)
     if len(text) > LIMIT:
         raise ValueError(f"(top): it holds more than {LIMIT:,} bytes")
     draft = load_draft(text)
-    if path.stem != str(draft.id):
+    if name != str(draft.id):
         raise ValueError(f"id: it says {draft.id}")
     return draft
