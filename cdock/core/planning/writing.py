@@ -49,7 +49,7 @@ _Dumper.add_representer(float, _amount)
 
 def write_plan(plan: Plan) -> str:
     """The document of a plan: its title and goal in Markdown, or in the YAML where Markdown would change them."""
-    tasks = [_fields(task) for task in plan.tasks]
+    tasks = [fields_of(task) for task in plan.tasks]
     plainly = _document(plan, {"tasks": tasks})
     found = document_of(plainly)
     if not found.faults and (found.title, found.goal) == (plan.title, plan.goal):
@@ -74,7 +74,8 @@ def _document(plan: Plan, fields: Mapping[str, object]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _fields(task: PlanTask) -> dict[str, object]:
+def fields_of(task: PlanTask) -> dict[str, object]:
+    """What the document says of a task, by key; what is left to be configured is left out."""
     return {"id": task.key, "name": task.title, **dict(_optional(task))}
 
 
@@ -91,6 +92,6 @@ def _optional(task: PlanTask) -> Iterator[tuple[str, object]]:
         "model": task.model,
         "max_turns": task.max_turns,
         "max_cost": task.max_cost,
-        "tasks": [_fields(inner) for inner in task.tasks],
+        "tasks": [fields_of(inner) for inner in task.tasks],
     }
     return ((name, value) for name, value in fields.items() if value)
