@@ -21,6 +21,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "doctor": ("doctor", "Say what is there, what is missing, and how to get it."),
     "run": ("run", "The poller: claim labelled issues and work on them."),
     "create": ("create", "A new task: an issue, labelled so that work starts."),
+    "plan": ("plan", "Plans: import, list, show, graph, edit, export, publish."),
     "status": ("status", "Every task of this clone and how it stands."),
     "explain": ("explain", "Why a task is as it is, and what unblocks it."),
     "logs": ("logs", "What an agent said and did."),
