@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from cdock.core.errors import CdockError, ClaimLost, Refused
+from cdock.core.errors import CdockError, ClaimLost, Overtaken, Refused
 from cdock.core.ids import task_id
 from cdock.core.model import Attempt, Claim, Move, Task
 from cdock.ports import Claims
@@ -187,7 +187,7 @@ class ClaimsContract:
         first = setting.here.swap(42, expected="", claim=claim)
         second = publish(setting.here, expected=first, claim=claim, branch=BRANCH, commit=commit)
         theirs = setting.push_by_person(BRANCH)
-        with pytest.raises(Refused):
+        with pytest.raises(Overtaken):
             publish(
                 setting.here,
                 expected=second,
@@ -231,7 +231,7 @@ class ClaimsContract:
         next_one = setting.accepted(claims[42].task, on=commit)
         mine = Move(replace(claims[42], oid=second), branch=BRANCH, commit=next_one)
         done = setting.here.publish([mine, Move(replace(claims[7], oid=first[7]))])
-        assert isinstance(done[42], Refused)
+        assert isinstance(done[42], Overtaken)
         assert {c.issue: c.oid for c in setting.there.list()} == {7: done[7], 42: second}
         assert setting.branch(BRANCH) == theirs
 

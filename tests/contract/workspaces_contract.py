@@ -204,6 +204,27 @@ class WorkspacesContract:
         (seen,) = setting.workspaces.list()
         assert (seen.head, seen.pushed, seen.unpushed) == (commit, commit, False)
 
+    def test_what_others_push_stays_beside_ours(self, setting: WorkspacesSetting) -> None:
+        task, branch = task_of(), branch_of(task_of())
+
+        def harvested() -> Workspace:
+            remote = setting.remote(task)
+            return setting.workspaces.harvest(task.id, closes=task.issue, branch=branch, remote=remote)
+
+        setting.workspaces.ensure(task, branch=branch)
+        first = setting.agent_commits(task)
+        harvested()
+        setting.publish(task, first)
+        theirs = setting.push_elsewhere(branch)
+        setting.agent_commits(task)
+        ours = harvested()
+        assert (ours.theirs, ours.unpushed) == (None, True)
+        beside = setting.workspaces.ensure(task, branch=branch)
+        assert (beside.head, beside.pushed, beside.unpushed) == (ours.head, first, False)
+        assert beside.theirs
+        assert beside.theirs.commit == theirs
+        assert setting.restarted().list() == (beside,)
+
     def test_a_note_is_written_and_replaced(self, setting: WorkspacesSetting) -> None:
         task = task_of()
         setting.workspaces.ensure(task, branch=branch_of(task))
