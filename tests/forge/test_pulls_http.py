@@ -290,6 +290,48 @@ def test_another_base(ground: Ground, clone: Clone) -> None:
     assert ground.writer.patch(f"/pulls/{number}", {"base": "nowhere"}).status_code == 422
 
 
+def test_a_closed_one_keeps_its_base(ground: Ground, clone: Clone) -> None:
+    clone.git("push", "-q", "origin", "main:side")
+    clone.branch("a", {"a": "1"}, "one")
+    number = _open(ground, "a")["number"]
+    ground.writer.patch(f"/pulls/{number}", {"state": "closed"})
+    assert ground.writer.patch(f"/pulls/{number}", {"base": "side"}).status_code == 422
+
+
+def _stack(ground: Ground, clone: Clone) -> tuple[int, int]:
+    """A pull request to `main`, and one on top of it."""
+    clone.branch("below", {"a": "1"}, "one")
+    clone.git("checkout", "-q", "-b", "above")
+    clone.commit({"b": "1"}, "two")
+    clone.git("push", "-q", "origin", "above")
+    return _open(ground, "below")["number"], _open(ground, "above", base="below")["number"]
+
+
+@pytest.mark.parametrize("by_rest", [False, True])
+def test_what_is_stacked_on_a_merged_branch_goes_to_its_base_when_it_is_deleted(
+    ground: Ground, clone: Clone, by_rest: bool
+) -> None:
+    below, above = _stack(ground, clone)
+    assert ground.writer.put(f"/pulls/{below}/merge").status_code == 200
+    assert ground.owner.read(f"/pulls/{above}")["base"]["ref"] == "below"
+    if by_rest:
+        assert ground.writer.delete("/git/refs/heads/below").status_code == 204
+    else:
+        clone.git("push", "-q", "origin", ":below")
+    pull = ground.owner.read(f"/pulls/{above}")
+    assert (pull["state"], pull["base"]["ref"]) == ("open", "main")
+    assert [row["filename"] for row in ground.owner.read(f"/pulls/{above}/files")] == ["b"]
+    assert "automatic_base_change_succeeded" in _kinds(ground.owner.read(f"/issues/{above}/events"))
+    assert ground.writer.put(f"/pulls/{above}/merge").status_code == 200
+
+
+def test_what_is_stacked_on_an_unmerged_branch_is_closed_with_it(ground: Ground, clone: Clone) -> None:
+    _, above = _stack(ground, clone)
+    clone.git("push", "-q", "origin", ":below")
+    pull = ground.owner.read(f"/pulls/{above}")
+    assert (pull["state"], pull["merged"], pull["base"]["ref"]) == ("closed", False, "below")
+
+
 def test_update_branch(ground: Ground, clone: Clone) -> None:
     head = clone.branch("a", {"a": "1"}, "one")
     number = _open(ground, "a")["number"]

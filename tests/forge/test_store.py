@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cdock.forge import schema
-from cdock.forge.domain import edits, issues, repos, users
+from cdock.forge.domain import comments, edits, issues, repos, users
 from cdock.forge.domain.errors import Invalid
 from cdock.forge.store import Store, moment_of, text_of
 
@@ -88,6 +88,24 @@ def test_an_older_schema_gets_what_is_new(tmp_path: Path, monkeypatch: pytest.Mo
             issues.edit(tx, repo, issues.find(tx, repo, number), actor=owner, body="three")
             found = edits.of_issue(tx, issues.find(tx, repo, number))
         assert [edit.body for edit in found] == ["three", "two", "two"]
+
+
+def test_a_comment_of_an_older_schema_has_the_versions_that_are_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(schema, "STEPS", schema.STEPS[:3])
+        patched.setattr(schema, "VERSION", 3)
+        with Store(tmp_path) as store, store.write() as tx:
+            owner = users.ensure(tx, "alice")
+            repo, _ = repos.ensure(tx, "alice", "one")
+            issue = issues.create(tx, repo, "x", actor=owner)
+            comment = comments.create(tx, repo, issue, "one", actor=owner)
+            tx.run("UPDATE comment SET body = 'two', editor_id = ?", owner.id)
+    with Store(tmp_path) as store, store.write() as tx:
+        comments.edit(tx, repo, comments.find(tx, repo, comment.id), "three", actor=owner)
+        found = edits.of_comment(tx, comments.find(tx, repo, comment.id))
+    assert [edit.body for edit in found] == ["three", "two", "two"]
 
 
 def test_times_are_utc_with_whole_seconds() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from cdock.forge.domain import events, issues, notices, reactions, references, repos
+from cdock.forge.domain import edits, events, issues, notices, reactions, references, repos
 from cdock.forge.domain.errors import Forbidden, NotFound, missing
 from cdock.forge.domain.issues import Issue
 from cdock.forge.domain.repos import Repo
@@ -115,6 +115,7 @@ def edit(tx: Tx, repo: Repo, comment: Comment, body: str, *, actor: User | None)
     person = _require_author(tx, repo, comment, actor)
     if body != comment.body:
         tx.update("comment", comment.id, body=_checked(body), updated=tx.stamp, editor_id=person.id)
+        edits.note_in(tx, comment, body, editor=person)
         changed = {"body": {"from": comment.body}}
         notices.tell(
             tx, repo, "issue_comment", "edited", actor=person, comment_id=comment.id, changes=changed

@@ -152,18 +152,20 @@ def change_base(tx: Tx, repo: Repo, pull: Pull, base: str, *, actor: User | None
     base_oid = refs.branch_oid(repo, base) if refs.safe(base) else None
     if base_oid is None:
         raise invalid("PullRequest", "base", value=base)
-    if pull.issue.open:
-        _refuse_twin(tx, repo, pull.head_ref, base)
-    tx.update("pull", pull.id, base_ref=base, base_oid=base_oid)
+    if not pull.issue.open:
+        raise invalid("PullRequest", "base", "Cannot change the base branch of a closed pull request.")
+    _refuse_twin(tx, repo, pull.head_ref, base)
+    return move_base(tx, repo, pull, base, actor=person)
+
+
+def move_base(
+    tx: Tx, repo: Repo, pull: Pull, base: str, *, actor: User, kind: str = "base_ref_changed"
+) -> Pull:
+    """It goes to another branch, which is there, from now on; `kind` is the event that says so."""
+    tx.update("pull", pull.id, base_ref=base, base_oid=refs.branch_oid(repo, base))
     issues.touch(tx, pull.issue.id)
-    events.record(
-        tx,
-        repo,
-        pull.issue.id,
-        "base_ref_changed",
-        actor=person,
-        **{"from": pull.base_ref, "to": base, "was": pull.base_oid},
-    )
+    was = {"from": pull.base_ref, "to": base, "was": pull.base_oid}
+    events.record(tx, repo, pull.issue.id, kind, actor=actor, **was)
     return find(tx, repo, pull.number)
 
 
@@ -223,6 +225,17 @@ def load(tx: Tx, rows: Iterable[sqlite3.Row]) -> list[Pull]:
         )
         for row in rows
     ]
+
+
+def from_branch(tx: Tx, repo: Repo, head: str) -> Sequence[Pull]:
+    """All pull requests from a branch, by number."""
+    rows = tx.rows(
+        "SELECT pull.* FROM pull JOIN issue ON issue.id = issue_id WHERE repo_id = ? AND head_ref = ? "
+        "ORDER BY number",
+        repo.id,
+        head,
+    )
+    return load(tx, rows)
 
 
 def open_pulls(tx: Tx, repo: Repo, *, head: str | None = None, base: str | None = None) -> Sequence[Pull]:

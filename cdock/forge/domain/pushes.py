@@ -151,9 +151,22 @@ def _forget_commits(tx: Tx, pull: Pull, kept: set[str]) -> None:
 def _move_bases(tx: Tx, repo: Repo, branch: str, tip: str | None, *, actor: User) -> None:
     for pull in pulls.open_pulls(tx, repo, base=branch):
         if tip is None:
-            issues.shut(tx, repo, pull.issue, actor=actor)
+            _leave(tx, repo, pull, actor=actor)
         elif refs.is_ancestor(repo, pull.head_oid, tip):
             mark_merged(tx, repo, pull, actor=actor, oid=tip)
+
+
+def _leave(tx: Tx, repo: Repo, pull: Pull, *, actor: User) -> None:
+    """The base is gone: where it was itself merged, its pull requests go there, and are closed otherwise."""
+    below = [each for each in pulls.from_branch(tx, repo, pull.base_ref) if each.merged]
+    base = next((each.base_ref for each in reversed(below) if refs.branch_oid(repo, each.base_ref)), None)
+    if base is None or pulls.open_pulls(tx, repo, head=pull.head_ref, base=base):
+        issues.shut(tx, repo, pull.issue, actor=actor)
+        return
+    pull = pulls.move_base(tx, repo, pull, base, actor=actor, kind="automatic_base_change_succeeded")
+    tip = refs.branch_oid(repo, base)
+    if tip is not None and refs.is_ancestor(repo, pull.head_oid, tip):
+        mark_merged(tx, repo, pull, actor=actor, oid=tip)
 
 
 def _read_messages(tx: Tx, repo: Repo, branch: str, old: str, tip: str, *, actor: User) -> None:

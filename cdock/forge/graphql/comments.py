@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from cdock.forge.domain import hiding, issues, reactions
+from cdock.forge.domain import edits, hiding, issues, reactions
 from cdock.forge.domain.comments import Comment
 from cdock.forge.domain.reactions import Subject
 from cdock.forge.domain.repos import Repo
+from cdock.forge.graphql import edits as shown_edits
 from cdock.forge.graphql import issues as shown_issues
 from cdock.forge.graphql import people, repository
 from cdock.forge.graphql.asked import Args, Ask, Shown
@@ -44,6 +45,9 @@ def comment(ask: Ask, repo: Repo, shown: Comment) -> Shown:
         "editor": people.maybe(ask, shown.editor),
         "includesCreatedEdit": shown.edited,
         "lastEditedAt": text_of(shown.updated) if shown.edited else None,
+        "userContentEdits": lambda args: connection(
+            args, edits.of_comment(ask.tx, shown), lambda each: shown_edits.edit(ask, each)
+        ),
         "isMinimized": lambda _: hiding.reason_of(ask.tx, shown) is not None,
         "minimizedReason": lambda _: hiding.reason_of(ask.tx, shown),
         "reactionGroups": lambda _: groups(ask, "comment", shown.id, shown.reactions),

@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import Any, Final
 
 from cdock.forge.domain import comments, edits, events, issuelist, issues, linkedbranches, pulls, texts
-from cdock.forge.domain.edits import Edit
 from cdock.forge.domain.errors import NotFound
 from cdock.forge.domain.issuelist import Place, Query
 from cdock.forge.domain.issues import Issue
@@ -17,6 +16,7 @@ from cdock.forge.domain.pulls import Pull
 from cdock.forge.domain.repos import Repo
 from cdock.forge.graphql import boards, git, labels, people, repository, structure, timeline
 from cdock.forge.graphql import comments as shown_comments
+from cdock.forge.graphql import edits as shown_edits
 from cdock.forge.graphql import pulls as shown_pulls
 from cdock.forge.graphql.asked import Args, Ask, Shown
 from cdock.forge.graphql.connections import Bounds, bounds, connection, decoded, encoded, part, strange
@@ -66,7 +66,7 @@ def common(ask: Ask, repo: Repo, shown: Issue) -> Shown:
         "lastEditedAt": text_of(shown.edited) if shown.edited else None,
         "includesCreatedEdit": shown.edited is not None,
         "userContentEdits": lambda args: connection(
-            args, edits.of_issue(ask.tx, shown), lambda each: _edit(ask, each)
+            args, edits.of_issue(ask.tx, shown), lambda each: shown_edits.edit(ask, each)
         ),
         "createdAt": text_of(shown.created),
         "updatedAt": text_of(shown.updated),
@@ -216,23 +216,6 @@ def _comments(ask: Ask, repo: Repo, shown: Issue, args: Args) -> Shown:
     if (order := args.get("orderBy")) is not None:
         found = sorted(found, key=lambda each: (each.updated, each.id), reverse=order["direction"] == "DESC")
     return connection(args, found, lambda each: shown_comments.comment(ask, repo, each))
-
-
-def _edit(ask: Ask, shown: Edit) -> Shown:
-    moment = text_of(shown.created)
-    return {
-        "__typename": "UserContentEdit",
-        "id": node_id("UCE", shown.id),
-        "createdAt": moment,
-        "updatedAt": moment,
-        "editedAt": moment,
-        "editor": people.user(ask, shown.editor),
-        # Versions can not be deleted here.
-        "deletedAt": None,
-        "deletedBy": None,
-        # GitHub's name for the whole text of that version.
-        "diff": shown.body,
-    }
 
 
 def _lock_reason(shown: Issue) -> str | None:

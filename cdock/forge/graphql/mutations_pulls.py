@@ -97,6 +97,27 @@ def merge(ask: Ask, given: Input) -> Shown:
     return _payload(ask, repo, pull)
 
 
+@mutation("enqueuePullRequest", "contents")
+def enqueue(ask: Ask, given: Input) -> Shown:
+    """No branch has a merge queue here."""
+    _refuse_other_head(nodes.pull(ask, given["pullRequestId"])[1], given)
+    raise Invalid("Pull request Merge queue is not enabled for the base branch")
+
+
+@mutation("enablePullRequestAutoMerge", "contents")
+def merge_later(ask: Ask, given: Input) -> Shown:
+    """No repository allows it here, as none of GitHub's does before its settings say so."""
+    _refuse_other_head(nodes.pull(ask, given["pullRequestId"])[1], given)
+    raise Invalid("Pull request Auto merge is not allowed for this repository")
+
+
+@mutation("disablePullRequestAutoMerge", "contents")
+def do_not_merge_later(ask: Ask, given: Input) -> Shown:
+    """It is on nowhere."""
+    nodes.pull(ask, given["pullRequestId"])
+    raise Invalid("Can't disable auto-merge for this pull request.")
+
+
 @mutation("updatePullRequestBranch", "pull_requests")
 def update_branch(ask: Ask, given: Input) -> Shown:
     """Merge the base into it."""
@@ -105,6 +126,11 @@ def update_branch(ask: Ask, given: Input) -> Shown:
         raise Invalid("This forge updates branches by merging only")
     merging.update_branch(ask.tx, repo, pull, actor=ask.actor, expected_head=given.get("expectedHeadOid"))
     return _payload(ask, repo, pull)
+
+
+def _refuse_other_head(pull: Pull, given: Input) -> None:
+    if given.get("expectedHeadOid", pull.head_oid) != pull.head_oid:
+        raise Invalid("Head branch was modified. Review and try the merge again.")
 
 
 def _set_draft(ask: Ask, given: Input, *, draft: bool) -> Shown:

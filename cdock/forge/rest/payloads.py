@@ -216,6 +216,7 @@ _TIMELINE: Final[Mapping[str, Callable[[Call, Notice], Message | None]]] = {
     "convert_to_draft": _on_subject("converted_to_draft"),
     "review_requested": _on_subject("review_requested", "requested_reviewer"),
     "review_request_removed": _on_subject("review_request_removed", "requested_reviewer"),
+    "automatic_base_change_succeeded": _on_subject("edited", "base"),
     "base_ref_changed": _on_subject("edited", "base"),
     "commented": _commented,
     "reviewed": _reviewed("submitted"),

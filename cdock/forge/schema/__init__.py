@@ -36,5 +36,6 @@ STEPS: Final = (
         },
     ),
     Step(edits.TABLES, edits.FIRST_IDS),
+    Step(edits.COMMENT_TABLES, edits.COMMENT_FIRST_IDS),
 )
 VERSION: Final = len(STEPS)

@@ -47,6 +47,7 @@ ARGUMENTS = {
 NEVER = {
     *(
         "AutoMergeRequest",
+        "MergeQueueEntry",
         "CodeOfConduct",
         "FundingLink",
         "IssueTemplate",

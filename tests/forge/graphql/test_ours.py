@@ -81,6 +81,45 @@ def test_each_version_of_a_text_is_told_with_who_wrote_it(ground: Ground) -> Non
     assert (nodes[0]["editedAt"], nodes[-1]["editedAt"]) == (issue["lastEditedAt"], issue["createdAt"])
 
 
+def test_each_version_of_a_comment_is_told_with_who_wrote_it(ground: Ground) -> None:
+    number = ground.stranger.issue("First")
+    said = ground.writer.post(f"/issues/{number}/comments", {"body": "- [ ] go"}).json()
+    asked = (
+        "query($id:ID!){node(id:$id){... on IssueComment{body createdAt lastEditedAt editor{login} "
+        "userContentEdits(first:100){totalCount nodes{editedAt diff editor{login}}}}}}"
+    )
+    assert ask(ground, asked, id=said["node_id"]).data["node"]["userContentEdits"]["totalCount"] == 0
+    ground.owner.patch(f"/issues/comments/{said['id']}", {"body": "- [x] go"})
+    ground.writer.patch(f"/issues/comments/{said['id']}", {"body": "gone"})
+    comment = ask(ground, asked, id=said["node_id"]).data["node"]
+    assert [(n["editor"]["login"], n["diff"]) for n in comment["userContentEdits"]["nodes"]] == [
+        ("wendy", "gone"),
+        ("Olivia", "- [x] go"),
+        ("wendy", "- [ ] go"),
+    ]
+    assert (comment["editor"]["login"], comment["body"]) == ("wendy", "gone")
+    assert ground.owner.delete(f"/issues/comments/{said['id']}").status_code == 204
+
+
+@pytest.mark.parametrize(
+    ("mutation", "said"),
+    [
+        (
+            "enqueuePullRequest(input:{pullRequestId:$pull,expectedHeadOid:$oid})",
+            "Merge queue is not enabled",
+        ),
+        ("enablePullRequestAutoMerge(input:{pullRequestId:$pull,expectedHeadOid:$oid})", "not allowed"),
+    ],
+)
+def test_nothing_is_merged_later(ground: Ground, clone: Clone, mutation: str, said: str) -> None:
+    pull = _pull(ground, clone)
+    document = f"mutation($pull:ID!,$oid:GitObjectID!){{{mutation}{{clientMutationId}}}}"
+    error = ask(ground, document, pull=pull["node_id"], oid=pull["oid"]).error
+    assert (error["type"], said in error["message"]) == ("UNPROCESSABLE", True)
+    error = ask(ground, document, pull=pull["node_id"], oid=ZERO).error
+    assert "Head branch was modified" in error["message"]
+
+
 def test_a_label_that_was_deleted_is_still_told(ground: Ground) -> None:
     number = ground.owner.issue(labels=["gone"])
     ground.owner.delete("/labels/gone")
