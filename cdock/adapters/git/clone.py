@@ -160,6 +160,29 @@ def push_first(clone: Clone, *, url: str, remote: str, host: str, helper: str) -
         ) from error
 
 
+def person_of(clone: Clone) -> tuple[str, str]:
+    """Name and address of whoever works in the clone, as git knows them.
+
+    Raises:
+        Misconfigured: git does not.
+    """
+    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+    from git import GitCommandError, Repo
+
+    try:
+        with Repo(clone.root) as repo:
+            ident = str(repo.git.var("GIT_COMMITTER_IDENT"))
+    except GitCommandError as error:
+        raise Misconfigured(
+            "git does not know whose commits these are",
+            code="CD464",
+            tried=f"git var GIT_COMMITTER_IDENT in {clone.root}",
+            fix="git config --global user.name 'Your Name' && git config --global user.email you@example.com",
+        ) from error
+    name, _, rest = ident.partition(" <")
+    return name, rest.rpartition("> ")[0]
+
+
 def recalled_poller(clone: Clone) -> str:
     """The poller's id that was remembered in the clone's own git configuration; empty when none is.
 

@@ -39,13 +39,14 @@ def merge_trees(git: Git, ours: str, theirs: str) -> Merged:
     return Merged(tree, tuple(dict.fromkeys(name for name in files if name)) if done.code else ())
 
 
-def transplant(git: Git, commit: str, *, onto: str) -> Merged:
-    """What the files of `onto` come to with what `commit` changed against its first parent."""
-    before = tree_of(git, f"{commit}^")
+def transplant(git: Git, commit: str, *, onto: str, base: str = "") -> Merged:
+    """What the files of `onto` come to with what `commit` changed since `base`, or else against its first parent."""
+    before = tree_of(git, base or f"{commit}^")
     # A merge base cannot be named before git 2.40; commits that nobody ever sees have the one that is meant.
-    base = git.run("commit-tree", before, input=b"base").text
+    common = git.run("commit-tree", before, input=b"base").text
     sides = [
-        git.run("commit-tree", tree_of(git, side), "-p", base, input=b"side").text for side in (onto, commit)
+        git.run("commit-tree", tree_of(git, side), "-p", common, input=b"side").text
+        for side in (onto, commit)
     ]
     return merge_trees(git, *sides)
 
