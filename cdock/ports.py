@@ -186,8 +186,8 @@ class Claims(Protocol):
         """Move many claims, each together with its branch where it names one, in as few pushes as possible.
 
         For each issue the claim's new commit id, or the error that kept it where it was: `ClaimLost`, `Overtaken` when
-        the branch has other commits, or fewer than were pushed, `Refused`, `Unavailable`. A claim and its branch move both or not at all. The moves of one
-        call never make each other fail.
+        the branch has other commits, or fewer than were pushed, `Refused`, `Unavailable`. A claim and its branch move
+        both or not at all. The moves of one call never make each other fail.
         """
         ...
 
