@@ -1,10 +1,9 @@
 """Publish the plans that were approved on this machine: a little in each tick, beside everything else."""
 
 import logging
-from uuid import UUID
 
 from cdock.core.errors import CdockError, Limited, Unavailable
-from cdock.core.planning.drafts import Draft, Stand
+from cdock.core.planning.drafts import PARENT, Draft, Stand
 from cdock.reconciler.house import House, Pause
 from cdock.reconciler.publishing import publishing
 
@@ -50,18 +49,27 @@ def _go_on(house: House, draft: Draft, *, until: float) -> None:
                 memory.pressing[draft.id] = made, steps
                 return
     except CdockError as error:
-        _pause(house, draft.id, error)
+        _pause(house, draft, error)
         return
     memory.unpressed.pop(draft.id, None)
 
 
-def _pause(house: House, id_: UUID, error: CdockError) -> None:
+def _pause(house: House, draft: Draft, error: CdockError) -> None:
     memory, policy = house.memory, house.policy
-    before = memory.unpressed.get(id_)
+    before = memory.unpressed.get(draft.id)
     failures = (before.failures if before else 0) + 1
     pause = min(policy.backoff * (1 << min(failures - 1, 16)), policy.backoff_limit).total_seconds()
     if isinstance(error, Limited):
         pause = max(pause, (error.until - house.clock.now()).total_seconds())
-    memory.unpressed[id_] = Pause(until=house.clock.elapsed() + pause, failures=failures, step="publish")
+    memory.unpressed[draft.id] = Pause(until=house.clock.elapsed() + pause, failures=failures, step="publish")
     level = logging.INFO if isinstance(error, Unavailable) else logging.WARNING
-    log.log(level, "plan waits", extra={"error": error.message, "fix": error.fix, "pause": round(pause, 1)})
+    log.log(
+        level,
+        "plan waits",
+        extra={
+            "issue": draft.numbers.get(PARENT),
+            "error": error.message,
+            "fix": error.fix,
+            "pause": round(pause, 1),
+        },
+    )

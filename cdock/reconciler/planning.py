@@ -69,10 +69,13 @@ def publish_agreed(house: House, case: Case) -> None:
         agent=house.policy.planner,
         numbers={PARENT: task.issue},
     )
-    kept = house.plans.list() if house.plans else ()
-    publish(house, next((one for one in kept if one.id == draft.id), draft))
-    house.memory.stale = True
-    log.info("plan published", extra=about(task, text=plan.title))
+    if house.plans is None:
+        publish(house, draft)
+        house.memory.stale = True
+    elif all(kept.id != draft.id for kept in house.plans.list()):
+        # Published at the end of this tick and the following ones: steps of other issues run beside this one, and two
+        # deliveries at once could make an issue twice.
+        house.plans.put(draft)
 
 
 def release_tasks(house: House, step: ReleaseTasks) -> None:

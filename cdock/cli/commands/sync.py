@@ -1,8 +1,9 @@
 """`cdock sync`: deliver what was said while the forge was away, and see what happened there meanwhile."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,12 +34,18 @@ STEP = 0.2
 @click.option(
     "--retry", "retries", metavar="ID", multiple=True, help="Try a parked entry again (repeatable)."
 )
-@click.option("--drop", "drops", metavar="ID", multiple=True, help="Forget an entry (repeatable).")
+@click.option(
+    "--drop",
+    "drops",
+    metavar="ID",
+    multiple=True,
+    help="Forget an entry, or leave a plan unpublished (repeatable).",
+)
 @click.pass_obj
 def command(
     start: Path, rebuild: bool, dry_run: bool, retries: tuple[str, ...], drops: tuple[str, ...]
 ) -> int:
-    """Deliver new tasks and answers that were kept while the forge was away, each once and in order.
+    """Deliver new tasks and answers that were kept while the forge was away, and publish approved plans, each once.
 
     What no longer fits, because its question was closed meanwhile or the forge refused it, is parked: it is shown with
     the reason and the way out, and the exit code is 3. Then the forge is read once, and `cdock status` shows what is
@@ -46,16 +53,21 @@ def command(
     """
     from cdock.adapters.files.outbox import FileOutbox
     from cdock.adapters.files.poller import only_poller, poller_runs
+    from cdock.cli.approved import approved, drop, named, plans_at, show
     from cdock.cli.tasks import find_state
 
     state = find_state(start)
-    outbox = FileOutbox(state / "outbox")
-    chosen = [(_named(outbox, name), name in drops) for name in dict.fromkeys((*retries, *drops))]
+    outbox, plans = FileOutbox(state / "outbox"), plans_at(state)
+    unwanted = [draft for name in dict.fromkeys(drops) if (draft := named(plans, name.strip().lower()))]
+    rest = [name for name in dict.fromkeys((*retries, *drops)) if not named(plans, name.strip().lower())]
+    chosen = [(_named(outbox, name), name in drops) for name in rest]
     if dry_run:
-        return _show(outbox, outbox.read()[0])
+        return max(_show(outbox, outbox.read()[0], quiet=bool(approved(plans))), show(plans, (), {}))
     if poller_runs(state):
         if rebuild:
             raise _while_it_runs("rebuilding")
+        if unwanted:
+            raise _while_it_runs(f"dropping the plan {str(unwanted[0].id)[:8]}, which it may be publishing")
         _see_to(outbox, chosen, alone=False)
         return _watch(outbox, state)
     from cdock.wiring import site
@@ -63,7 +75,15 @@ def command(
     here = site(start)
     with only_poller(state):
         _see_to(outbox, chosen, alone=True)
+        for draft in unwanted:
+            drop(plans, draft, forget=partial(_forget, outbox))
     return _sync(here, outbox, rebuild=rebuild)
+
+
+def _forget(outbox: "FileOutbox", ops: Sequence[str]) -> None:
+    for entry in outbox.read()[0]:
+        if str(entry.op) in ops:
+            outbox.remove(entry.op)
 
 
 def _named(outbox: "FileOutbox", name: str) -> "Entry":
@@ -106,31 +126,34 @@ def _while_it_runs(doing: str) -> Refused:
 def _watch(outbox: "FileOutbox", state: Path) -> int:
     """Wait until the poller has delivered what it can, and say what became of it."""
     from cdock.adapters.files.poller import poller_runs
+    from cdock.cli.approved import approved, plans_at, show
     from cdock.cli.asof import away, quota
     from cdock.cli.tasks import read_mirror
 
-    before = [entry for entry in outbox.read()[0] if entry.waits]
-    if before:
+    plans = plans_at(state)
+    before, waiting = [entry for entry in outbox.read()[0] if entry.waits], approved(plans)
+    if before or waiting:
         click.echo("a poller runs: it delivers", err=True)
     end = time.monotonic() + PATIENCE
-    while any(entry.waits for entry in outbox.read()[0]) and time.monotonic() < end:
+    while time.monotonic() < end and (any(entry.waits for entry in outbox.read()[0]) or approved(plans)):
         mirror = read_mirror(state)
         if gone := away(mirror) or quota(mirror):
             raise Unavailable(
                 gone,
-                tried=f"delivering {len(before)} held back",
+                tried=f"delivering {len(before) + len(waiting)} held back",
                 fix="nothing: the poller delivers it by itself",
             )
         if not poller_runs(state):
             raise Unavailable("the poller ended", tried="waiting for it", fix="cdock sync")
         time.sleep(STEP)
     known = {entry.op for entry in before}
-    entries = outbox.read()[0]
-    return _show(outbox, [entry for entry in entries if entry.op in known or not _over(entry)])
+    entries = [entry for entry in outbox.read()[0] if entry.op in known or not _over(entry)]
+    return max(_show(outbox, entries, quiet=bool(waiting)), show(plans, waiting, {}))
 
 
 def _sync(here: "Site", outbox: "FileOutbox", *, rebuild: bool) -> int:
     from cdock.adapters.files.poller import only_poller, poller_runs
+    from cdock.cli.approved import approved, publish_all, show
     from cdock.reconciler.mirror import write_mirror
     from cdock.reconciler.observe import observe
     from cdock.wiring import build, post
@@ -144,12 +167,18 @@ def _sync(here: "Site", outbox: "FileOutbox", *, rebuild: bool) -> int:
         # Without an engine or an agent's key, words can be delivered all the same.
         trouble = error
     before = {entry.op for entry in outbox.read()[0] if not _over(entry)}
-    stopped = _deliver(house or post(here), here.clone.state)
+    press = house or post(here)
+    waiting = approved(here.plans)
+    errors: Mapping[str, CdockError] = {}
+    stopped = _deliver(press, here.clone.state)
+    if stopped is None:
+        errors = publish_all(press, here.clone.state, deliver=lambda: _deliver(press, here.clone.state))
     if poller_runs(here.clone.state):
         # One was started while this command waited; it delivers, and keeps the mirror.
         return _watch(outbox, here.clone.state)
-    code = _show(outbox, [entry for entry in outbox.read()[0] if entry.op in before or not _over(entry)])
-    if stopped is not None:
+    entries = [entry for entry in outbox.read()[0] if entry.op in before or not _over(entry)]
+    code = max(_show(outbox, entries, quiet=bool(waiting)), show(here.plans, waiting, errors))
+    if stopped := stopped or next((e for e in errors.values() if not isinstance(e, Refused)), None):
         raise stopped
     if house is None:
         assert trouble is not None, "there is a house, or a reason why not"  # noqa: S101 - for the type checker
@@ -205,8 +234,8 @@ def _later(waiting: "Sequence[Entry]", now: datetime) -> Unavailable:
     )
 
 
-def _show(outbox: "FileOutbox", entries: "Sequence[Entry]") -> int:
-    """Print the entries; 3 when a person has to see to one, else 0."""
+def _show(outbox: "FileOutbox", entries: "Sequence[Entry]", *, quiet: bool) -> int:
+    """Print the entries; 3 when a person has to see to one, else 0. With `quiet`, that there are none is not said."""
     from cdock.cli.console import clean
     from cdock.core.outbox import State
 
@@ -222,7 +251,7 @@ def _show(outbox: "FileOutbox", entries: "Sequence[Entry]") -> int:
     for name, why in damaged.items():
         click.echo(f"{name}  damaged: {clean(why)}")
         click.echo("          fix: mend the file or remove it; it is left alone")
-    if not entries and not damaged:
+    if not entries and not damaged and not quiet:
         click.echo("nothing is held back", err=True)
     return 3 if damaged or any(entry.state is State.PARKED for entry in entries) else 0
 
