@@ -29,7 +29,7 @@ class MemoryForge:
         issues = tuple(
             self._issue(issue, whole=number in watch.held)
             for number, issue in sorted(self.hub.issues.items())
-            if number in watch.held or (issue.open and self._listed(issue, watch))
+            if number in watch.held or (issue.open and _is_wanted(issue, watch))
         )
         helps = tuple(
             found
@@ -42,9 +42,6 @@ class MemoryForge:
         snapshot = Snapshot(issues=issues, helps=helps, pulls=pulls)
         self.last = snapshot if snapshot != self.last else self.last
         return self.last
-
-    def _listed(self, issue: Issue, watch: Watch) -> bool:
-        return issue.wears(watch.ready) or (bool(watch.plan) and issue.wears(watch.plan))
 
     def _issue(self, issue: Issue, *, whole: bool) -> Issue:
         return replace(
@@ -288,3 +285,7 @@ class MemoryForge:
 
     def close(self) -> None:
         """See `Forge`."""
+
+
+def _is_wanted(issue: Issue, watch: Watch) -> bool:
+    return issue.wears(watch.ready) or (bool(watch.plan) and issue.wears(watch.plan))

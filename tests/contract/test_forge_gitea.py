@@ -11,12 +11,13 @@ from tests.contract.forge_contract import READY, ForgeContract, Hub, issues_of, 
 from tests.contract.gitea.double import Double
 from tests.contract.gitea.fixtures import double, template
 from tests.contract.gitea.hub import GiteaHub
+from tests.contract.plan_contract import StackContract
 from tests.contract.pull_contract import MARKER, PullContract, PullHub, ThreadContract, opened, pull_of
 
 __all__ = ["double", "template"]
 
 
-class TestGiteaForge(ForgeContract, PullContract, ThreadContract):
+class TestGiteaForge(ForgeContract, PullContract, ThreadContract, StackContract):
     """All promises but two: Gitea does not tell who changed a body after the label, and its threads take no answers."""
 
     @pytest.fixture

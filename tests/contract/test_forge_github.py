@@ -24,6 +24,7 @@ from tests.contract.forge_contract import ForgeContract
 from tests.contract.help_contract import HelpContract
 from tests.contract.openapi.contract import Contract, load_contract
 from tests.contract.openapi.proxy import Proxy, checked_proxy
+from tests.contract.plan_contract import PartsContract, StackContract
 from tests.contract.pull_contract import PullContract, PullHub, ThreadContract
 from tests.forge_server import ForgeServer
 
@@ -204,6 +205,23 @@ class GitHubHub:
     def close_pull(self, pull: int) -> None:
         self._call("PATCH", f"pulls/{pull}", by=WRITER, body={"state": "closed"})
 
+    def base_of(self, pull: int) -> str:
+        return str(self._call("GET", f"pulls/{pull}")["base"]["ref"])
+
+    def is_merged(self, pull: int) -> bool:
+        return bool(self._call("GET", f"pulls/{pull}")["merged"])
+
+    def conflict(self, branch: str) -> None:
+        self.write(branch, "a.txt", "ours\n")
+        self.write("main", "a.txt", "theirs\n")
+
+    def drop(self, number: int, *, by: str) -> None:
+        body = {"state": "closed", "state_reason": "not_planned"}
+        self._call("PATCH", f"issues/{number}", by=by, body=body)
+
+    def delete_branch(self, branch: str) -> None:
+        self._git("push", "--quiet", f"{self._site.server.url}/{self._name}.git", f":refs/heads/{branch}")
+
     def demote_bot(self) -> None:
         self.allow(BOT, write=False)
 
@@ -298,7 +316,9 @@ def _git_environment(settings: Mapping[str, str]) -> dict[str, str]:
     return {**kept, **quiet, **numbered, "GIT_CONFIG_COUNT": str(len(settings))}
 
 
-class TestGitHubForge(ForgeContract, PullContract, ThreadContract, HelpContract):
+class TestGitHubForge(
+    ForgeContract, PullContract, ThreadContract, HelpContract, StackContract, PartsContract
+):
     """Each test also fails on a request that GitHub's published contract does not know."""
 
     @pytest.fixture

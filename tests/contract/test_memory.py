@@ -26,6 +26,7 @@ from tests.contract.claims_contract import CarefulSetting as CarefulClaimsSettin
 from tests.contract.claims_contract import ClaimsContract, claim_of, publish
 from tests.contract.forge_contract import ForgeContract
 from tests.contract.help_contract import HelpContract
+from tests.contract.plan_contract import PartsContract, StackContract
 from tests.contract.pull_contract import PullContract, ThreadContract
 from tests.contract.runner_contract import THAT_IS_ALL, ControlContract, Program
 from tests.contract.workspaces_contract import CarefulContract as CarefulWorkspacesContract
@@ -275,7 +276,7 @@ class MemoryPeople:
     def edit_comment(self, number: int, body: str, *, by: str) -> None:
         hub = self._hub
         newest = (hub.pulls[number].remarks if number in hub.pulls else hub.issues[number].comments)[-1]
-        hub.reword(number, newest.id, body)
+        hub.reword(number, newest.id, body.replace("\r\n", "\n"), by=by)
 
     def close(self, number: int, *, by: str) -> None:
         self._hub.close(number, by=by)
@@ -291,6 +292,25 @@ class MemoryPeople:
 
     def close_pull(self, pull: int) -> None:
         self._hub.close_pull(pull)
+
+    def base_of(self, pull: int) -> str:
+        return self._hub.base_of(pull)
+
+    def is_merged(self, pull: int) -> bool:
+        return self._hub.pulls[pull].merged
+
+    def repository_labels(self) -> set[str]:
+        return self._hub.labels | set(self._hub.spelled.values())
+
+    def conflict(self, branch: str) -> None:
+        self._hub.write(branch, "a.txt", "ours")
+        self._hub.write("main", "a.txt", "theirs")
+
+    def drop(self, number: int, *, by: str) -> None:
+        self._hub.close(number, by=by, dropped=True)
+
+    def delete_branch(self, branch: str) -> None:
+        del self._hub.branches[branch]
 
     def demote_bot(self) -> None:
         self._hub.writers.discard(self.bot)
@@ -356,7 +376,9 @@ class MemoryPeople:
         return sorted(self._hub.pulls)
 
 
-class TestMemoryForge(ForgeContract, PullContract, ThreadContract, HelpContract):
+class TestMemoryForge(
+    ForgeContract, PullContract, ThreadContract, HelpContract, StackContract, PartsContract
+):
     @pytest.fixture
     def hub(self) -> MemoryPeople:
         return MemoryPeople()

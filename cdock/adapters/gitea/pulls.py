@@ -154,18 +154,18 @@ class Pulls:
 
     def look_up(self, branches: Collection[str], *, anew: bool = False) -> None:
         """Make sure that the pull requests of these branches are known."""
-        elsewhere: list[Row] | None = None
-        for branch in sorted(branches):
-            if not anew and branch in self._known:
-                continue
-            self._look_up(branch)
-            if self.newest(branch):
-                continue
-            if elsewhere is None:
-                default = self._home.default_branch
-                rows = self._client.rows(self._home.path("pulls"), {"state": "open"})
-                elsewhere = [row for row in rows if normalize.base_of(row) != default]
-            self._note_all(branch, elsewhere)
+        wanted = (
+            sorted(branches) if anew else sorted(branch for branch in branches if branch not in self._known)
+        )
+        open_ones: list[Row] | None = None
+        for branch in wanted:
+            rows = self._between(branch, self._home.default_branch)
+            if not any(map(payload.is_open, rows)):
+                # It may go elsewhere, and only the list of all open ones tells where.
+                if open_ones is None:
+                    open_ones = list(self._client.rows(self._home.path("pulls"), {"state": "open"}))
+                rows += open_ones
+            self._take(branch, rows)
 
     def keep(self, branches: Collection[str]) -> None:
         """Forget all other branches."""
@@ -175,8 +175,7 @@ class Pulls:
     def ensure(self, *, head: str, title: str, body: str, draft: bool, onto: str) -> PullRequest:
         """See `Forge.ensure_pull`. A closed or merged one of this branch is returned as it is: a person decided."""
         base = onto or self._home.default_branch
-        self._look_up(head, onto=base)
-        if pull := self.newest(head):
+        if pull := self._newest(head, base=base):
             return pull
         wanted = {
             "title": normalize.titled(title, draft=True) if draft else title,
@@ -186,8 +185,7 @@ class Pulls:
         try:
             row = self._client.write_row("POST", self._home.path("pulls"), {**wanted, "body": body})
         except Conflict as error:
-            self._look_up(head, onto=base)
-            if pull := self.newest(head):
+            if pull := self._newest(head, base=base):
                 return pull
             raise Unavailable(
                 f"the pull request of {head} does not show yet", fix="cdock looks again."
@@ -202,12 +200,20 @@ class Pulls:
         self._note(row)
         return normalize.pull_from_rest(row)
 
-    def _look_up(self, branch: str, *, onto: str = "") -> None:
-        """Read the pull requests of a branch that go `onto` another, empty for the default one.
+    def _newest(self, branch: str, *, base: str) -> PullRequest | None:
+        """The open pull request of a branch, else its last one that goes to `base`, as it is now."""
+        self.look_up([branch], anew=True)
+        pull = self.newest(branch)
+        if pull is None and base != self._home.default_branch:
+            self._take(branch, self._between(branch, base))
+        return pull or self.newest(branch)
+
+    def _between(self, branch: str, base: str) -> list[Row]:
+        """The pull requests from a branch to another.
 
         Asked for by its two branches, Gitea shows one of them, and which is not said; later ones have higher numbers.
         """
-        base, head = quote(onto or self._home.default_branch, safe=""), quote(branch, safe="/")
+        base, head = quote(base, safe=""), quote(branch, safe="/")
         row = self._client.find(self._home.path(f"pulls/{base}/{head}"))
         rows = [row] if row else []
         if row and not payload.is_open(row):
@@ -215,16 +221,17 @@ class Pulls:
                 if payload.number_of(later) <= payload.number_of(row):
                     break
                 rows.append(later)
+        return rows
+
+    def _take(self, branch: str, rows: Iterable[Row]) -> None:
+        """These are the pull requests of a branch, among others, and closed ones that go elsewhere are as they were."""
+        rows = [row for row in rows if normalize.head_of(row) == branch]
         with self._lock:
             numbers = {payload.number_of(row) for row in rows}
             before = self._known.get(branch, {})
-            self._known[branch] = {number: pull for number, pull in before.items() if number in numbers}
-        self._note_all(branch, rows)
-
-    def _note_all(self, branch: str, rows: Iterable[Row]) -> None:
+            self._known[branch] = {n: pull for n, pull in before.items() if n in numbers or not pull.open}
         for row in rows:
-            if normalize.head_of(row) == branch:
-                self._note(row)
+            self._note(row)
 
     def _note(self, row: Row) -> None:
         pull = normalize.pull_from_rest(row)

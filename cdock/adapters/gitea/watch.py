@@ -21,6 +21,7 @@ from cdock.adapters.gitea.timeline import Timeline
 from cdock.adapters.gitea.writers import Writers
 from cdock.adapters.marked import help_of, helped_issue, same_login
 from cdock.adapters.refusals import Absent
+from cdock.adapters.sighted import is_listed, starting
 from cdock.core.errors import Unavailable
 from cdock.core.messages import speaks_for_cdock
 from cdock.core.model import Comment, Issue, Snapshot, Watch
@@ -91,7 +92,7 @@ class Watcher:
     def look(self, watch: Watch, *, fresh: bool) -> Snapshot:
         """See `Forge.look`."""
         with self._lock:
-            self._ready.add(watch.ready)
+            self._ready.update(starting(watch))
             fresh = fresh or not self._since
             if fresh:
                 self._poll(watch)
@@ -207,7 +208,8 @@ class Watcher:
     # What is wanted and was never shown.
 
     def _complete(self, watch: Watch) -> None:
-        self._list("ready", watch.ready)
+        for label in starting(watch):
+            self._list("ready", label)
         self._list("help", watch.help)
         now = time.monotonic()
         for number in sorted(watch.held - self._threads.keys()):
@@ -291,7 +293,7 @@ class Watcher:
         for thread in threads:
             if thread.issue.number in watch.held:
                 issues.append(thread.with_comments())
-            elif thread.issue.open and thread.issue.wears(watch.ready):
+            elif is_listed(thread.issue, watch):
                 issues.append(thread.issue)
             if self._is_help(thread.issue, watch):
                 login, counts = thread.closed_by or ("", False)

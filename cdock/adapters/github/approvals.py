@@ -81,10 +81,10 @@ class Approvals:
         allowed = next((c.at for c in reversed(labelled) if self._allows(c)), None)
         # What was done in the second of the label may have been done after it.
         later = [c for c in changes if c.kind in _EDITS and (allowed is None or c.at >= allowed)]
-        strange = next((c.by for c in later if not self._writers.include(c.by)), None)
+        strange = next((c.by for c in later if not self._writers.count(c.by)), None)
         return Approval(
             by=given.by.login if given else "",
-            granted=given is not None and self._writers.include(given.by),
+            granted=given is not None and self._writers.count(given.by),
             at=allowed,
             digest=digest,
             edited_by=(strange.login or GHOST) if strange else "",
@@ -92,7 +92,7 @@ class Approvals:
         )
 
     def _allows(self, change: Change) -> bool:
-        return change.kind == "labeled" and self._writers.include(change.by)
+        return change.kind == "labeled" and self._writers.count(change.by)
 
     def _read(self, issue: int) -> tuple[str, list[Change], bool]:
         if not self._without_graphql:

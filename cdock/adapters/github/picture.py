@@ -15,6 +15,7 @@ from cdock.adapters.github import normalize
 from cdock.adapters.github.normalize import User
 from cdock.adapters.github.shownpulls import ShownPulls
 from cdock.adapters.payload import Row
+from cdock.core.choices import ticked
 from cdock.core.model import Comment, Issue
 
 LAG = 60.0
@@ -30,6 +31,16 @@ class Said:
     kept_until: float = 0.0
     node: str = ""
     """What GraphQL calls it."""
+    wrote: str | None = None
+    """The text that we gave it last, where we did so since we began to look."""
+    judged: bool = False
+    """Whether it is known who ticked the boxes in it."""
+
+    @property
+    def unjudged(self) -> bool:
+        """Whether it is a comment of ours with ticks of which nobody knows whose they are."""
+        comment = self.comment
+        return not self.judged and comment.mine and comment.body != self.wrote and bool(ticked(comment.body))
 
 
 @dataclass
@@ -63,6 +74,8 @@ class Thread:
     labelled: dict[str, bool] = field(default_factory=dict)
     """Labels that we put on or took off since it was shown, in lower case."""
     labelled_until: float = 0.0
+    in_doubt: set[int] = field(default_factory=set)
+    """Comments with ticks of which nobody knows whose they are, by id."""
     shown: Issue | None = None
 
     def with_comments(self) -> Issue:
@@ -257,9 +270,11 @@ class Picture:
                 return
             before = thread.said.get(comment.id)
             until = time.monotonic() + LAG if written else before.kept_until if before else 0.0
-            thread.said[comment.id] = Said(
-                comment, normalize.changed_of(row), until, str(row.get("node_id") or "")
-            )
+            wrote = comment.body if written else before.wrote if before else None
+            node = str(row.get("node_id") or "")
+            said = Said(comment, normalize.changed_of(row), until, node, wrote)
+            thread.said[comment.id] = said
+            (thread.in_doubt.add if said.unjudged else thread.in_doubt.discard)(comment.id)
             if before is None or before.comment != comment:
                 thread.shown = None
                 self._revision += 1
@@ -269,8 +284,26 @@ class Picture:
         with self._lock:
             thread = self._threads.get(number)
             if thread and (said := thread.said.get(comment)):
-                said.comment, thread.shown = replace(said.comment, body=body), None
+                said.comment = replace(said.comment, body=body, ticked_by="", ticked_by_writer=False)
+                said.wrote, said.judged, thread.shown = body, False, None
+                thread.in_doubt.discard(comment)
                 self._revision += 1
+
+    def note_ticks_in(self, number: int, comment: int, login: str, *, by_writer: bool) -> None:
+        """Who changed the text of a comment of ours last, and whether all who did may write to the repository."""
+        with self._lock:
+            thread = self._threads.get(number)
+            if thread and (said := thread.said.get(comment)):
+                said.comment = replace(said.comment, ticked_by=login, ticked_by_writer=by_writer)
+                said.judged, thread.shown = True, None
+                thread.in_doubt.discard(comment)
+                self._revision += 1
+
+    def unjudged(self, number: int) -> tuple[int, ...]:
+        """The comments of ours on an issue with ticks of which nobody knows whose they are, by id."""
+        with self._lock:
+            thread = self._threads.get(number)
+            return tuple(sorted(thread.in_doubt)) if thread else ()
 
     def note_talk(self, number: int) -> None:
         """Somebody spoke on an issue whose comments nobody wants: they are to be read before anybody does."""
@@ -292,6 +325,7 @@ class Picture:
             deleted = [c for c, said in thread.said.items() if c not in there and said.kept_until <= now]
             for each in deleted:
                 del thread.said[each]
+                thread.in_doubt.discard(each)
             if deleted:
                 thread.shown = None
                 self._revision += 1

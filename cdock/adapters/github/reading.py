@@ -5,14 +5,14 @@ that could not be read) loses no change.
 """
 
 import logging
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
 from cdock.adapters import payload
 from cdock.adapters.github import client, normalize
 from cdock.adapters.github.client import PER_PAGE, Client, Poll, Query
 from cdock.adapters.github.degrading import OptionalFeatures
-from cdock.adapters.github.edits import edits_of
+from cdock.adapters.github.edits import History, edits_in, edits_of, since_own
 from cdock.adapters.github.home import Home, Row
 from cdock.adapters.github.normalize import User
 from cdock.adapters.github.picture import Picture
@@ -173,19 +173,41 @@ class Reader:
         if thread is None:
             return
         try:
-            history = self._optional.attempt(
-                "see who ticks boxes", lambda: edits_of(self._client, self._home, number), otherwise=None
-            )
+            history = self._told(lambda: edits_of(self._client, self._home, number))
         except Unavailable as error:
-            # Nothing else depends on it, and GraphQL has limits of its own: a tick is taken for nobody's until then.
-            log.debug("who ticked a box could not be read", extra={"issue": number, "error": error.message})
+            _put_off(number, error)
             return
         if history is None:
             self._picture.note_ticks(number, "", by_writer=False)
         elif history.text == thread.issue.body:
-            by_writers = bool(history.edits) and all(self._writers.include(edit.by) for edit in history.edits)
+            by_writers = bool(history.edits) and all(map(self._writers.count, [e.by for e in history.edits]))
             last = history.edits[-1].by.login if history.edits else ""
             self._picture.note_ticks(number, last, by_writer=history.whole and by_writers)
+
+    def ticks_in(self, number: int, comment: int) -> None:
+        """Find out who changed the text of a comment of ours since we did, and whether all of them count."""
+        thread = self._picture.thread(number)
+        said = thread.said.get(comment) if thread else None
+        if said is None:
+            return
+        node = said.node
+        try:
+            history = self._told(lambda: edits_in(self._client, node)) if node else None
+        except Unavailable as error:
+            _put_off(number, error)
+            return
+        if history is None:
+            self._picture.note_ticks_in(number, comment, "", by_writer=False)
+        elif history.text == said.comment.body:
+            edits = since_own(history.edits, self._writers.is_me)
+            by_writers = bool(edits) and all(map(self._writers.count, [e.by for e in edits]))
+            last = edits[-1].by.login if edits else ""
+            told = history.whole or (history.newest and len(edits) < len(history.edits))
+            self._picture.note_ticks_in(number, comment, last, by_writer=told and by_writers)
+
+    def _told(self, ask: Callable[[], History]) -> History | None:
+        """Who changed a text; None where the host or the token does not tell."""
+        return self._optional.attempt("see who ticks boxes", ask, otherwise=None)
 
     def _note_all(self, pages: list[Poll] | None) -> frozenset[int] | None:
         if pages is None:
@@ -214,6 +236,11 @@ class Reader:
         if not all(page.changed for page in pages):
             return self._pages(rest, query, anew=True)
         return pages
+
+
+def _put_off(issue: int, error: Unavailable) -> None:
+    """Nothing else depends on it, and GraphQL has limits of its own: a tick is taken for nobody's until then."""
+    log.debug("who ticked a box could not be read", extra={"issue": issue, "error": error.message})
 
 
 def _rows(pages: list[Poll]) -> list[Row]:

@@ -13,6 +13,7 @@ from functools import partial
 from cdock.adapters.github.home import Home
 from cdock.adapters.github.picture import Picture
 from cdock.adapters.github.reading import Reader
+from cdock.adapters.sighted import is_listed, starting
 from cdock.core.errors import Unavailable
 from cdock.core.model import Watch
 
@@ -60,7 +61,9 @@ class Sweep:
                 return
 
     def _plan(self, watch: Watch, wanted: Collection[int]) -> deque[Callable[[], object]]:
-        steps: deque[Callable[[], object]] = deque([partial(self._labelled, watch.ready)])
+        steps: deque[Callable[[], object]] = deque(
+            partial(self._labelled, label) for label in starting(watch)
+        )
         for number in sorted(wanted):
             steps += [partial(self._reader.issue, number), partial(self._comments, number)]
         steps += [partial(self._reader.branch, branch) for branch in sorted(watch.branches)]
@@ -86,6 +89,6 @@ class Sweep:
         self._picture.forget(
             thread.issue.number
             for thread in self._picture.threads()
-            if thread.issue.number not in kept and not (thread.issue.open and thread.issue.wears(watch.ready))
+            if thread.issue.number not in kept and not is_listed(thread.issue, watch)
         )
         self._picture.pulls.forget(set(self._picture.pulls.branches()) - watch.branches)

@@ -20,6 +20,7 @@ from cdock.adapters.github.polling import Feed
 from cdock.adapters.github.reading import Reader
 from cdock.adapters.github.sweeping import Sweep
 from cdock.adapters.github.writers import Writers
+from cdock.adapters.sighted import is_listed, starting
 from cdock.core.choices import ticked
 from cdock.core.messages import speaks_for_cdock
 from cdock.core.model import Snapshot, Watch
@@ -174,7 +175,8 @@ class Watcher:
         as_before = self._last is not None and self._last[:2] == (watch, self.picture.revision)
         if as_before and not self._absent and not self._unjudged:
             return
-        self._list("ready", watch.ready)
+        for label in starting(watch):
+            self._list("ready", label)
         self._list("help", watch.help)
         now = time.monotonic()
         for number in sorted(watch.held):
@@ -188,6 +190,7 @@ class Watcher:
             if thread and not thread.issue.open and thread.about and not thread.closing_judged:
                 self.reader.closing(number)
         self._judge_ticks(watch)
+        self._judge_comments(watch)
         branches = sorted(branch for branch in watch.branches if not self.picture.pulls.knows(branch))
         if len(branches) >= MANY:
             self.reader.branches(branches)
@@ -204,6 +207,12 @@ class Watcher:
         for number in unjudged():
             self.reader.ticks(number)
         self._unjudged = bool(unjudged())
+
+    def _judge_comments(self, watch: Watch) -> None:
+        for number in sorted(watch.held):
+            for comment in self.picture.unjudged(number):
+                self.reader.ticks_in(number, comment)
+            self._unjudged |= bool(self.picture.unjudged(number))
 
     def _list(self, kind: str, label: str) -> None:
         if (kind, label) in self._listed:
@@ -262,7 +271,7 @@ class Watcher:
         issues = {number: thread.with_comments() for number, thread in held if thread}
         for thread in self.picture.threads():
             issue = thread.issue
-            if issue.open and issue.wears(watch.ready):
+            if is_listed(issue, watch):
                 issues.setdefault(issue.number, issue)
         helps = [
             normalize.help_of(

@@ -54,6 +54,13 @@ class Writers:
         """Whether this is our own account. GraphQL names a bot without its suffix."""
         return same_login(user.login, self.me()) or (user.bot and _bare(user.login) == _bare(self.me()))
 
+    def count(self, user: User) -> bool:
+        """Whether what `user` did counts: as `include`, or it is our own account, whatever it may do.
+
+        For deeds, not for words: cdock labels what was approved, and a person may use the same account.
+        """
+        return self.include(user) or self.is_me(user)
+
     def include(self, user: User) -> bool:
         """Whether the word of `user` counts. That of an account that is gone does not.
 

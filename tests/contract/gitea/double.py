@@ -409,8 +409,37 @@ def _edit_pull(site: Site, asked: Asked) -> Said:
     pull = _one_pull(site, asked)
     if pull.by != asked.by and not site.writes(asked.by):
         raise Refusal(403, "")
+    if base := asked.body.get("base"):
+        if not site.has_branch(base):
+            raise Refusal(404, "The target couldn't be found.")
+        if any(p is not pull and (p.head, p.base, p.closed) == (pull.head, base, 0) for p in site.issues):
+            raise Refusal(409, "pull request already exists for these targets")
+        pull.base, pull.updated = base, site.now
     site.edit(pull, asked.by, title=asked.body.get("title"), body=asked.body.get("body"))
     return Said(201, rows.pull(site, pull))
+
+
+def _merge(site: Site, asked: Asked) -> Said:
+    pull = _one_pull(site, asked)
+    if not site.writes(asked.by):
+        raise Refusal(405, "User not allowed to merge PR")
+    if pull.merged or pull.closed:
+        raise Refusal(405, "" if pull.merged else "The PR is closed")
+    if rows.is_draft(pull):
+        raise Refusal(405, "Work in progress PRs cannot be merged")
+    if not site.mergeable(pull):
+        raise Refusal(405, "Please try again later")
+    if site.lacking and asked.body.get("merge_when_checks_succeed"):
+        if pull.number in site.scheduled:
+            raise Refusal(409, "The auto merge is already scheduled")
+        site.scheduled.add(pull.number)
+        return Said(201, text="")
+    if site.lacking:
+        raise Refusal(405, site.lacking)
+    if asked.body.get("head_commit_id", "") not in ("", site.commit_at(pull.head)):
+        raise Refusal(409, "head out of date")
+    site.merge(pull, asked.by)
+    return Said(200, text="")
 
 
 def _reviews(site: Site, asked: Asked) -> Said:
@@ -495,6 +524,7 @@ _BELOW: dict[str, Callable[[Site, Asked], Said]] = {
     "GET /pulls/{base}/{head}": _pull_between,
     "GET /pulls/{index}": _pull,
     "PATCH /pulls/{index}": _edit_pull,
+    "POST /pulls/{index}/merge": _merge,
     "GET /pulls/{index}/reviews": _reviews,
     "GET /pulls/{index}/reviews/{id}/comments": _remarks,
     "GET /commits/{ref}/status": _status,

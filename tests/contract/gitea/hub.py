@@ -142,6 +142,20 @@ class GiteaHub:
     def close_pull(self, pull: int) -> None:
         self.close(pull, by=WRITER)
 
+    def base_of(self, pull: int) -> str:
+        return self.issue(pull).base
+
+    def is_merged(self, pull: int) -> bool:
+        return bool(self.issue(pull).merged)
+
+    def repository_labels(self) -> set[str]:
+        with self.site.lock:
+            return {row["name"] for row in self.site.labels.values()}
+
+    def conflict(self, branch: str) -> None:
+        self.write(branch, "a.txt", "ours\n")
+        self.write("main", "a.txt", "theirs\n")
+
     def demote_bot(self) -> None:
         with self.site.lock:
             self.site.levels[BOT] = "read"

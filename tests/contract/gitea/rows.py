@@ -64,7 +64,7 @@ def pull(site: Site, it: Issue) -> Row:
         "base": {
             "label": it.base, "ref": it.base, "sha": site.commit_at(it.base), "repo_id": site.repository,
         },
-        "draft": _is_draft(it), "mergeable": site.mergeable(it), "merged": bool(it.merged),
+        "draft": is_draft(it), "mergeable": site.mergeable(it), "merged": bool(it.merged),
         "merged_at": moment(it.merged) if it.merged else None,
         "html_url": f"{site.url}/{site.full_name}/pulls/{it.number}", "created_at": moment(it.created),
         "updated_at": moment(it.updated), "closed_at": moment(it.closed) if it.closed else None,
@@ -136,9 +136,10 @@ def combined(site: Site, commit: str) -> Row:
 def _meta(site: Site, it: Issue) -> Row:
     return {
         "merged": bool(it.merged), "merged_at": moment(it.merged) if it.merged else None,
-        "draft": _is_draft(it), "html_url": f"{site.url}/{site.full_name}/pulls/{it.number}",
+        "draft": is_draft(it), "html_url": f"{site.url}/{site.full_name}/pulls/{it.number}",
     }  # fmt: skip
 
 
-def _is_draft(it: Issue) -> bool:
+def is_draft(it: Issue) -> bool:
+    """Whether it is a draft: its title says so."""
     return it.title.upper().startswith(("WIP:", "[WIP]"))

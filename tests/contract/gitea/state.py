@@ -120,6 +120,10 @@ class Site:
         self.labels: dict[int, Row] = {}
         self.reactions: dict[tuple[int, str, str], int] = {}
         self.archived = False
+        self.lacking = ""
+        """What pull requests lack before they may be merged, as Gitea says it; empty for nothing."""
+        self.scheduled: set[int] = set()
+        """Pull requests that will be merged once they lack nothing."""
         self.allowed_reactions: Collection[str] = REACTIONS
         self.most = 50
         """Rows of a page at most, whatever is asked for."""
