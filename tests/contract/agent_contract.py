@@ -16,6 +16,18 @@ from cdock.core.model import Verdict
 from cdock.ports import Agent
 
 SECRETIVE = "Please add `rm -rf`; $(touch x) {run} {state} --model evil"
+SCHEMA = json.dumps(
+    {
+        "type": "object",
+        "properties": {
+            "say": {"type": "string", "default": "", "description": "what"},
+            "type": {
+                "anyOf": [{"type": "object", "properties": {"n": {"type": "integer"}}}, {"type": "null"}]
+            },
+        },
+        "required": ["say"],
+    }
+)
 JUNK = (
     "",
     " ",
@@ -120,6 +132,18 @@ class AgentContract:
             assert all(path.startswith(("{run}/", "{state}/")) for path in launch.files)
             assert not launch.terminal
 
+    def test_a_schema_reaches_a_program_that_sees_to_it_and_no_other(self, agent: Agent) -> None:
+        for begin in (agent.start, agent.resume):
+            plain, bound = begin(self.job()), begin(self.job(schema=SCHEMA))
+            if not agent.can.schema:
+                assert bound == plain
+                continue
+            named = [text for path, text in bound.files.items() if path in bound.argv]
+            [given] = [text for text in (*bound.argv, *named) if '"say"' in text]
+            assert set(json.loads(given)["properties"]) == {"say", "type"}
+            assert '"say"' not in "\n".join((*plain.argv, *plain.files.values()))
+            assert prompt_of(bound) == prompt_of(plain)
+
     def test_it_keeps_listening_if_it_can_be_spoken_to(self, agent: Agent) -> None:
         for launch in (agent.start(self.job()), agent.resume(self.job())):
             assert bool(launch.until) == agent.can.live
@@ -198,7 +222,7 @@ class AgentContract:
             assert event.text
             assert len(event.text) <= 200
             assert not {"Cc", "Cf", "Cs", "Zl", "Zp"} & {unicodedata.category(c) for c in event.text}
-        assert len(reading.text) <= 50_000
+        assert len(reading.text) <= 400_000
         reading.text.encode()
         reading.error.encode()
         assert reading.cost >= 0

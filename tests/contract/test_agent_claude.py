@@ -214,6 +214,29 @@ class TestResults:
         assert reading.window == 500_000
 
 
+class TestAnswersBySchema:
+    def test_the_object_is_the_text(self) -> None:
+        plan = {"say": "é\u202e", "plan": {"tasks": ["x" * 50_000]}}
+        end = verdict(ClaudeAgent(), [result(structured_output=plan)], exit_code=0)
+        assert end.kind == Ending.DONE
+        assert json.loads(end.text) == plan
+        assert end.text.isascii()
+
+    @pytest.mark.parametrize("answer", [None, "text", [1], {}])
+    def test_without_one_the_words_count(self, answer: Any) -> None:
+        end = verdict(ClaudeAgent(), [result(structured_output=answer)], exit_code=0)
+        assert end.text == ("{}" if answer == {} else "The file is there.")
+
+    def test_of_a_bad_end_it_does_not_count(self) -> None:
+        bad = result(is_error=True, result="API Error: 500", structured_output={"say": "Hi."})
+        assert "Hi." not in verdict(ClaudeAgent(), [bad], exit_code=1).text
+
+    def test_giving_it_is_no_step_of_the_work(self) -> None:
+        use = {"type": "tool_use", "name": "StructuredOutput", "input": {"say": "Hi."}}
+        line = json.dumps({"type": "assistant", "message": {"id": "m", "content": [use]}})
+        assert fold(ClaudeAgent(), [line])[1] == []
+
+
 class TestHearing:
     def test_the_program_names_what_it_read(self) -> None:
         lines = [json.dumps({"type": "user", "uuid": uid, "isReplay": True}) for uid in ("c-1", "c-2")]

@@ -15,6 +15,7 @@ import pytest
 from cdock.adapters.agents import agent as make_agent
 from cdock.core.events import Ending, Event, Job, Reading
 from cdock.core.model import Cap
+from cdock.core.planning.proposal import schema
 from cdock.ports import Agent
 from tests.agent_desk import Desk
 from tests.contract.agent_contract import AgentContract, fold, verdict
@@ -277,3 +278,29 @@ def test_aider_starts_streams_finishes_and_goes_on(tmp_path: Path) -> None:
 def test_an_unread_run_has_said_nothing() -> None:
     for name in ("codex", "gemini", "opencode", "aider"):
         assert make_agent(name).end(Reading(), exit_code=0, tail="").kind == Ending.FAILED
+
+
+def test_codex_gets_a_schema_as_its_provider_takes_it() -> None:
+    launch = make_agent("codex").start(Job("Plan it.", "", schema=schema()))
+    given = json.loads(launch.files[launch.argv[launch.argv.index("--output-schema") + 1]])
+
+    def check(node: Any) -> None:
+        for part in node if isinstance(node, list) else node.values() if isinstance(node, dict) else ():
+            check(part)
+        if isinstance(node, dict) and node.get("type") == "object":
+            assert node["required"] == list(node["properties"])
+            assert node["additionalProperties"] is False
+            assert set(node) <= {"type", "properties", "required", "additionalProperties", "description"}
+
+    check(given)
+    assert set(given["properties"]["plan"]["anyOf"][0]["properties"]) == {"title", "goal", "tasks"}
+
+
+@pytest.mark.parametrize("name", ["aider", "command"])
+@pytest.mark.parametrize("fence", [True, False])
+def test_an_answer_of_many_lines_is_kept_whole(name: str, *, fence: bool) -> None:
+    answer = json.dumps({"say": "Well.", "tasks": ["x"] * 30}, indent=2)
+    lines = ["I looked around.", *(["```json", answer, "```"] if fence else [answer])]
+    reading, _ = fold(make_agent(name), "\n".join(lines).split("\n"))
+    text = reading.text.removeprefix("```json\n").removesuffix("\n```")
+    assert json.loads(text)["tasks"] == ["x"] * 30

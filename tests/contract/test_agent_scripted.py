@@ -127,6 +127,13 @@ def test_a_whole_attempt(stage: Stage) -> None:
     ]
 
 
+def test_its_last_words_may_be_a_proposal(stage: Stage) -> None:
+    plan = {"title": 'A "plan"', "tasks": [{"id": "a", "after": []}, "x" * 9_000]}
+    end = stage.play(steps({"say": "I look."}, {"propose": {"say": "As you say: {prompt}", "plan": plan}}))
+    assert end.kind == Ending.DONE
+    assert json.loads(end.text) == {"say": "As you say: The prompt.", "plan": plan}
+
+
 def test_a_command_that_fails_fails_the_run_with_its_output(stage: Stage) -> None:
     end = stage.play(steps({"run": "echo broken >&2; exit 3"}, {"say": "never"}))
     assert (end.kind, end.text) == (Ending.FAILED, "echo broken >&2; exit 3: exit code 3\nbroken")

@@ -20,6 +20,7 @@ import pytest
 from cdock.adapters.agents.claude import ClaudeAgent
 from cdock.core.events import Ending, Event, Job, Launch, Reading
 from cdock.core.model import Cap, Verdict
+from cdock.core.planning.proposal import schema
 from tests.model_api import Failure, ModelApi, Turn, Use
 from tests.terminal import Terminal
 
@@ -80,7 +81,7 @@ class Desk:
         return self._run(ClaudeAgent().resume(self._job(prompt, options)), turns, options)
 
     def _job(self, prompt: str, options: Mapping[str, object]) -> Job:
-        limits: Any = {name: options[name] for name in ("max_turns", "max_cost") if name in options}
+        limits: Any = {name: options[name] for name in ("max_turns", "max_cost", "schema") if name in options}
         return Job(prompt, SESSION, model=MODEL, **limits)
 
     def _run(self, launch: Launch, turns: Sequence[Turn], options: Mapping[str, object]) -> Ran:
@@ -327,3 +328,22 @@ def test_the_repository_is_read_and_not_obeyed(desk: Desk, tmp_path: Path) -> No
     assert "Name things plainly, says the style." in ran.asked
     assert "[unset]" in ran.asked
     assert [name for name, path in marks.items() if path.exists()] == []
+
+
+def test_an_answer_by_schema_is_the_text(desk: Desk) -> None:
+    answer = {"say": "Two tasks.", "plan": {"title": "T", "goal": "G", "tasks": [{"id": "a", "name": "A"}]}}
+    ran = desk.start([["I look."], [Use("StructuredOutput", answer)], ["Done."]], schema=schema())
+    assert ran.verdict.kind == Ending.DONE
+    assert json.loads(ran.verdict.text) == answer
+
+
+def test_an_answer_that_does_not_fit_is_asked_again(desk: Desk) -> None:
+    wrong, right = {"say": 7, "plan": None}, {"say": "Which one?"}
+    turns: list[Turn] = [[Use("StructuredOutput", wrong)], [Use("StructuredOutput", right)], ["Done."]]
+    ran = desk.start(turns, schema=schema())
+    assert json.loads(ran.verdict.text) == right
+
+
+def test_words_count_where_there_is_no_answer_by_schema(desk: Desk) -> None:
+    ran = desk.start([["Which one?"]] * 8, schema=schema())
+    assert (ran.verdict.kind, ran.verdict.text) == (Ending.DONE, "Which one?")

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from cdock.adapters.agents import failing
 from cdock.adapters.agents.lines import (
     STOP_SIGNALS,
+    gathered,
     how_it_died,
     kept,
     last_lines,
@@ -71,8 +72,7 @@ class AiderAgent:
             return _counted(reading, used, line), said("note", text)
         if _FAILED.search(line[:4000]):
             return replace(reading, error=kept(line), ok=False), said("error", text)
-        newest = [*reading.text.split("\n"), kept(line)][-_TEXT_LINES:]
-        return replace(reading, text="\n".join(newest).strip("\n")), said("text", text)
+        return replace(reading, text=gathered(reading.text, line, lines=_TEXT_LINES)), said("text", text)
 
     def end(self, reading: Reading, *, exit_code: int, tail: str) -> Verdict:
         """Done is what ended with code 0 and with no failure after the last answer of the model."""

@@ -69,7 +69,14 @@ class ClaudeAgent:
     def can(self) -> Capabilities:
         """All there is."""
         return Capabilities(
-            resume=True, live=True, turns=True, cost=True, context=True, limits=True, attach=True
+            resume=True,
+            live=True,
+            turns=True,
+            cost=True,
+            context=True,
+            limits=True,
+            schema=True,
+            attach=True,
         )
 
     def start(self, job: Job) -> Launch:
@@ -118,6 +125,7 @@ def _headless(job: Job, conversation: str) -> Launch:
     argv += ["--replay-user-messages", *_common(job), conversation, job.session]
     argv += ["--max-turns", str(job.max_turns)] if job.max_turns else []
     argv += ["--max-budget-usd", f"{job.max_cost:g}"] if job.max_cost else []
+    argv += ["--json-schema", job.schema] if job.schema else []
     argv += words(job.settings.get("args", "[]"))
     # The prompt has no uid: a conversation takes each uid once, and one that goes on would pass over the second prompt.
     return Launch(tuple(argv), stdin=f"{_message(job.prompt)}\n", env=_ENV, until=_RESULT)

@@ -4,12 +4,24 @@ Only fields are read, never texts for people: those change with each release. Ev
 2.1.330; the transcripts in the tests were recorded from the real program.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from cdock.adapters.agents import failing
-from cdock.adapters.agents.lines import count, kept, number, object_of, rows, said, shown, table, word
+from cdock.adapters.agents.lines import (
+    ANSWER_LIMIT,
+    count,
+    kept,
+    number,
+    object_of,
+    rows,
+    said,
+    shown,
+    table,
+    word,
+)
 from cdock.adapters.agents.prices import estimate
 from cdock.core.events import Event, Reading
 
@@ -25,6 +37,10 @@ _TELLING = (
     "description",
     "prompt",
 )
+
+
+_ANSWERING = "StructuredOutput"
+"""The tool that takes an answer by a schema: no step of the work."""
 
 
 @dataclass(frozen=True)
@@ -88,11 +104,13 @@ def _assistant(stream: _Stream, event: Mapping[str, object]) -> tuple[_Stream, S
     for block in blocks:
         if block.get("type") == "text":
             events += said("text", word(block.get("text")))
-        elif block.get("type") == "tool_use":
+        elif block.get("type") == "tool_use" and block.get("name") != _ANSWERING:
             events += said("tool", _call(block))
     if event.get("parent_tool_use_id") or message.get("model") == "<synthetic>":
         return stream, events  # a subagent's window is not ours, its tokens come with the result
-    texts = [kept(word(block.get("text"))) for block in blocks if block.get("type") == "text"]
+    texts = [
+        kept(word(block.get("text")), limit=ANSWER_LIMIT) for block in blocks if block.get("type") == "text"
+    ]
     text = "\n".join(part for part in texts if part)
     stream = replace(stream, text=text or stream.text, failure="", error="")
     if word(message.get("id")) == stream.message:
@@ -152,9 +170,9 @@ def _result(stream: _Stream, event: Mapping[str, object]) -> tuple[_Stream, Sequ
         cost = number(event.get("total_cost_usd"))
     normal = event.get("terminal_reason") == "completed" and event.get("subtype") == "success"
     ok = normal and event.get("is_error") is False
-    text = kept(word(event.get("result")))
+    text = kept(word(event.get("result")), limit=ANSWER_LIMIT)
     errors = event.get("errors")
-    error = "" if ok else text or kept("\n".join(map(word, errors)) if isinstance(errors, list) else "")
+    error = "" if ok else kept(text) or kept("\n".join(map(word, errors)) if isinstance(errors, list) else "")
     reason = _reason(stream, event)
     limited = not ok and reason == "rate_limit"
     until = (stream.until or failing.end_of_limit(error, now=stream.now)) if limited else None
@@ -166,7 +184,7 @@ def _result(stream: _Stream, event: Mapping[str, object]) -> tuple[_Stream, Sequ
         ok=ok,
         reason=reason,
         until=until,
-        text=text if ok and text else stream.text,
+        text=(_answer(event) or text or stream.text) if ok else stream.text,
         error=error,
         tokens=tokens,
         settled=tokens,
@@ -175,6 +193,13 @@ def _result(stream: _Stream, event: Mapping[str, object]) -> tuple[_Stream, Sequ
         window=count(table(whole.get(stream.model)).get("contextWindow")) or stream.window,
     )
     return ended, said("error", error)
+
+
+def _answer(event: Mapping[str, object]) -> str:
+    """The answer by a schema; a model that only talked is told so once, and then gives none all the same."""
+    answer = event.get("structured_output")
+    text = json.dumps(answer) if isinstance(answer, dict) else ""
+    return text if len(text) <= ANSWER_LIMIT else ""
 
 
 def _reason(stream: _Stream, event: Mapping[str, object]) -> str:

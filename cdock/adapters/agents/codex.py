@@ -5,12 +5,14 @@ from the environment, and only a file of its own says how full the model is and 
 script starts it: that hands the address over, and prints the last line about tokens of that file before and after.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from cdock.adapters.agents import failing
 from cdock.adapters.agents.lines import (
+    ANSWER_LIMIT,
     STOP_SIGNALS,
     count,
     how_it_died,
@@ -29,6 +31,9 @@ from cdock.core.events import Capabilities, Ending, Event, Job, Launch, Reading
 from cdock.core.model import Verdict
 
 _ENV: Mapping[str, str] = {"CODEX_HOME": "{state}/codex", "LANG": "C.UTF-8"}
+_SCHEMA = "{run}/schema.json"
+_STRICT = frozenset({"type", "items", "anyOf", "enum", "const", "description"})
+"""Words of a JSON schema that the provider takes as they are."""
 
 _SCRIPT = r"""# Starts Codex: run.sh exec|attach CONVERSATION WORDS…, the conversation empty for a new one.
 set -u
@@ -67,7 +72,7 @@ class CodexAgent:
     @property
     def can(self) -> Capabilities:
         """A conversation that goes on, headless or at a terminal."""
-        return Capabilities(resume=True, turns=True, context=True, limits=True, attach=True)
+        return Capabilities(resume=True, turns=True, context=True, limits=True, schema=True, attach=True)
 
     def start(self, job: Job) -> Launch:
         """A new conversation, whose id we are told."""
@@ -116,7 +121,29 @@ class _Stream(Reading):
 
 def _headless(job: Job, conversation: str) -> Launch:
     argv = ["sh", "{run}/codex.sh", "exec", conversation, "--json", "--skip-git-repo-check", *_common(job)]
-    return Launch(tuple(argv), stdin=job.prompt, env=_ENV, files={"{run}/codex.sh": _SCRIPT})
+    files = {"{run}/codex.sh": _SCRIPT}
+    if job.schema:
+        files[_SCHEMA] = _strict(job.schema)
+        argv += ["--output-schema", _SCHEMA]
+    return Launch(tuple(argv), stdin=job.prompt, env=_ENV, files=files)
+
+
+def _strict(schema: str) -> str:
+    """The schema as the provider takes it: with every property required, in the words that it knows."""
+
+    def walk(node: object) -> object:
+        if isinstance(node, list):
+            return [walk(part) for part in node]
+        if not isinstance(node, dict):
+            return node
+        kept_words = {name: walk(part) for name, part in node.items() if name in _STRICT}
+        if isinstance(properties := node.get("properties"), dict):
+            # By its name each: a property may be called like a word of the schema.
+            kept_words["properties"] = {name: walk(part) for name, part in properties.items()}
+            kept_words |= {"required": list(properties), "additionalProperties": False}
+        return kept_words
+
+    return json.dumps(walk(json.loads(schema)))
 
 
 def _common(job: Job) -> list[str]:
@@ -146,7 +173,9 @@ def _item(stream: _Stream, event: Mapping[str, object]) -> tuple[_Stream, Sequen
     match item.get("type"):
         case "agent_message":
             text = word(item.get("text"))
-            return replace(stream, text=kept(text), turns=stream.turns + 1, error=""), said("text", text)
+            return replace(
+                stream, text=kept(text, limit=ANSWER_LIMIT), turns=stream.turns + 1, error=""
+            ), said("text", text)
         case "command_execution" if count(item.get("exit_code")) or item.get("status") == "failed":
             return stream, said("result", f"failed: {word(item.get('aggregated_output'))}")
         case "file_change" | "mcp_tool_call" | "web_search" as kind:

@@ -17,6 +17,7 @@ from cdock.adapters.agents import failing
 from cdock.adapters.agents.lines import (
     STDERR_HEADING,
     STOP_SIGNALS,
+    gathered,
     how_it_died,
     kept,
     last_lines,
@@ -80,8 +81,7 @@ class CommandAgent:
         reading = self._found(reading, line[:_LINE_LIMIT])
         if reading.ended:
             return reading, (Event("note", text),)
-        newest = [*reading.text.split("\n"), kept(line)][-_TEXT_LINES:]
-        return replace(reading, text="\n".join(newest).strip("\n")), said("text", text)
+        return replace(reading, text=gathered(reading.text, line, lines=_TEXT_LINES)), said("text", text)
 
     def end(self, reading: Reading, *, exit_code: int, tail: str) -> Verdict:
         """The exit code decides, and the patterns; the last lines are the text."""

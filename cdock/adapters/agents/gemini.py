@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 
 from cdock.adapters.agents import failing
 from cdock.adapters.agents.lines import (
+    ANSWER_LIMIT,
     STOP_SIGNALS,
-    TEXT_LIMIT,
     count,
     how_it_died,
     kept,
@@ -75,7 +75,7 @@ class GeminiAgent:
         if event is None:
             return stream, () if line.lstrip().startswith("{") else said("note", line)
         if event.get("type") == "message" and event.get("delta") is True:
-            return replace(stream, part=(stream.part + word(event.get("content")))[:TEXT_LIMIT]), ()
+            return replace(stream, part=(stream.part + word(event.get("content")))[:ANSWER_LIMIT]), ()
         stream, events = _spoken(stream)
         handle = _FOLDS.get(word(event.get("type")))
         stream, new = handle(stream, event) if handle else (stream, ())
@@ -131,7 +131,7 @@ def _spoken(stream: _Stream) -> tuple[_Stream, Sequence[Event]]:
     """What the model said up to here is a whole message."""
     if not stream.part:
         return stream, ()
-    whole = replace(stream, text=kept(stream.part), turns=stream.turns + 1, part="")
+    whole = replace(stream, text=kept(stream.part, limit=ANSWER_LIMIT), turns=stream.turns + 1, part="")
     return whole, said("text", stream.part)
 
 

@@ -16,7 +16,10 @@ EVENT_LIMIT = 200
 """Characters of an event's text."""
 
 TEXT_LIMIT = 8000
-"""Characters kept of the newest text; a summary for people is never longer."""
+"""Characters kept of an error or of a tail; what is told of it is never longer."""
+
+ANSWER_LIMIT = 400_000
+"""Characters kept of the newest text: an answer by a schema, such as a plan of a hundred tasks, is of no use cut."""
 
 STOP_SIGNALS = frozenset({1, 2, 9, 15})
 """HUP, INT, KILL and TERM: somebody ended the run. Other signals, such as SEGV, are the program's own failure."""
@@ -24,6 +27,10 @@ STOP_SIGNALS = frozenset({1, 2, 9, 15})
 STDERR_HEADING = "[stderr]"
 """The line that divides, in the log of a run, what a program printed from the end of its error output."""
 
+_OPENINGS = ("{", "```json")
+"""Lines that an answer as JSON begins with, where it has many lines."""
+_GATHERED = 100_000
+"""Characters of such an answer: each line of it costs as much as all before it."""
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 _BREAKS = frozenset({"Cc", "Zl", "Zp"})
 _UNSEEN = frozenset({"Cf", "Cs"})
@@ -82,10 +89,20 @@ def shown(text: str, *, limit: int = EVENT_LIMIT) -> str:
     return line if len(line) <= limit and len(text) <= 4 * limit else f"{line[: limit - 1].rstrip()}…"
 
 
-def kept(text: str) -> str:
-    """The text with its line breaks, at most `TEXT_LIMIT` characters long: what is beyond is cut off."""
-    lines = text[:TEXT_LIMIT].replace("\r\n", "\n").split("\n")
+def kept(text: str, *, limit: int = TEXT_LIMIT) -> str:
+    """The text with its line breaks, at most `limit` characters long: what is beyond is cut off."""
+    lines = text[:limit].replace("\r\n", "\n").split("\n")
     return "\n".join(_harmless(line).rstrip() for line in lines).strip("\n")
+
+
+def gathered(text: str, line: str, *, lines: int) -> str:
+    """The newest text of a program after one more line: the last few, or the whole of an answer as JSON over many."""
+    line = kept(line, limit=_GATHERED if line.startswith("{") else TEXT_LIMIT)
+    if text.partition("\n")[0] in _OPENINGS and len(text) + len(line) < _GATHERED:
+        return f"{text}\n{line}"
+    if line in _OPENINGS:
+        return line
+    return "\n".join([*text.split("\n"), line][-lines:]).strip("\n")[-ANSWER_LIMIT:]
 
 
 def _harmless(text: str) -> str:

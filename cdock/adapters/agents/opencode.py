@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from cdock.adapters.agents import failing
 from cdock.adapters.agents.lines import (
+    ANSWER_LIMIT,
     STOP_SIGNALS,
     count,
     how_it_died,
@@ -117,7 +118,7 @@ def _begun(reading: Reading, _: Mapping[str, object]) -> tuple[Reading, Sequence
 
 def _text(reading: Reading, event: Mapping[str, object]) -> tuple[Reading, Sequence[Event]]:
     text = word(table(event.get("part")).get("text"))
-    return replace(reading, text=kept(text) or reading.text), said("text", text)
+    return replace(reading, text=kept(text, limit=ANSWER_LIMIT) or reading.text), said("text", text)
 
 
 def _tool(reading: Reading, event: Mapping[str, object]) -> tuple[Reading, Sequence[Event]]:

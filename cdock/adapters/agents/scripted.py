@@ -13,6 +13,7 @@ from importlib import resources
 
 from cdock.adapters.agents import failing
 from cdock.adapters.agents.lines import (
+    ANSWER_LIMIT,
     STOP_SIGNALS,
     count,
     how_it_died,
@@ -128,7 +129,9 @@ def _fold(reading: Reading, event: Mapping[str, object]) -> tuple[Reading, Seque
         case "session":
             return replace(reading, session=word(event.get("session")) or reading.session), ()
         case "text":
-            return replace(reading, text=kept(text), turns=reading.turns + 1), said("text", text)
+            return replace(reading, text=kept(text, limit=ANSWER_LIMIT), turns=reading.turns + 1), said(
+                "text", text
+            )
         case "tool":
             call = f"{word(event.get('name'))}: {text}"
             return replace(reading, turns=reading.turns + 1), said("tool", call)

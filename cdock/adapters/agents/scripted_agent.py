@@ -9,6 +9,7 @@ last one again when there are no more. A run that goes on after an answer plays 
 A step is an object with one key:
 
     {"say": text}                            speaks
+    {"propose": {"say": text, "plan": {…}}}  answers with this object as JSON, for whoever asked it for a plan
     {"write": {"path": path, "text": text}}  writes a file below the working directory
     {"append": {"path": path, "text": text}} adds to one
     {"run": command}                         runs a shell command and shows its output; fails the run when that fails
@@ -183,6 +184,9 @@ def play(verb: str, value: Any, told: dict[str, str]) -> str:
         return ""
     if verb in ("cost", "turns", "limit", "context", "end"):
         return count(verb, value)
+    if verb == "propose":
+        emit("text", text=json.dumps(filled_in(value, told)))
+        return ""
     text = filled(str(value), told)
     if verb == "say":
         emit("text", text=text)
@@ -224,6 +228,15 @@ def filled(text: str, told: dict[str, str]) -> str:
     for name, words in told.items():
         text = text.replace("{" + name + "}", words)
     return text
+
+
+def filled_in(value: Any, told: dict[str, str]) -> Any:
+    """The value with what it was told in each of its texts."""
+    if isinstance(value, str):
+        return filled(value, told)
+    if isinstance(value, dict):
+        return {key: filled_in(part, told) for key, part in value.items()}
+    return [filled_in(part, told) for part in value] if isinstance(value, list) else value
 
 
 def perform(options: argparse.Namespace) -> str:
