@@ -7,6 +7,7 @@ import pytest
 from cdock.core.form import body_of
 from cdock.core.model import Issue
 from cdock.core.planning.document import Plan, PlanTask, staged
+from cdock.core.planning.graph import in_order
 from cdock.core.planning.planned import Planned, PlannedTask, planned_note, planned_of
 from cdock.core.planning.proposal import json_of
 from cdock.core.wishes import WishKind
@@ -42,7 +43,8 @@ def publish(hub: MemoryHub, plan: Plan = PLAN) -> tuple[int, dict[str, int]]:
     parent = hub.open_issue(plan.title, by=hub.bot, body="### Goal\n\nLog in")
     numbers: dict[str, int] = {}
     tasks = staged(plan).tasks
-    for task in tasks:
+    by_key = {task.key: task for task in tasks}
+    for task in (by_key[key] for key in in_order({task.key: task.after for task in tasks})):
         body = body_of(task, plan=parent, depends=tuple(numbers[key] for key in task.after))
         numbers[task.key] = hub.open_issue(task.title, by=hub.bot, body=body, labels=[f"stage-{task.stage}"])
     note = Planned(tuple(PlannedTask(t.key, numbers[t.key], t.stage, t.after, t.title) for t in tasks))

@@ -19,18 +19,18 @@ KEYS = "abcdef"
 
 
 @st.composite
-def dags(draw: st.DrawFn) -> Plan:
-    """A plan of up to six tasks, each after some of those before it."""
+def dags(draw: st.DrawFn, *, flat: bool = False) -> Plan:
+    """A plan of up to six tasks, each after some of those before it; a flat one has them all in one stage."""
     count = draw(st.integers(1, len(KEYS)))
     tasks = []
     for at in range(count):
         after = draw(st.lists(st.sampled_from(KEYS[:at]), unique=True, max_size=3)) if at else []
-        tasks.append(PlanTask(KEYS[at], f"Task {KEYS[at]}", after=tuple(after)))
+        tasks.append(PlanTask(KEYS[at], f"Task {KEYS[at]}", after=tuple(after), stage=int(flat)))
     return Plan("A plan", tasks=tuple(draw(st.permutations(tasks))))
 
 
 @given(
-    plan=dags(),
+    plan=st.booleans().flatmap(lambda flat: dags(flat=flat)),
     room=st.integers(1, 3),
     fails=st.sets(st.sampled_from(KEYS)),
     merges=st.sets(st.sampled_from(KEYS)),
