@@ -45,10 +45,10 @@ class Place:
         self.machine = MemoryMachine(self.hub)
         self.logs = MemoryLogs()
         self.mirror = MemoryMirror()
-        self.wishes = MemoryWishes(faults=self.faults)
         self.ledger = MemoryLedger(faults=self.faults)
         self.outbox = MemoryOutbox(faults=self.faults)
         self.ids = MemoryIds(seed=self.seed)
+        self.wishes = MemoryWishes(ids=self.ids, faults=self.faults)
         self.runner = MemoryRunner(self.machine, self.faults)
         self.restart()
 

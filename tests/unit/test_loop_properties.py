@@ -8,28 +8,29 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cdock.core.plan import plan
+from cdock.core.policy import Policy
 from cdock.core.world import World
 from cdock.reconciler.observe import observe
 from cdock.testing import ABLE, Crash, MemoryAgent, MemoryHub
+from tests.unit.endings import finish
 from tests.unit.houses import Place
-from tests.unit.stories import EVENTS, POLICY, Story
+from tests.unit.stories import EVENTS, POLICIES, POLICY, Story
 
-moves = st.lists(st.tuples(st.sampled_from(EVENTS), st.integers(0, 1), st.integers(0, 7)), max_size=80)
+moves = st.lists(st.tuples(st.sampled_from(EVENTS), st.integers(0, 1), st.integers(0, 15)), max_size=80)
 patient = settings(
     deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.large_base_example]
 )
 
 
-@settings(patient, max_examples=150)
-@given(moves)
+@settings(patient, max_examples=120)
+@given(st.sampled_from(POLICIES), moves)
 def test_it_settles_and_loses_nothing_and_ends_when_people_do_what_is_waited_for(
-    story: list[tuple[str, int, int]],
+    policy: Policy, story: list[tuple[str, int, int]]
 ) -> None:
-    told = Story()
+    told = Story(policy)
     for event, who, which in story:
         told.move(event, who, which)
-    told.finish()
-    told.check_finished()
+    finish(told)
 
 
 @settings(patient, max_examples=80)
