@@ -21,6 +21,8 @@ VERBS: dict[str, tuple[str, str]] = {
     "doctor": ("doctor", "Say what is there, what is missing, and how to get it."),
     "run": ("run", "The poller: claim labelled issues and work on them."),
     "create": ("create", "A new task: an issue, labelled so that work starts."),
+    "multi": ("multi", "Several tasks at once, each with its own prompt."),
+    "fanout": ("fanout", "The same task for several agents, to pick the best."),
     "plan": ("plan", "Plans: import, list, show, graph, edit, export, publish."),
     "status": ("status", "Every task of this clone and how it stands."),
     "explain": ("explain", "Why a task is as it is, and what unblocks it."),

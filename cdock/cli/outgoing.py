@@ -3,7 +3,7 @@
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -89,31 +89,48 @@ def hand_over(start: Path, state: Path, entry: "Entry", *, wait: bool) -> Handed
         Refused: nothing was kept, because settings or the token would never let it be delivered.
         Unavailable: it could not be kept.
     """
+    (handed,) = hand_over_all(start, state, (entry,), wait=wait)
+    return handed
+
+
+def hand_over_all(start: Path, state: Path, entries: "Sequence[Entry]", *, wait: bool) -> tuple[Handed, ...]:
+    """Keep all `entries`, then have them delivered; as `hand_over` in all else.
+
+    Raises:
+        Refused: nothing was kept, because settings or the token would never let it be delivered.
+        Unavailable: one could not be kept; those before it are.
+    """
     from cdock.adapters.files.outbox import FileOutbox
     from cdock.adapters.files.poller import poller_runs
 
     outbox = FileOutbox(state / "outbox")
-    if not wait:
-        outbox.put(entry)
-        return Handed(_record(outbox, entry), "nobody was waited for")
     # Where this process has to deliver, all that can be wrong on this machine comes up before anything is kept.
-    office, why = (None, "") if poller_runs(state) else _office(start)
-    outbox.put(entry)
-    end = time.monotonic() + WAIT
+    office, why = (None, "") if not wait or poller_runs(state) else _office(start)
+    for entry in entries:
+        outbox.put(entry)
+    if not wait:
+        return tuple(Handed(_record(outbox, entry), "nobody was waited for") for entry in entries)
+    end, left = time.monotonic() + WAIT, len(entries)
     while True:
-        record = _record(outbox, entry)
-        if record["state"] in ("done", "parked"):
-            return Handed(record)
-        if why:
-            return Handed(record, why)
+        records = [_record(outbox, entry) for entry in entries]
+        open_ = [each for each, record in zip(entries, records, strict=True) if not _settled(record)]
+        if not open_ or why:
+            return tuple(Handed(record, "" if _settled(record) else why) for record in records)
+        if len(open_) < left:
+            end, left = time.monotonic() + WAIT, len(open_)
         if not poller_runs(state):
             if office is None:
                 office, why = _office(start)
             if office is not None:
-                why = _deliver(office, state, entry)
+                why = _deliver(office, state, open_[0])
         elif time.monotonic() > end:
-            return Handed(record, _what_keeps_the_poller(state))
+            why = _what_keeps_the_poller(state)
+            continue
         time.sleep(STEP)
+
+
+def _settled(record: dict[str, Any]) -> bool:
+    return record["state"] in ("done", "parked")
 
 
 def _office(start: Path) -> "tuple[PostOffice | None, str]":

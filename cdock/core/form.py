@@ -21,8 +21,8 @@ STAGE = "Stage"
 BATCH = "Batch"
 WORKTREE = "Worktree"
 LINE_LIMIT = 500
-BATCH_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,35}")
-"""What the name of a batch, or of a worktree, may be."""
+BATCH_NAME = re.compile(r"(?=.{1,36}$)[a-z0-9]+(?:-[a-z0-9]+)*", re.ASCII)
+"""What the name of a batch, or of a worktree, may be; two dashes are left to `cdock.core.ids.check_id`."""
 
 _HEADING = re.compile(r"### (?P<name>\S.{0,59}?)[ \t]*")
 _FENCE = re.compile(r" {0,3}(?P<fence>`{3,}|~{3,})(?P<info>[^`]*)")
@@ -109,7 +109,16 @@ def body_of(
     task: PlanTask, *, plan: int = 0, depends: tuple[int, ...] = (), batch: str = "", worktree: str = ""
 ) -> str:
     """The text of the issue of a planned task, with the numbers that its plan and its forerunners were given."""
-    parts = [(GOAL, prose(task.description or task.title))]
+    goal = f"### {GOAL}\n\n{prose(task.description or task.title)}\n"
+    sections = sections_of(task, plan=plan, depends=depends, batch=batch, worktree=worktree)
+    return f"{goal}\n{sections}" if sections else goal
+
+
+def sections_of(
+    task: PlanTask, *, plan: int = 0, depends: tuple[int, ...] = (), batch: str = "", worktree: str = ""
+) -> str:
+    """What `body_of` says below the words; empty when there is nothing to say."""
+    parts = []
     if task.acceptance:
         parts.append((ACCEPTANCE, _block(task.acceptance)))
     if task.files:
@@ -129,7 +138,7 @@ def body_of(
         "Most cost (US$)": f"{task.max_cost:g}" if task.max_cost else "",
     }
     parts += [(name, value) for name, value in fields.items() if value]
-    return "\n\n".join(f"### {name}\n\n{text}" for name, text in parts) + "\n"
+    return "\n".join(f"### {name}\n\n{text}\n" for name, text in parts)
 
 
 def _block(commands: tuple[str, ...]) -> str:
@@ -140,14 +149,17 @@ def _block(commands: tuple[str, ...]) -> str:
 
 def prose(text: str) -> str:
     """Words of an agent or a file as Markdown that mentions nobody, refers to nothing, and forges no section."""
-    lines = messages.unlinked(messages.visible(text)).split("\n")
+    lines = closed(messages.unlinked(messages.visible(text))).split("\n")
+    return "\n".join(f"#{line}" if line.startswith("### ") else line for line in lines)
+
+
+def closed(text: str) -> str:
+    """`text` with the code block closed that it leaves open: it would swallow the sections that follow."""
     fence = ""
-    for line in lines:
+    for line in text.split("\n"):
         mark = _FENCE.match(line)
         if fence and mark and mark["fence"].startswith(fence) and not mark["info"].strip():
             fence = ""
         elif mark and not fence:
             fence = mark["fence"]
-    # Left open, a code block would swallow the sections that follow.
-    closed = [*lines, fence] if fence else lines
-    return "\n".join(f"#{line}" if line.startswith("### ") else line for line in closed)
+    return f"{text}\n{fence}" if fence else text

@@ -10,6 +10,7 @@ from cdock.core.bodies import choices_of
 from cdock.core.cases import cases_of
 from cdock.core.errors import CdockError
 from cdock.core.explaining import explain, explain_ready
+from cdock.core.form import brief_of
 from cdock.core.ids import TaskId
 from cdock.core.model import Progress, Status
 from cdock.core.plan import startable, status_of
@@ -77,11 +78,14 @@ def _queue(house: House, world: World) -> list[Mapping[str, object]]:
             "issue": case.issue.number,
             "title": case.issue.title,
             "url": case.issue.url,
+            "batch": brief.batch,
+            "plan": brief.plan,
+            "worktree": brief.worktree,
             "why": why.why,
             "unblocks": why.unblocks,
         }
         for case in waiting[:QUEUE]
-        for why in (explain_ready(case, world, house.policy),)
+        for why, brief in ((explain_ready(case, world, house.policy), brief_of(case.issue.body)),)
     ]
 
 
