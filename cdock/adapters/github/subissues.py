@@ -57,10 +57,10 @@ class SubIssues:
         try:
             self._client.write("POST", path, {"sub_issue_id": child}, may_wait=True)
         except Absent as error:
-            self._reader.require(parent, error)
-            # A host that has parts does not find the child: somebody deleted it.
             if parent not in self._read:
                 raise
+            # A host that has parts does not find the child: somebody deleted it.
+            self._reader.require(parent, error)
         except NotPermitted:
             raise
         except Refused:
