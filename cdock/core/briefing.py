@@ -5,6 +5,7 @@ import re
 from cdock.core import messages
 from cdock.core.attempts import in_round
 from cdock.core.errands import Errand
+from cdock.core.goal import goal_of
 from cdock.core.model import Answer, Attempt, Cause, Outcome, Task, Theirs, Workspace
 from cdock.core.policy import Policy
 from cdock.core.speaking import for_agents, listens, spoken, unheard
@@ -40,14 +41,16 @@ def prompt_values(
 ) -> dict[str, object]:
     """What a prompt template may name. `requests` is what a review, a check or a second agent wants, in full."""
     issue = case.issue
+    title = " ".join(messages.visible(issue.title).split())
     earlier = in_round(task)
     last = task.last
     failures = lessons(task)
     lesson = last.error if last and last.round == task.round and last.outcome in _TEACHING else ""
     return {
+        "prompt": goal_of(issue.body) or title,
         "task": {
             "id": str(task.id),
-            "title": " ".join(messages.visible(issue.title).split()),
+            "title": title,
             "description": messages.visible(issue.body),
             "branch": task.id.branch(policy.branch_prefix),
             "issue": issue.number,

@@ -12,6 +12,7 @@ import click
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from cdock.cli.tasklists import TaskList
     from cdock.reconciler.house import House
     from cdock.wiring import Site
 
@@ -33,6 +34,12 @@ LEAST_SPACE = 200 * 1024**2
 @click.option(
     "--issue", "issues", type=int, multiple=True, metavar="N", help="Claim only this issue (repeatable)."
 )
+@click.option(
+    "--tasks",
+    "tasks",
+    metavar="FILE",
+    help="Make issues of the tasks in FILE (a JSON object a line, or a script that prints them); claim only these.",
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be done now, and do nothing.")
 @click.option("--max-parallel", type=click.IntRange(min=1), metavar="N", help="Attempts at the same time.")
 @click.option(
@@ -48,6 +55,7 @@ def command(
     once: bool,
     supervise: int | None,
     issues: tuple[int, ...],
+    tasks: str | None,
     dry_run: bool,
     max_parallel: int | None,
     webhook: str | None,
@@ -64,6 +72,7 @@ def command(
       cdock run
       cdock run --once --issue 42
       cdock run --supervise=2
+      cdock run --once --tasks tasks.jsonl
     """
     from cdock.adapters.files.doorbell import hearing
     from cdock.adapters.files.poller import only_poller
@@ -71,12 +80,16 @@ def command(
     from cdock.adapters.webhook import listening
     from cdock.cli.console import talk
     from cdock.cli.live import journaled, listen
+    from cdock.cli.tasklists import numbers_of, tasks_from
     from cdock.reconciler.loop import run
     from cdock.wiring import build, repository, site
 
     sites = [site(start / clone) for clone in clones or (Path(),)]
     if issues and len(sites) > 1:
         raise click.UsageError("--issue names an issue of one repository: use it with one clone")
+    if tasks and (issues or len(sites) > 1):
+        raise click.UsageError("--tasks is for one clone, and without --issue")
+    listed = tasks_from(sites[0], start, tasks) if tasks else None
     console = talk()
     clock = SystemClock()
     with ExitStack() as stack:
@@ -88,6 +101,8 @@ def command(
             house = build(here, clock=clock, only=frozenset(issues), max_parallel=max_parallel)
             house.name = name
             houses.append(house)
+        if dry_run and listed:
+            return _dry_run_of(listed)
         if dry_run:
             return max(_dry_run(house) for house in houses)
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -102,7 +117,10 @@ def command(
                 markup=False,
             )
             console.print(house.runner.isolation, style="dim", markup=False)
-            _ensure_labels(house, console, patient=not (once or supervise))
+            _ensure_labels(house, console, patient=not (once or supervise or listed))
+        if listed:
+            houses[0].only = numbers_of(listed, houses[0])
+            console.print(f"{len(houses[0].only)} issues of {listed.source}", markup=False)
         left = [here.clone.state / name for here in sites for name in ("outbox", "wishes")]
         stack.enter_context(hearing(*left, ring=clock.knock))
         named = {house.name: here for here, house in zip(sites, houses, strict=True)}
@@ -188,6 +206,15 @@ def require_space(*directories: Path) -> None:
                 tried=f"looking at the disk of {directory}, where repositories, worktrees or logs are kept",
                 fix="make room, then run it again; nothing was begun",
             )
+
+
+def _dry_run_of(listed: "TaskList") -> int:
+    from cdock.cli.console import clean, data
+
+    for task in listed.tasks:
+        number = f"#{listed.made[task.id]}" if task.id in listed.made else "new issue"
+        data().print(f"{number:<9}  {task.worktree}  {clean(task.headline)}", markup=False, soft_wrap=True)
+    return 0
 
 
 def _dry_run(house: "House") -> int:
