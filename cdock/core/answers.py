@@ -20,9 +20,10 @@ def answer(case: Case, task: Task) -> Answer | None:
 def earlier_answer(case: Case, task: Task) -> Answer | None:
     """The answer that opened the present round: later attempts of the round must know it too."""
     found = case.help if case.help and case.help.round == task.round - 1 else None
-    # Closing one whose round ended by a command is our own doing.
+    said = answer_of(found, task) if found else None
+    # Closing one whose round ended by a command is our own doing; words are a person's, whatever else they did.
     taken = any(a.round == task.round and a.cause is Cause.ANSWER for a in task.attempts)
-    return answer_of(found, task) if found and taken else None
+    return said if said and (taken or said.ref.startswith("comment-")) else None
 
 
 def help_of(case: Case, task: Task) -> HelpIssue | None:

@@ -12,7 +12,7 @@ from cdock.core.wishes import WishKind
 from cdock.reconciler.observe import observe
 from cdock.testing import Crash, MemoryHub
 from tests.unit.houses import Place
-from tests.unit.test_control import helps, place_of, status, succeed, task, ticks, working
+from tests.unit.test_control import helps, place_of, prompts, status, succeed, task, ticks, working
 from tests.unit.test_feedback import in_review, pull_of
 
 READY = "agent-ready"
@@ -132,3 +132,22 @@ def test_a_terminal_is_given_once_whatever_call_a_crash_comes_at(after: bool) ->
         given = [spec.name for spec in place.machine.started if spec.launch and spec.launch.terminal]
         assert given == list(place.machine.alive), at
         assert place.wishes.list() == (), at
+
+
+@pytest.mark.parametrize("again", ["a command", "a wish"])
+def test_an_answer_counts_though_it_is_all_to_be_tried_again_at_the_same_time(
+    hub: MemoryHub, again: str
+) -> None:
+    place = place_of(hub)
+    number = working(hub, place)
+    place.machine.exit(place.run, asks="Which port?")
+    ticks(place, 60)
+    (asked,) = helps(hub)
+    hub.comment(asked, "Port 8080.")
+    if again == "a command":
+        hub.comment(number, "/cdock retry")
+    else:
+        place.wishes.make(WishKind.RETRY, task(hub, number).id)
+    ticks(place, 60)
+    assert place.machine.alive
+    assert "Port 8080." in prompts(place)[-1]
