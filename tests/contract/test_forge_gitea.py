@@ -6,12 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 
+from cdock.core.model import Watch
 from cdock.core.pulls import Opinion
-from tests.contract.forge_contract import READY, ForgeContract, Hub, issues_of, one_issue
+from tests.contract.forge_contract import ASKS, BRANCH, READY, ForgeContract, Hub, issues_of, one_issue
 from tests.contract.gitea.double import Double
 from tests.contract.gitea.fixtures import double, template
 from tests.contract.gitea.hub import GiteaHub
-from tests.contract.plan_contract import StackContract
+from tests.contract.plan_contract import ABOVE, StackContract, StackHub, stacked
 from tests.contract.pull_contract import MARKER, PullContract, PullHub, ThreadContract, opened, pull_of
 
 __all__ = ["double", "template"]
@@ -52,6 +53,26 @@ class TestGiteaForge(ForgeContract, PullContract, ThreadContract, StackContract)
             hub.forge.ensure_reply(pull, thread=thread.ref, marker=MARKER, body=f"{MARKER}\nDone")
         assert hub.comments_on(pull.number) == [(hub.bot, f"{MARKER}\nDone")]
         assert pull_of(hub).remarks == ()
+
+    def test_what_lacks_a_review_is_left_to_gitea_once(self, hub: StackHub, double: Double) -> None:
+        pull = opened(hub)
+        double.site.lacking = "Does not have enough approvals"
+        for _ in range(2):
+            assert hub.forge.merge(pull, method="squash") is False
+        assert not hub.is_merged(pull.number)
+        assert double.site.scheduled == {pull.number}
+        double.site.lacking = ""
+        assert hub.forge.merge(pull, method="squash")
+
+    def test_a_stack_is_found_by_a_process_that_knows_nothing(self, hub: GiteaHub) -> None:
+        """Gitea shows pull requests by both their branches only, so those to others are looked for in a list."""
+        stacked(hub)
+        pull = hub.forge.ensure_pull(head=ABOVE, title="Add b", body="", onto=BRANCH)
+        forge = hub.another_forge()
+        watch = Watch(ready="no such label", help=ASKS, branches=frozenset({ABOVE, BRANCH}))
+        assert [shown.number for shown in forge.look(watch).pulls] == [pull.number]
+        assert forge.ensure_pull(head=ABOVE, title="Other", body="").number == pull.number
+        forge.close()
 
     def test_a_body_that_changed_before_it_was_seen_is_taken_as_it_is(self, hub: Hub) -> None:
         """What is broken of that promise, as the documentation says."""

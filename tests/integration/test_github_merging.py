@@ -79,6 +79,7 @@ def no(message: str) -> dict[str, Any]:
 
 
 IDLE = {"data": {"node": {"isInMergeQueue": False, "autoMergeRequest": None}}}
+LATER: dict[str, Any] = {"data": {"enablePullRequestAutoMerge": {"pullRequest": {"autoMergeRequest": {}}}}}
 QUEUE_ONLY = "Repository rule violations found\n\nChanges must be made through the merge queue"
 
 
@@ -202,8 +203,7 @@ def test_a_queue_takes_it_once(script: Script, forge: GitHubForge) -> None:
 def test_what_is_not_ready_for_the_queue_goes_there_later(script: Script, forge: GitHubForge) -> None:
     script.on("GET", PULL, Say(content=row()))
     script.on("PUT", MERGE, refused(QUEUE_ONLY))
-    later = {"data": {"enablePullRequestAutoMerge": {"pullRequest": {"autoMergeRequest": {}}}}}
-    graph = Graph(script, MergeStanding=IDLE, QueuePull=no("checks are pending"), MergePullLater=later)
+    graph = Graph(script, MergeStanding=IDLE, QueuePull=no("checks are pending"), MergePullLater=LATER)
     assert merge(forge, "squash") is False
     assert graph.asked[-1] == (
         "MergePullLater",
@@ -218,8 +218,7 @@ def test_what_lacks_a_review_is_merged_later_where_that_is_allowed(
     script.on(
         "PUT", MERGE, refused("At least 1 approving review is required by reviewers with write access.")
     )
-    later = {"data": {"enablePullRequestAutoMerge": {"pullRequest": {"autoMergeRequest": {}}}}}
-    graph = Graph(script, MergePullLater=later)
+    graph = Graph(script, MergePullLater=LATER)
     assert merge(forge) is False
     graph.answers["MergePullLater"] = no("Auto merge is not allowed for this repository")
     with pytest.raises(Refused) as caught:
