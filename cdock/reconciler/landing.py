@@ -29,6 +29,8 @@ STEP = 2.0
 """Seconds between two looks at the forge."""
 PATIENCE = 60.0
 """Seconds in which a forge has to find out whether a pull request can be merged, or that a push merged it."""
+NAMED = 10
+"""Files in conflict that are named."""
 
 Say = Callable[[str], None]
 
@@ -56,6 +58,10 @@ class Ground(Protocol):
         """The work on top of `onto`; `onto` itself where it brings nothing. Raises `Refused` when that cannot be."""
         ...
 
+    def conflicts(self, work: Work) -> tuple[str, ...]:
+        """The files in which the work is in conflict with the default branch as it is now."""
+        ...
+
 
 def with_pulls(yard: Yard, works: Sequence[Work]) -> tuple[Work, ...]:
     """The same with their pull requests as the forge shows them now."""
@@ -65,6 +71,7 @@ def with_pulls(yard: Yard, works: Sequence[Work]) -> tuple[Work, ...]:
 
 def land_pulls(
     yard: Yard,
+    ground: Ground,
     works: Sequence[Work],
     *,
     unsettled: Collection[int],
@@ -82,7 +89,7 @@ def land_pulls(
         landing = _not_tried(work, done, method="pull", unsettled=unsettled)
         if landing is None:
             say(f"#{work.issue} {work.title}")
-            landing = _land_pull(yard, work, names=names, wait=wait)
+            landing = _land_pull(yard, ground, work, names=names, wait=wait)
         done.append(landing)
     return tuple(done)
 
@@ -143,7 +150,7 @@ def _not_tried(
     return None
 
 
-def _land_pull(yard: Yard, work: Work, *, names: tuple[str, str], wait: float) -> Landing:
+def _land_pull(yard: Yard, ground: Ground, work: Work, *, names: tuple[str, str], wait: float) -> Landing:
     pull = work.pull
     assert pull is not None, "tried only with one"  # noqa: S101 - for the type checker
     try:
@@ -151,7 +158,7 @@ def _land_pull(yard: Yard, work: Work, *, names: tuple[str, str], wait: float) -
             yard.forge.ensure_onto(pull, branch="")
         merged = _merge(yard, pull)
     except CdockError as error:
-        return _not_merged(yard, work, error, names=names)
+        return _not_merged(ground, work, error, names=names)
     return Landing(work, Fate.LANDED) if merged else _waited_for(yard, work, wait=wait)
 
 
@@ -173,19 +180,24 @@ def _merge(yard: Yard, pull: PullRequest) -> bool:
                 raise
 
 
-def _not_merged(yard: Yard, work: Work, error: CdockError, *, names: tuple[str, str]) -> Landing:
+def _not_merged(ground: Ground, work: Work, error: CdockError, *, names: tuple[str, str]) -> Landing:
     again = (f"cdock land {work.issue}",)
     if isinstance(error, Unavailable):
         return Landing(work, Fate.REFUSED, error.message, again)
     try:
-        shown = _look(yard, [work]).get(work.branch)
+        files = ground.conflicts(work)
     except CdockError:
-        shown = None
-    if shown and shown.conflicting:
-        remote, default = names
-        retry = retry_by_hand(work, remote=remote, default=default)
-        return Landing(work, Fate.CONFLICT, f"it is in conflict with {default}", retry)
+        files = ()
+    if files:
+        return _in_conflict(work, files, names=names)
     return Landing(work, Fate.REFUSED, " ".join(part for part in (error.message, error.fix) if part), again)
+
+
+def _in_conflict(work: Work, files: Sequence[str], *, names: tuple[str, str]) -> Landing:
+    remote, default = names
+    retry = retry_by_hand(work, remote=remote, default=default)
+    more = f" and {len(files) - NAMED} more" if len(files) > NAMED else ""
+    return Landing(work, Fate.CONFLICT, f"{', '.join(files[:NAMED])}{more}", retry)
 
 
 def _waited_for(yard: Yard, work: Work, *, wait: float) -> Landing:
@@ -223,9 +235,7 @@ def _apply(
     except CdockError as error:
         return Landing(work, Fate.REFUSED, error.message, (f"cdock land {work.issue}",))
     if applied.conflicts:
-        remote, default = names
-        retry = retry_by_hand(work, remote=remote, default=default)
-        return Landing(work, Fate.CONFLICT, ", ".join(applied.conflicts[:10]), retry)
+        return _in_conflict(work, applied.conflicts, names=names)
     if applied.commit == onto:
         open_still = work.pull is not None and work.pull.open
         return Landing(

@@ -168,7 +168,9 @@ class Yard:
 
     def land(self, *, wait: float = 0.0) -> dict[int, Landing]:
         works = with_pulls(self, ordered(self.works))
-        done = land_pulls(self, works, unsettled=(), names=NAMES, wait=wait, say=self.said.append)
+        done = land_pulls(
+            self, Ground(self.hub), works, unsettled=(), names=NAMES, wait=wait, say=self.said.append
+        )
         return {landing.work.issue: landing for landing in done}
 
 
@@ -209,7 +211,9 @@ def test_one_that_has_other_commits_by_now_is_left(yard: Yard) -> None:
     one = yard.finished("a")
     works = with_pulls(yard, [one])
     yard.hub.push(one.branch)
-    (landing,) = land_pulls(yard, works, unsettled=(), names=NAMES, wait=0, say=yard.said.append)
+    (landing,) = land_pulls(
+        yard, Ground(yard.hub), works, unsettled=(), names=NAMES, wait=0, say=yard.said.append
+    )
     assert landing.fate is Fate.REFUSED
     assert yard.pull(one).open
 
@@ -247,6 +251,9 @@ class Ground:
     """Commits of memory."""
 
     hub: MemoryHub
+
+    def conflicts(self, work: Work) -> tuple[str, ...]:
+        return self.hub.conflicts_between(self.hub.branches["main"], work.tip)
 
     def apply(self, work: Work, *, method: str, onto: str, without: Collection[str], by: Person) -> Applied:
         if files := self.hub.conflicts_between(onto, work.tip):

@@ -107,6 +107,10 @@ class LandingGround:
             return Applied(onto)
         return Applied(self._commit(merged.tree, onto, message=squash_message(work), env=_both(by)))
 
+    def conflicts(self, work: Work) -> tuple[str, ...]:
+        """The files in which the work is in conflict with the default branch as it is on the forge now."""
+        return merge_trees(self._git, self._published.default(), work.tip).conflicts
+
     def _below(self, tip: str, without: Collection[str]) -> str:
         """What the work at `tip` was built upon and is landed in another shape; empty when that is nothing.
 

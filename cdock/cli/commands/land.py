@@ -149,6 +149,7 @@ class _Land:
 
         landings = land_pulls(
             self._yard,
+            self._ground,
             works,
             unsettled=self._unsettled,
             names=self._names,
