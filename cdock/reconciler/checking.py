@@ -76,11 +76,18 @@ def check(
         return CheckResult(code, lines.tail)
 
 
+def lock_of(task: TaskId) -> int:
+    """The lock of whoever minds what runs under this id apart from all tasks.
+
+    Locks are by issue, and no issue has such a number. The system lets go of one whose process was killed.
+    """
+    return -int(task.short, 16) - 1
+
+
 @contextmanager
 def _cleared(bench: Bench, task: TaskId, name: str) -> Iterator[None]:
     """Nothing of the check is there, before and after, and nobody else makes it meanwhile."""
-    # Locks are by issue, and no issue has such a number. The system lets go of one whose process was killed.
-    lock = -int(task.short, 16) - 1
+    lock = lock_of(task)
     if not bench.locks.hold(lock):
         raise Refused(
             f"another command checks {name} on this machine just now",

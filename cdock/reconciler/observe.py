@@ -13,6 +13,7 @@ from cdock.core.model import CheckResult, Claim, Progress, Role, Run, RunState, 
 from cdock.core.planning.planned import planned_of
 from cdock.core.world import World
 from cdock.ports import Agent
+from cdock.reconciler.checking import lock_of
 from cdock.reconciler.house import GIVE_UP, House
 
 log = logging.getLogger("cdock")
@@ -45,8 +46,7 @@ def observe(house: House, *, keep_logs: bool = True) -> World:
     shown = _shown(house)
     claims = tuple(house.memory.claims.values())
     tasks = {claim.task.id: claim.task for claim in claims}
-    # Whoever checks something apart from all tasks sees to its end, too.
-    runs = tuple(run for run in house.runner.list() if run.task in tasks or not run.task.apart)
+    runs = tuple(run for run in house.runner.list() if run.task in tasks or not _minded(house, run.task))
     workspaces = house.workspaces.list()
     verdicts, checks, progress = [], [], []
     for run in runs:
@@ -163,6 +163,17 @@ def _list_claims(house: House) -> bool:
     memory.claims = {claim.issue: _since(before, claim, now) for claim in house.claims.list()}
     memory.listed_at, memory.unlisted = now, False
     return memory.claims.keys() != before.keys()
+
+
+def _minded(house: House, task: TaskId) -> bool:
+    """Whether somebody sees to the end of what runs apart from all tasks; one that was killed does not any more."""
+    if not task.apart:
+        return False
+    lock = lock_of(task)
+    if not house.locks.hold(lock):
+        return True
+    house.locks.release(lock)
+    return False
 
 
 def _note_absent(house: House, shown: Snapshot, now: float) -> None:

@@ -258,7 +258,8 @@ def forget(house: House, task: TaskId, *, issue: int, runs: Collection[Run]) -> 
     `issue` is its number; 0 when that is not known.
     """
     branch = branch_of(house, task)
-    if runs:
+    # What ran apart from all tasks only looked, and made nothing that is worth keeping.
+    if runs and not task.apart:
         try:
             remote = house.runner.remote(task)
             house.workspaces.harvest(task, closes=issue, branch=branch, remote=remote)
