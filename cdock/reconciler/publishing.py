@@ -108,6 +108,9 @@ class _Publication:
             # The inner ones first: whoever finds a plan finds all that is in it.
             yield from self._show_whole(task.tasks, self.draft.numbers[task.key])
         yield from self._show_whole(self._plan.tasks, parent)
+        # That of an inner plan is for the outer one to give, when it is its turn.
+        self._press.forge.ensure_labels(parent, add=(self._labels.plan,), remove=())
+        yield
         self._show_board(parent)
         self._keep(stand=Stand.PUBLISHED)
         log.info("plan published", extra={"issue": parent, "text": self.draft.plan.title})
@@ -258,8 +261,6 @@ class _Publication:
             )
         )
         self._press.forge.ensure_comment(plan, marker=str(MARKER), body=planned_note(planned))
-        yield
-        self._press.forge.ensure_labels(plan, add=(self._labels.plan,), remove=())
         yield
 
     def _show_board(self, parent: int) -> None:
