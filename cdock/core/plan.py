@@ -330,7 +330,7 @@ def _wish(case: Case, task: Task, status: Status) -> HearWish | None:
         asked = wish.kind is WishKind.HELP and task.question and wish.text.startswith(task.question)
         if asked or wish.ref in taken:
             return HearWish(case, wish, over=True)
-    if status is Status.IN_REVIEW:
+    if status is Status.IN_REVIEW and not task.running:
         # Kept, it would stop or redo what a review asks for much later.
         late = case.wished(WishKind.STOP) or case.wished(WishKind.RETRY)
         if late:

@@ -151,3 +151,18 @@ def test_an_answer_counts_though_it_is_all_to_be_tried_again_at_the_same_time(
     ticks(place, 60)
     assert place.machine.alive
     assert "Port 8080." in prompts(place)[-1]
+
+
+def test_a_stop_counts_though_the_issue_seems_closed_for_a_moment(hub: MemoryHub) -> None:
+    place = place_of(hub)
+    number = in_review(hub, place)
+    hub.review(pull_of(hub).number, "Nearly.")
+    ticks(place, 60)
+    place.wishes.make(WishKind.STOP, task(hub, number).id)
+    place.machine.exit(place.run, said="done")
+    hub.close(number)
+    ticks(place, 10, every=2)
+    hub.reopen(number)
+    ticks(place, 120)
+    assert status(place, number) is Status.WAITING
+    assert place.wishes.list() == ()
