@@ -115,13 +115,18 @@ def _before(work: Work, works: Collection[Work]) -> set[int]:
     }
 
 
+def needless(work: Work) -> str:
+    """Why there is nothing to land of this; empty when there is."""
+    if work.pull and work.pull.merged:
+        return "its pull request is merged already"
+    if work.status == "done":
+        return "it is done"
+    return "" if work.ahead or not work.tip else "the default branch lacks nothing of it"
+
+
 def obstacle(work: Work, *, method: str) -> str:
     """Why this cannot be landed by `method`, whatever becomes of the others; empty when nothing is in the way."""
     pull = work.pull
-    if work.status in ("done", "cancelled"):
-        return f"it is {work.status}"
-    if pull and pull.merged:
-        return "its pull request is merged already"
     if not work.tip:
         return "its branch is not on the forge"
     if work.status != "in-review":
@@ -154,9 +159,17 @@ def missing_before(work: Work, landings: Collection[Landing], *, unsettled: Coll
     return ""
 
 
-def skipped(work: Work, why: str) -> Landing:
-    """Not tried, and why."""
-    return Landing(work, Fate.SKIPPED, why)
+def not_tried(
+    work: Work, landings: Collection[Landing], *, method: str, unsettled: Collection[int]
+) -> Landing | None:
+    """What there is to say of work that is not even tried after `landings`; None when it is.
+
+    `unsettled` are the issues of tasks that are not at their end.
+    """
+    if why := needless(work):
+        return Landing(work, Fate.EMPTY, why)
+    why = obstacle(work, method=method) or missing_before(work, landings, unsettled=unsettled)
+    return Landing(work, Fate.SKIPPED, why) if why else None
 
 
 def subject_of(work: Work) -> str:

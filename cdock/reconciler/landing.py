@@ -12,10 +12,8 @@ from cdock.core.landing import (
     Landing,
     Person,
     Work,
-    missing_before,
-    obstacle,
+    not_tried,
     retry_by_hand,
-    skipped,
 )
 from cdock.core.messages import Marker
 from cdock.core.model import Watch
@@ -86,7 +84,7 @@ def land_pulls(
     """
     done: list[Landing] = []
     for work in works:
-        landing = _not_tried(work, done, method="pull", unsettled=unsettled)
+        landing = not_tried(work, done, method="pull", unsettled=unsettled)
         if landing is None:
             say(f"#{work.issue} {work.title}")
             landing = _land_pull(yard, ground, work, names=names, wait=wait)
@@ -110,7 +108,7 @@ def land_commits(
     """
     at, done = start, list[Landing]()
     for work in works:
-        landing = _not_tried(work, done, method=method, unsettled=unsettled)
+        landing = not_tried(work, done, method=method, unsettled=unsettled)
         if landing is None:
             landing = _apply(ground, work, done, method=method, onto=at, by=by, names=names)
             at = landing.commit or at
@@ -136,18 +134,6 @@ def settle(
             _settle(yard, landing, pulls.get(landing.work.branch), others=others, default=default, say=say)
         except CdockError as error:
             say(f"#{landing.work.issue} is landed, and not closed yet: {error.message}")
-
-
-def _not_tried(
-    work: Work, done: Sequence[Landing], *, method: str, unsettled: Collection[int]
-) -> Landing | None:
-    """What there is to say of work that is not even tried; None when it is."""
-    why = obstacle(work, method=method) or missing_before(work, done, unsettled=unsettled)
-    if why:
-        return skipped(work, why)
-    if not work.ahead:
-        return Landing(work, Fate.EMPTY, "the default branch lacks nothing of it")
-    return None
 
 
 def _land_pull(yard: Yard, ground: Ground, work: Work, *, names: tuple[str, str], wait: float) -> Landing:

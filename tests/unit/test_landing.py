@@ -18,9 +18,9 @@ from cdock.core.landing import (
     Work,
     merge_message,
     missing_before,
+    needless,
     obstacle,
     ordered,
-    skipped,
     squash_message,
     subject_of,
     summary,
@@ -77,10 +77,9 @@ def test_a_circle_is_refused_by_its_path() -> None:
     [
         ({}, "merge", ""),
         ({}, "pull", "no pull request"),
-        ({"status": "done"}, "pull", "is done"),
+        ({"status": "cancelled"}, "pull", "is cancelled"),
         ({"status": "in-progress"}, "squash", "not in review"),
         ({"tip": ""}, "merge", "not on the forge"),
-        ({"pull": PullRequest(7, "", "b", merged=True, open=False)}, "merge", "merged already"),
         ({"pull": PullRequest(7, "", "b", open=False)}, "pull", "closed"),
         ({"pull": PullRequest(7, "", "b", draft=True)}, "cherry-pick", "draft"),
         ({"pull": PullRequest(7, "", "b")}, "pull", ""),
@@ -92,12 +91,28 @@ def test_what_is_in_the_way(changes: dict[str, object], method: str, why: str) -
     assert bool(found) == bool(why)
 
 
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({}, ""),
+        ({"status": "done"}, "it is done"),
+        ({"ahead": 0}, "lacks nothing"),
+        ({"tip": "", "ahead": 0}, ""),
+        ({"pull": PullRequest(7, "", "b", merged=True, open=False)}, "merged already"),
+    ],
+)
+def test_what_needs_no_landing(changes: dict[str, object], why: str) -> None:
+    found = needless(replace(work(1), **changes))  # type: ignore[arg-type]
+    assert why in found
+    assert bool(found) == bool(why)
+
+
 def test_what_comes_before_has_to_be_landed() -> None:
     below = work(1)
     assert missing_before(work(2, 1), [Landing(below, Fate.LANDED)], unsettled=[1]) == ""
     assert missing_before(work(2, 1), [Landing(below, Fate.EMPTY)], unsettled=[1]) == ""
     assert "#1" in missing_before(work(2, 1), [Landing(below, Fate.QUEUED)], unsettled=[1])
-    assert "#1" in missing_before(work(2, onto="cdock/t1"), [skipped(below, "x")], unsettled=[])
+    assert "#1" in missing_before(work(2, onto="cdock/t1"), [Landing(below, Fate.SKIPPED)], unsettled=[])
     assert "#1" in missing_before(work(2, 1), [], unsettled=[1])
     assert missing_before(work(2, 1), [], unsettled=[2]) == ""
 

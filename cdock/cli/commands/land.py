@@ -76,7 +76,7 @@ def command(
       cdock land 42 'auth-*' --method squash
       cdock land --plan 7 --dry-run
     """
-    from cdock.core.landing import ordered, summary
+    from cdock.core.landing import Fate, ordered, summary
     from cdock.reconciler.landing import with_pulls
     from cdock.wiring import site
 
@@ -89,19 +89,23 @@ def command(
     heads = ground.heads(here.settings.branch.prefix)
     chosen = ordered(_on_forge(_chosen(every, tasks, plan), ground=ground, heads=heads))
     works = with_pulls(yard, chosen)
-    _show_plan(works, method=chosen_method, heads=heads)
     unsettled = {
         task["github"]["issue_number"] for task in every if task["status"] not in ("done", "cancelled")
     }
-    able = _able(works, method=chosen_method, unsettled=unsettled)
+    expected = _expected(works, method=chosen_method, unsettled=unsettled)
+    _show_plan(expected, heads=heads)
+    able = sum(landing.fate is Fate.LANDED for landing in expected)
     if dry_run or not able:
         if as_json:
-            click.echo(_as_json([], works=works, method=chosen_method, heads=heads, after="", checked=None))
+            still = [landing for landing in expected if landing.fate is not Fate.LANDED]
+            click.echo(
+                _as_json(still, works=works, method=chosen_method, heads=heads, after="", checked=None)
+            )
         if not able:
             click.echo("there is nothing to land", err=True)
-        return 0 if dry_run or not (tasks or plan) else 1
+        return 0 if dry_run else _exit_code(expected, None)
     if not yes:
-        _ask(len(able), method=chosen_method, default=heads.default)
+        _ask(able, method=chosen_method, default=heads.default)
     land = _Land(here, yard, ground, heads, method=chosen_method, unsettled=unsettled, wait=wait)
     landings, checked, after = land.run(works)
     _show_end(landings)
@@ -292,15 +296,15 @@ def _on_forge(tasks: list[dict[str, Any]], *, ground: "LandingGround", heads: "H
     return works
 
 
-def _able(works: "Sequence[Work]", *, method: str, unsettled: set[int]) -> "list[Work]":
-    """Those that will be tried, if all before them land."""
-    from cdock.core.landing import Fate, Landing, missing_before, obstacle, skipped
+def _expected(works: "Sequence[Work]", *, method: str, unsettled: set[int]) -> "list[Landing]":
+    """What becomes of each, if all that is tried lands."""
+    from cdock.core.landing import Fate, Landing, not_tried
 
     done: list[Landing] = []
     for work in works:
-        why = obstacle(work, method=method) or missing_before(work, done, unsettled=unsettled)
-        done.append(skipped(work, why) if why else Landing(work, Fate.LANDED if work.ahead else Fate.EMPTY))
-    return [landing.work for landing in done if landing.fate is Fate.LANDED]
+        kept = not_tried(work, done, method=method, unsettled=unsettled)
+        done.append(kept or Landing(work, Fate.LANDED))
+    return done
 
 
 def _ask(count: int, *, method: str, default: str) -> None:
@@ -318,20 +322,19 @@ def _ask(count: int, *, method: str, default: str) -> None:
     click.confirm(f"Land {count} on {default} {how}?", abort=True, err=True)
 
 
-def _show_plan(works: "Sequence[Work]", *, method: str, heads: "Heads") -> None:
+def _show_plan(expected: "Sequence[Landing]", *, heads: "Heads") -> None:
     """What there is to land, in order, with the number of commits and what is in the way."""
     from cdock.cli.console import clean
-    from cdock.core.landing import obstacle
 
-    if not works:
+    if not expected:
         return
     click.echo(f"onto {heads.default} at {heads.commit[:12]}:", err=True)
-    for work in works:
+    for landing in expected:
+        work = landing.work
         pull = f"PR #{work.pull.number}" if work.pull else "no PR"
-        why = obstacle(work, method=method) or ("" if work.ahead else "empty")
         commits = f"{work.ahead} commit{'' if work.ahead == 1 else 's'}"
         line = f"  #{work.issue:<6} {commits:<12} {pull:<10} {clean(work.title)[:60]}"
-        click.echo(f"{line}  ({why})" if why else line, err=True)
+        click.echo(f"{line}  ({clean(landing.why)})" if landing.why else line, err=True)
 
 
 def _show_end(landings: "Sequence[Landing]") -> None:
@@ -376,8 +379,6 @@ def _as_json(
     after: str,
     checked: "CheckResult | None",
 ) -> str:
-    from cdock.core.landing import obstacle
-
     became = {landing.work.issue: landing for landing in landings}
     rows = []
     for work in works:
@@ -391,7 +392,7 @@ def _as_json(
                 "commits": work.ahead,
                 "pull": work.pull.number if work.pull else None,
                 "fate": landing.fate.value if landing else None,
-                "why": landing.why if landing else obstacle(work, method=method),
+                "why": landing.why if landing else "",
                 "retry": list(landing.retry) if landing else [],
             }
         )
