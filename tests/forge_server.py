@@ -14,8 +14,8 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
-START_LIMIT = 30.0
-STOP_LIMIT = 15.0
+START_LIMIT = 120.0
+STOP_LIMIT = 60.0
 ADMIN_LIMIT = 60.0
 CONTROL_LIMIT = 60.0
 

@@ -157,6 +157,7 @@ def test_a_full_disk_is_told_once_and_stops_nothing(
             for number in range(3):
                 agent(f"lost {number}")
                 handler.flush()
+                handler.flush()
         agent("after")
         handler.flush()
     told = [record for record in caplog.records if record.levelno == logging.WARNING]

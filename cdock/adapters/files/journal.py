@@ -78,6 +78,9 @@ class Journal(logging.Handler):
         with self._writing:
             with self._guard:
                 batch, self._waiting = self._waiting, defaultdict(list)
+            if not batch:
+                # That nothing waits says nothing of whether it could be written.
+                return
             failed = [error for task, records in batch.items() if (error := self._write(task, records))]
             first, self._failed = bool(failed) and not self._failed, bool(failed)
         if first:
