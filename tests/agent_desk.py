@@ -13,7 +13,7 @@ from cdock.core.model import Verdict
 from cdock.ports import Agent
 from tests.model_api import ModelApi, Turn
 
-RUN_LIMIT = 90.0
+RUN_LIMIT = 240.0
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from uuid import uuid4
 
-LIMIT = 60.0
+LIMIT = 180.0
 _ROWS, _COLUMNS = 40, 150
 
 

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.acceptance.workshop import PERSON, Workshop
 
-LIMIT = 100.0
+LIMIT = 240.0
 """Seconds that anything in a story may take; below the limit of a test, so that it says what it waited for."""
 
 TABLES: Mapping[str, Mapping[str, Any]] = {

@@ -25,7 +25,7 @@ from tests.acceptance.workshop import BOT, PERSON, Workshop, scripted
 SEED = 20261121
 TASKS = 5
 TIMEOUT = 3.0
-LIMIT = 120.0
+LIMIT = 240.0
 WORK = [{"run": "date > $(git branch --show-current | tr / -).txt"}, {"commit": "Do it"}, {"say": "done"}]
 
 

@@ -15,7 +15,7 @@ from typing import Self
 
 from tests.acceptance.workshop import Workshop, scripted
 
-LIMIT = 60.0
+LIMIT = 180.0
 
 
 def test_words_reach_a_working_agent_and_its_work_is_seen(workshop: Workshop) -> None:

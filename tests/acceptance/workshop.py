@@ -19,7 +19,7 @@ from tests.contract.graphql.published import violations
 from tests.contract.openapi.contract import load_contract
 from tests.forge_server import ForgeServer
 
-LIMIT = 120.0
+LIMIT = 240.0
 PERSON, BOT, STRANGER = "maria", "cdock-bot", "mallory"
 
 

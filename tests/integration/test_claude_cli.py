@@ -26,7 +26,7 @@ from tests.terminal import Terminal
 
 pytestmark = pytest.mark.claude
 
-RUN_LIMIT = 90.0
+RUN_LIMIT = 240.0
 SESSION = "0b5e8f5e-6f0c-4b6e-9a3f-2f1f6f9a7c11"
 MODEL = "claude-sonnet-4-5"
 KEY = "sk-scripted"

@@ -4,6 +4,7 @@ A task may be a plan itself: then it has tasks of its own, and is done when they
 document; a task comes after others of its own level only.
 """
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -142,8 +143,8 @@ def _of_task(
         for number, line in enumerate(lines):
             if not line.strip() or "\n" in line or "\0" in line or len(line) > 500:
                 yield Problem((*where, name, number), "each is one line of 1 to 500 characters")
-    if task.stage < 0 or task.max_turns < 0 or task.max_cost < 0:
-        yield Problem(where, f"stage and limits of {task.key!r} cannot be negative")
+    if task.stage < 0 or task.max_turns < 0 or not 0 <= task.max_cost < math.inf:
+        yield Problem(where, f"stage and limits of {task.key!r} are numbers from 0 on")
 
 
 def _of_stages(tasks: tuple[PlanTask, ...], where: tuple[str | int, ...]) -> Iterator[Problem]:
