@@ -1,0 +1,300 @@
+"""The process that publishes a plan is killed at every single write, on the real adapter and a real forge."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+import pytest
+import requests
+
+from cdock.adapters.files.plans import FilePlans
+from cdock.core import form
+from cdock.core.model import Comment
+from cdock.core.planning.document import Plan, PlanTask
+from cdock.core.planning.drafts import PARENT, Draft, Stand
+from cdock.core.planning.planned import planned_of
+from tests.forge_server import ForgeServer
+
+LIMIT = 60.0
+MOST_LIVES = 80
+PLAN = Plan(
+    "Log in with OAuth",
+    goal="People log in with what they have.",
+    tasks=(
+        PlanTask("api", "Add the endpoint", acceptance=("pytest -q",)),
+        PlanTask("ui", "Add a button", after=("api",), files=("web/**",)),
+        PlanTask("docs", "Write it down", after=("api", "ui"), tasks=(PlanTask("docs.1", "The how-to"),)),
+    ),
+)
+STAGES = {"api": 1, "ui": 2, "docs": 3, "docs.1": 1}
+PROGRAM = """
+import os, sys
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+import cdock.adapters.files.drafts, cdock.adapters.files.entries, cdock.adapters.github.client
+import cdock.adapters.github.connection, cdock.adapters.github.graphql, github
+from cdock.adapters.system import SystemClock
+from cdock.reconciler.publishing import publish
+from cdock.wiring import post, site
+
+class Later(SystemClock):
+    def now(self):
+        # What the life before sent, and nobody answered, is known to have failed by now.
+        return super().now() + timedelta(minutes=life)
+
+for life, _ in enumerate(sys.stdin):
+    child = os.fork()
+    if child:
+        print(child, flush=True)
+        print(os.waitpid(child, 0)[1], flush=True)
+        continue
+    here = site(Path(sys.argv[1]))
+    publish(replace(post(here), clock=Later()), here.plans.list()[0])
+    os._exit(0)
+"""
+"""Publishes once for each line it is told, each time in a new process; to load all that anew takes seconds."""
+
+
+class Killer:
+    """Stands between a process and the forge, and kills the process at a write."""
+
+    def __init__(self, upstream: str) -> None:
+        self._target = urlsplit(upstream)
+        self._lock = threading.Lock()
+        self.victim = 0
+        self.named = threading.Event()
+        """Set once `victim` is the process that is to be killed."""
+        self.applied: list[str] = []
+        self.before = self.after = 0
+        """At which of the next writes: before it reaches the forge, or when it was answered; 0 for none."""
+
+    def serve(self, request: BaseHTTPRequestHandler) -> None:
+        """Pass a request on, or not."""
+        body = request.rfile.read(int(request.headers.get("Content-Length") or 0))
+        writing = request.command not in ("GET", "HEAD") and not _asks(body)
+        with self._lock:
+            if writing and self._due("before"):
+                return
+            with closing(
+                HTTPConnection(self._target.hostname or "", self._target.port, timeout=LIMIT)
+            ) as there:
+                there.request(request.command, request.path, body=body or None, headers=dict(request.headers))
+                answer = there.getresponse()
+                text = answer.read()
+            if writing:
+                self.applied.append(f"{request.command} {request.path}")
+                if self._due("after"):
+                    return
+        request.send_response_only(answer.status, answer.reason)
+        for key, value in answer.getheaders():
+            if key.lower() not in ("content-length", "transfer-encoding", "connection"):
+                request.send_header(key, value)
+        if answer.status not in (204, 304):
+            request.send_header("Content-Length", str(len(text)))
+        request.end_headers()
+        request.wfile.write(text)
+
+    def _due(self, when: str) -> bool:
+        left = getattr(self, when)
+        if not left:
+            return False
+        setattr(self, when, left - 1)
+        if left == 1:
+            assert self.named.wait(LIMIT)
+            os.kill(self.victim, signal.SIGKILL)
+        return bool(left == 1)
+
+
+def _asks(body: bytes) -> bool:
+    """Whether a request is a question to GraphQL, which is a POST too."""
+    try:
+        return str(json.loads(body)["query"]).strip().startswith("query")
+    except (ValueError, LookupError, TypeError):
+        return False
+
+
+@pytest.fixture(scope="module")
+def forge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForgeServer]:
+    with ForgeServer(tmp_path_factory.mktemp("forge")) as server:
+        server.admin("user", "robot")
+        yield server
+
+
+@pytest.fixture
+def killer(forge: ForgeServer) -> Iterator[tuple[Killer, str]]:
+    killer = Killer(forge.url)
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        timeout = LIMIT
+        wbufsize = -1
+
+        def pass_on(self) -> None:
+            try:
+                killer.serve(self)
+            except ConnectionError:
+                self.close_connection = True
+
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = pass_on  # noqa: N815 (names the base class looks up)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            """The forge has a journal."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        thread.start()
+        yield killer, f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join(LIMIT)
+
+
+class Ground:
+    """A repository, a clone of it with an approved plan, and whoever publishes there."""
+
+    def __init__(self, forge: ForgeServer, root: Path, killer: Killer, *, through: str, name: str) -> None:
+        self.killer = killer
+        self.root = root
+        self.name = f"robot/{name}"
+        self._forge = forge
+        self._token = forge.admin("token", "robot", "--scopes", "repo,project")["token"]
+        self.call("POST", "v3/user/repos", {"name": name, "auto_init": True})
+        for words in (("init", "-q", "."), ("remote", "add", "origin", f"{through}/{self.name}.git")):
+            subprocess.run(("git", "-C", str(root), *words), check=True, timeout=LIMIT)
+        self.plans = FilePlans(root / ".git" / "cdock" / "plans")
+        now = datetime.now(UTC).replace(microsecond=0)
+        self.plans.put(Draft(id=UUID(int=7), plan=PLAN, created_at=now, stand=Stand.APPROVED))
+        self.lives = 0
+        kept = {
+            key: text for key, text in os.environ.items() if not key.startswith(("GIT_", "CDOCK_", "GH_"))
+        }
+        self._mother = subprocess.Popen(
+            (sys.executable, "-c", PROGRAM, str(root)),
+            env={**kept, "CDOCK_TOKEN": self._token, "CDOCK_HOME": str(root / "home")},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def __enter__(self) -> Ground:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._mother.communicate(timeout=LIMIT)
+
+    def live(self, **until: int) -> bool:
+        """Publish until it is done, or death comes; whether it is done."""
+        self.lives += 1
+        self.killer.before, self.killer.after = until.get("before", 0), until.get("after", 0)
+        self.killer.named.clear()
+        assert self._mother.stdin is not None
+        assert self._mother.stdout is not None
+        self._mother.stdin.write("live\n")
+        self._mother.stdin.flush()
+        self.killer.victim = int(self._mother.stdout.readline())
+        self.killer.named.set()
+        status = int(self._mother.stdout.readline())
+        assert status in (0, signal.SIGKILL), "it ended otherwise: its output tells"
+        return status == 0
+
+    def call(self, method: str, path: str, body: Any = None) -> Any:
+        headers = {"Authorization": f"Bearer {self._token}", "User-Agent": "a person"}
+        url = f"{self._forge.url}/api/{path}"
+        answer = requests.request(method, url, headers=headers, json=body, timeout=LIMIT)
+        assert answer.ok, f"{method} {url}: {answer.status_code} {answer.text}"
+        return answer.json()
+
+    def there(self, path: str) -> Any:
+        return self.call("GET", f"v3/repos/{self.name}/{path}")
+
+    def assert_published(self) -> None:
+        (draft,) = self.plans.list()
+        numbers = draft.numbers
+        assert draft.stand is Stand.PUBLISHED
+        rows = {row["number"]: row for row in self.there("issues?state=all&per_page=100")}
+        assert sorted(rows) == sorted(numbers.values())
+        assert Counter(row["title"] for row in rows.values()) == Counter(
+            [PLAN.title, *(task.title for task in PLAN.every())]
+        )
+        assert PLAN.goal in rows[numbers[PARENT]]["body"]
+        for task in PLAN.every():
+            self._assert_task(task, rows[numbers[task.key]], numbers=numbers)
+        for key, tasks in ((PARENT, PLAN.tasks), ("docs", PLAN.tasks[2].tasks)):
+            (comment,) = self.there(f"issues/{numbers[key]}/comments")
+            note = planned_of(Comment(1, "robot", comment["body"], datetime.now(UTC), mine=True))
+            assert note is not None
+            assert {task.number for task in note.tasks} == {numbers[task.key] for task in tasks}
+            parts = self.there(f"issues/{numbers[key]}/sub_issues")
+            assert sorted(row["number"] for row in parts) == sorted(numbers[task.key] for task in tasks)
+        names = {label["name"] for label in rows[numbers[PARENT]]["labels"]}
+        assert names == {"agent-plan"}
+        (board,) = self._boards()
+        assert board["title"] == PLAN.title
+        assert {
+            row["content"]["number"]: (row["status"]["name"], row["stage"]["number"])
+            for row in board["items"]["nodes"]
+        } == {numbers[task.key]: ("Todo", STAGES[task.key]) for task in PLAN.tasks}
+
+    def _assert_task(self, task: PlanTask, row: Any, *, numbers: Any) -> None:
+        said = form.brief_of(row["body"])
+        assert said.plan == numbers["docs" if task.key == "docs.1" else PARENT]
+        assert said.depends == tuple(numbers[key] for key in task.after)
+        assert (said.stage, said.files, said.acceptance) == (STAGES[task.key], task.files, task.acceptance)
+        assert {label["name"] for label in row["labels"]} == {f"stage-{STAGES[task.key]}"}
+        blocking = self.there(f"issues/{row['number']}/dependencies/blocked_by")
+        assert sorted(one["number"] for one in blocking) == sorted(numbers[key] for key in task.after)
+
+    def _boards(self) -> Any:
+        document = """
+        query($owner: String!, $name: String!) { repository(owner: $owner, name: $name) { projectsV2(first: 50) {
+          nodes { title items(first: 100) { nodes {
+            status: fieldValueByName(name: "Status") { ... on ProjectV2ItemFieldSingleSelectValue { name } }
+            stage: fieldValueByName(name: "Stage") { ... on ProjectV2ItemFieldNumberValue { number } }
+            content { ... on Issue { number } } } } } } } }
+        """
+        owner, _, name = self.name.partition("/")
+        given = {"query": document, "variables": {"owner": owner, "name": name}}
+        answer = self.call("POST", "graphql", given)
+        return answer["data"]["repository"]["projectsV2"]["nodes"]
+
+
+@pytest.mark.parametrize(("when", "at"), [("after", 1), ("before", 2)], ids=["answer lost", "never sent"])
+def test_whoever_is_killed_at_every_write_doubles_nothing(
+    forge: ForgeServer, killer: tuple[Killer, str], tmp_path: Path, when: str, at: int
+) -> None:
+    with Ground(forge, tmp_path, killer[0], through=killer[1], name=f"killed-{when}") as ground:
+        while not ground.live(**{when: at}):
+            assert ground.lives < MOST_LIVES, ground.killer.applied
+        assert ground.lives > 15, "every write was one to die at"
+        ground.assert_published()
+
+
+def test_undisturbed_it_writes_no_more_than_it_must(
+    forge: ForgeServer, killer: tuple[Killer, str], tmp_path: Path
+) -> None:
+    with Ground(forge, tmp_path, killer[0], through=killer[1], name="undisturbed") as ground:
+        assert ground.live()
+        ground.assert_published()
+    assert Counter(line.rpartition("/")[2] for line in ground.killer.applied) == {
+        "labels": 4 + 1,  # of the repository, then on the plan
+        "issues": 5,
+        "sub_issues": 4,
+        "blocked_by": 3,
+        "comments": 2,
+        "graphql": 6,  # a board, its mark, two fields, the cards, what stands on them
+    }
