@@ -25,6 +25,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "fanout": ("fanout", "The same task for several agents, to pick the best."),
     "plan": ("plan", "Plans: import, list, show, graph, edit, export, publish."),
     "status": ("status", "Every task of this clone and how it stands."),
+    "list": ("list", "Every task, by batch and by plan."),
     "explain": ("explain", "Why a task is as it is, and what unblocks it."),
     "logs": ("logs", "What an agent said and did."),
     "diff": ("diff", "What the work on a task changes."),

@@ -106,12 +106,13 @@ def names_in_use(state: Path) -> Mapping[str, str]:
     mirror = read_mirror(state)
     asked: list[dict[str, Any]] = mirror.get("queue") or []
     found = {one["worktree"]: f"#{one['issue']}" for one in asked if one.get("worktree")}
+    claimed = {task["github"]["issue_number"] for task in mirror["tasks"]}
     for task in mirror["tasks"]:
         if task["status"] not in OVER:
             found[task["worktree_id"]] = f"#{task['github']['issue_number']}"
     for entry in FileOutbox(state / "outbox").read()[0]:
         name = brief_of(entry.body).worktree if entry.kind is Kind.ISSUE else ""
-        if name and name not in found:
+        if name and name not in found and entry.number not in claimed:
             found[name] = f"#{entry.number}" if entry.number else entry.name
     return found
 

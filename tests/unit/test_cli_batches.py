@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -263,3 +264,88 @@ def test_titles_are_made_of_the_first_line_that_says_something() -> None:
     assert len(long) <= 80
     assert long.endswith("word…")
     assert len(title_of("x" * 300)) == 80
+
+
+# list
+
+
+def entry(number: int, name: str, status: str, *, batch: str = "", plan: int = 0) -> dict[str, Any]:
+    """A task of the mirror."""
+    return {
+        "github": {"issue_number": number, "pr_number": None},
+        "worktree_id": name,
+        "short_uuid": f"{number:07x}",
+        "branch": f"cdock/{name}.{number:07x}",
+        "status": status,
+        "title": f"Task {number}",
+        "attempts": {"history": []},
+        "brief": {"batch": batch, "plan": plan},
+    }
+
+
+def waiting(number: int, *, batch: str = "", plan: int = 0) -> dict[str, Any]:
+    """An issue of the mirror that nobody has claimed."""
+    about = {"issue": number, "title": f"Task {number}", "url": "", "why": "All places are taken."}
+    return {**about, "worktree": f"w-{number}", "batch": batch, "plan": plan}
+
+
+def test_list_shows_batches_and_plans_with_what_nobody_has_claimed(
+    clone: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tasks = [
+        entry(9, "alone", "in-review"),
+        entry(2, "auth-a2", "waiting", batch="auth-1"),
+        entry(1, "auth-a1", "failed", batch="auth-1"),
+        entry(5, "api", "done", plan=4),
+        entry(7, "ask", "needs-help"),
+    ]
+    queue = [waiting(3, batch="auth-1"), waiting(6, plan=4), waiting(8)]
+    mirror(clone, tasks=tasks, queue=queue)
+    rows = json.loads(cli(clone, "list", "--group", "--json", "issue,batch,plan,status").stdout)["data"]
+    assert [row["issue"] for row in rows] == [1, 2, 3, 6, 5, 7, 9]
+    assert rows[2] == {"issue": 3, "batch": "auth-1", "plan": 0, "status": "ready"}
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setenv("COLUMNS", "120")
+    assert run_cli(["-C", str(clone), "list"]) == 0
+    shown = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert shown[1].startswith("3 batch auth-1 1 failed, 1 waiting, 1")
+    assert any(line.startswith("2 plan #4 1 ready, 1") for line in shown)
+    assert shown[-4:-2] == ["1 needs-help", "#7 ? needs-help ask.0000007 0 asks a person"]
+    assert run_cli(["-C", str(clone), "status"]) == 0
+    assert "#3" not in capsys.readouterr().out
+
+
+# kill
+
+
+def test_kill_takes_back_what_is_no_issue_yet_when_the_forge_is_away(
+    clone: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cli(clone, "fanout", "2", "auth", "--prompt", "x", "--no-wait")
+    cli(clone, "multi", "--no-wait", "other:y")
+    batch = brief_of(kept(clone)[0].body).batch or brief_of(kept(clone)[-1].body).batch
+    assert run_cli(["-C", str(clone), "kill", "auth-*"]) == 2
+    assert "CD505" in capsys.readouterr().err
+    assert run_cli(["-C", str(clone), "kill", "--batch", batch, "--yes"]) == 0
+    assert [brief_of(one.body).worktree for one in kept(clone)] == ["other"]
+    assert run_cli(["-C", str(clone), "kill", "--batch", batch, "--yes"]) == 1
+    assert "CD403" in capsys.readouterr().err
+
+
+def test_kill_says_what_it_could_not_close_and_leaves_reviews_and_strangers_alone(
+    clone: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mirror(
+        clone,
+        tasks=[entry(1, "auth-a1", "in-review", batch="b"), entry(2, "old", "done", batch="b")],
+        queue=[waiting(3, batch="c")],
+    )
+    assert run_cli(["-C", str(clone), "kill", "auth-*", "--yes"]) == 1
+    assert "CD504" in capsys.readouterr().err
+    assert run_cli(["-C", str(clone), "kill", "--batch", "c", "--yes"]) == 5
+    assert "1 that nobody has claimed are still open" in capsys.readouterr().err
+    assert run_cli(["-C", str(clone), "kill", "old", "--yes"]) == 1
+    assert "CD445" in capsys.readouterr().err
+    assert cli(clone, "kill").exit_code != 0
+    assert list((clone / ".git" / "cdock" / "wishes").glob("*")) == []
