@@ -90,6 +90,9 @@ def status_of(case: Case, world: World, policy: Policy) -> Status:
         return Status.DONE
     if case.issue.number in world.unsettled and claim and not foreign(claim, world):
         return Status.IN_REVIEW
+    if not case.issue.open and not case.issue.dropped and pull and not pull.open and finished(claim):
+        # Squashed or picked by hand: its commits are on the default branch by another name.
+        return Status.DONE
     if not case.issue.open or (pull and not pull.open):
         return Status.CANCELLED
     if claim is None or foreign(claim, world):

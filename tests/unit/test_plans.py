@@ -256,6 +256,17 @@ def test_a_plan_is_talked_about_on_its_issue(hub: MemoryHub, place: Place) -> No
     assert hub.refs[number].task.opened == 1
 
 
+def test_what_was_squashed_by_hand_counts_as_done(hub: MemoryHub, place: Place) -> None:
+    number = hub.open_issue("Fix it", labels=["agent-ready"])
+    place.settle()
+    work(place, number)
+    hub.close_pull(next(iter(hub.pulls)))
+    hub.close(number)
+    place.settle()
+    assert hub.issues[number].wears("done")
+    assert number not in hub.refs
+
+
 def test_one_of_a_batch_is_picked_and_the_others_are_dropped(hub: MemoryHub, place: Place) -> None:
     task = PlanTask("x", "Refactor auth")
     first, second = (
