@@ -72,10 +72,12 @@ def publish_agreed(house: House, case: Case) -> None:
     if house.plans is None:
         publish(house, draft)
         house.memory.stale = True
-    elif all(kept.id != draft.id for kept in house.plans.list()):
+        return
+    kept = next((one for one in house.plans.list() if one.id == draft.id), None)
+    if kept is None or (kept.stand is not Stand.PUBLISHED and kept.plan != plan):
         # Published at the end of this tick and the following ones: steps of other issues run beside this one, and two
-        # deliveries at once could make an issue twice.
-        house.plans.put(draft)
+        # deliveries at once could make an issue twice. Of a proposal that could not be published there may be issues.
+        house.plans.put(replace(draft, numbers={**(kept.numbers if kept else {}), **draft.numbers}))
 
 
 def release_tasks(house: House, step: ReleaseTasks) -> None:
