@@ -42,6 +42,11 @@ def ticked(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found["key"] for found in _BOX.finditer(text) if found["tick"] != " "))
 
 
+def offered(text: str) -> tuple[str, ...]:
+    """The keys of all boxes in a text, in its order."""
+    return tuple(dict.fromkeys(found["key"] for found in _BOX.finditer(text)))
+
+
 def options_in(question: str) -> tuple[Choice, ...]:
     """The options that an agent offers in its question, as lines of a task list."""
     found = [match["text"].strip() for match in _OPTION.finditer(question.replace("\r\n", "\n"))]

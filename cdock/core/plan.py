@@ -285,7 +285,7 @@ def _next(
         if drop := case.wished(WishKind.DROP):
             return DropTask(case, drop)
         if case.parts is not None:
-            return next_of_published(case, task, case.parts, policy)
+            return next_of_published(case, task, case.parts, policy, now=world.now)
         if publishing := next_of_talk(case, task):
             return publishing
     if case.workspace is None:

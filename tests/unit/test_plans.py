@@ -1,6 +1,7 @@
 """Plans in the loop, on in-memory ports: talk, issues, stages, gates, and tasks that come after one another."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -160,6 +161,34 @@ def test_what_failed_is_retried_and_never_starts_what_comes_after_it(hub: Memory
     assert len(hub.refs[numbers["models"]].task.attempts) == 4, "it is tried again"
     work(place, numbers["models"])
     assert states(hub, numbers) == {"models": "held", "api": "held", "ui": "held", "docs": "later"}
+
+
+def test_a_second_tick_is_waited_for(hub: MemoryHub) -> None:
+    place = Place(hub, policy=replace(POLICY, max_parallel=4, debounce=timedelta(minutes=1)))
+    plan, numbers = publish(hub)
+    place.settle()
+    fail(place, numbers["models"])
+    tick_gate(hub, plan, 1, "approve")
+    place.settle()
+    assert states(hub, numbers)["api"] == "later", "another tick may follow"
+    tick_gate(hub, plan, 1, "retry")
+    place.settle()
+    assert states(hub, numbers)["api"] == "ready", "nothing can be added to it"
+    assert len(hub.refs[numbers["models"]].task.attempts) == 4
+
+
+def test_half_a_choice_counts_after_a_while(hub: MemoryHub) -> None:
+    place = Place(hub, policy=replace(POLICY, max_parallel=4, debounce=timedelta(minutes=1)))
+    plan, numbers = publish(hub)
+    place.settle()
+    fail(place, numbers["models"])
+    tick_gate(hub, plan, 1, "retry")
+    place.settle()
+    assert len(hub.refs[numbers["models"]].task.attempts) == 3
+    hub.clock.advance(20)
+    place.settle()
+    assert len(hub.refs[numbers["models"]].task.attempts) == 4
+    assert states(hub, numbers)["api"] == "later", "nobody has approved"
 
 
 def test_what_is_dropped_takes_along_what_comes_after_it(hub: MemoryHub, place: Place) -> None:

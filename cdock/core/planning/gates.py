@@ -2,14 +2,16 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from cdock.core import messages
-from cdock.core.choices import Choice, box, ticked
+from cdock.core.choices import Choice, box, offered, ticked
 from cdock.core.error_line import error_line
 from cdock.core.messages import Marker, fenced, inline, parse_marker
 from cdock.core.model import Comment, Issue, Task
 from cdock.core.planning.graph import followers
 from cdock.core.planning.parts import State, at_rest, stages_in
+from cdock.core.policy import Policy
 from cdock.core.world import Part
 
 APPROVE = "approve"
@@ -19,6 +21,8 @@ EVIDENCE = 600
 """Characters shown of what the acceptance commands of a task printed last."""
 SHOWN = 20
 """Tasks that are shown with their evidence."""
+TICKING = timedelta(seconds=20)
+"""How long an issue must be quiet at most before half a choice counts as a whole one."""
 
 SIGNS: Mapping[State, str] = {
     State.LATER: "○ later",
@@ -57,13 +61,34 @@ def gates_in(issue: Issue, task: Task) -> dict[int, Comment]:
     return found
 
 
-def decision(issue: Issue, task: Task) -> Decision | None:
-    """The oldest choice that was made and not acted upon; only people who may write can make one."""
+def decision(issue: Issue, task: Task, *, now: datetime, policy: Policy) -> Decision | None:
+    """The oldest choice that was made and not acted upon; only people who may write can make one.
+
+    One that another tick may still be added to is left alone for a moment: each tick is a change of its own.
+    """
     for stage, comment in sorted(gates_in(issue, task).items()):
-        keys = tuple(key for key in ticked(comment.body) if key in (APPROVE, RETRY, DROP))
-        if keys and comment.ticked_by_writer:
-            return Decision(stage, keys, comment.ticked_by)
+        if keys := _chosen(comment):
+            whole = _whole(frozenset(keys), frozenset(offered(comment.body)))
+            return Decision(stage, keys, comment.ticked_by) if whole or _quiet(issue, now, policy) else None
     return None
+
+
+def _chosen(comment: Comment) -> tuple[str, ...]:
+    """The boxes that people who may write have ticked, and nobody else has touched."""
+    keys = ticked(comment.body) if comment.ticked_by_writer else ()
+    return tuple(key for key in keys if key in (APPROVE, RETRY, DROP))
+
+
+def _whole(keys: frozenset[str], boxes: frozenset[str]) -> bool:
+    """Whether nothing can be added to a choice: to retry and to drop exclude one another."""
+    return (APPROVE in keys or APPROVE not in boxes) and bool(
+        keys & {RETRY, DROP} or not boxes & {RETRY, DROP}
+    )
+
+
+def _quiet(issue: Issue, now: datetime, policy: Policy) -> bool:
+    changed = issue.updated_at
+    return changed is None or not changed <= now < changed + min(policy.debounce, TICKING)
 
 
 def gate_due(
@@ -83,6 +108,8 @@ def gate_due(
             task.opened < stage or (there is None and not at_rest(parts, states, stage=stage))
         ):
             continue
+        if there is not None and _chosen(there):
+            continue  # written anew, it would lose their ticks
         text = gate_comment(task, parts, states, stage=stage)
         if there is None or _plain(there.body) != _plain(text):
             return stage, text

@@ -1,6 +1,7 @@
 """The next step of a plan in the loop: while it is talked about, and once its tasks are issues."""
 
 from dataclasses import replace
+from datetime import datetime
 
 from cdock.core import messages
 from cdock.core.actions import Action, HearDecision, PublishPlan, ReleaseTasks, ShowGate
@@ -41,13 +42,15 @@ def decision_wanted(task: Task, parts: tuple[Part, ...], policy: Policy) -> Wait
     )
 
 
-def next_of_published(case: Case, task: Task, parts: tuple[Part, ...], policy: Policy) -> Action | None:
+def next_of_published(
+    case: Case, task: Task, parts: tuple[Part, ...], policy: Policy, *, now: datetime
+) -> Action | None:
     """The next step of a plan whose tasks are issues."""
     states = states_of(parts, policy)
     if task.opened == 0:
         # Publishing it was the approval of its first stage.
         return HearDecision(case, Decision(0, (APPROVE,), NOBODY))
-    if chosen := decision(case.issue, task):
+    if chosen := decision(case.issue, task, now=now, policy=policy):
         return HearDecision(case, chosen)
     if ready := to_release(parts, states, opened=task.opened, released=task.released):
         return ReleaseTasks(case, ready)
