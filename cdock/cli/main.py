@@ -23,6 +23,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "create": ("create", "A new task: an issue, labelled so that work starts."),
     "multi": ("multi", "Several tasks at once, each with its own prompt."),
     "fanout": ("fanout", "The same task for several agents, to pick the best."),
+    "orchestrate": ("orchestrate", "Talk a goal over with an agent; it becomes a plan, and issues."),
     "plan": ("plan", "Plans: import, list, show, graph, edit, export, publish."),
     "status": ("status", "Every task of this clone and how it stands."),
     "list": ("list", "Every task, by batch and by plan."),

@@ -33,11 +33,7 @@ def edit(start: Path, named: str) -> int:
     plans = FilePlans(find_state(start) / "plans")
     draft = find_draft(start, named)
     _require_changeable(draft)
-    handle, name = tempfile.mkstemp(prefix=f"cdock-plan-{str(draft.id)[:8]}-", suffix=".md")
-    file = Path(name)
-    with os.fdopen(handle, "w", encoding="utf-8") as opened:
-        opened.write(write_plan(draft.plan))
-    plan = _edited(file)
+    plan, file = offered(draft.plan, called=str(draft.id)[:8])
     if plan is None or plan == draft.plan:
         click.echo(f"nothing was changed{f'; what you wrote is in {file}' if plan is None else ''}", err=True)
         if plan is not None:
@@ -55,6 +51,15 @@ def edit(start: Path, named: str) -> int:
     file.unlink()
     click.echo(f"{called(draft)} {clean(plan.title)}: {sum(1 for _ in plan.every())} tasks")
     return 0
+
+
+def offered(plan: Plan, *, called: str) -> tuple[Plan | None, Path]:
+    """The plan as a person leaves its document in their editor, None when they give up; and the file it stands in."""
+    handle, name = tempfile.mkstemp(prefix=f"cdock-plan-{called}-", suffix=".md")
+    file = Path(name)
+    with os.fdopen(handle, "w", encoding="utf-8") as opened:
+        opened.write(write_plan(plan))
+    return _edited(file), file
 
 
 def _require_changeable(draft: Draft) -> None:

@@ -126,9 +126,13 @@ def _kept(here: "Site", draft: Draft) -> Draft:
 
 def report(here: "Site", draft: Draft) -> None:
     """Publish a draft, and say what became of it."""
+    say_published(*publish_now(here, draft))
+
+
+def say_published(draft: Draft, why: str) -> None:
+    """Say what publishing came to: the numbers of a plan's issues, or `why` it has none yet."""
     from cdock.cli.console import clean
 
-    draft, why = publish_now(here, draft)
     title = clean(draft.plan.title)
     if draft.stand is not Stand.PUBLISHED:
         click.echo(

@@ -10,19 +10,32 @@ if TYPE_CHECKING:
     from rich.tree import Tree
 
 
-def tree_of(plan: Plan, *, states: Mapping[str, str] | None = None, numbers: Mapping[str, int]) -> "Tree":
-    """The tree of a plan that can be carried out; `states` are those of the mirror, by key."""
+def tree_of(
+    plan: Plan,
+    *,
+    states: Mapping[str, str] | None = None,
+    numbers: Mapping[str, int],
+    places: Mapping[str, int] | None = None,
+) -> "Tree":
+    """The tree of a plan that can be carried out; `states` are those of the mirror, by key.
+
+    `places` are numbers by which a person can name the tasks, by key as well.
+    """
     from rich.text import Text
     from rich.tree import Tree
 
     number = numbers.get("", 0)
     root = Tree(Text(f"#{number} " if number else "") + Text(clean(plan.title), style="bold"))
-    _grow(root, staged(plan).tasks, states or {}, numbers)
+    _grow(root, staged(plan).tasks, states or {}, numbers, places or {})
     return root
 
 
 def _grow(
-    tree: "Tree", tasks: tuple[PlanTask, ...], states: Mapping[str, str], numbers: Mapping[str, int]
+    tree: "Tree",
+    tasks: tuple[PlanTask, ...],
+    states: Mapping[str, str],
+    numbers: Mapping[str, int],
+    places: Mapping[str, int],
 ) -> None:
     from rich.text import Text
 
@@ -34,6 +47,7 @@ def _grow(
         state = states.get(task.key, "")
         glyph, style = LOOKS.get(state, ("", ""))
         line = Text()
+        line.append(f"{places[task.key]}. " if task.key in places else "")
         line.append(f"{glyph} {state}  " if state else "", style=style)
         line.append(f"#{numbers[task.key]} " if task.key in numbers else "")
         line.append(clean(task.title))
@@ -42,7 +56,7 @@ def _grow(
         for name, words in _details(task):
             leaf.add(Text(f"{name} {clean(words)}", style="dim"))
         if task.tasks:
-            _grow(leaf, task.tasks, states, numbers)
+            _grow(leaf, task.tasks, states, numbers, places)
 
 
 def _details(task: PlanTask) -> list[tuple[str, str]]:

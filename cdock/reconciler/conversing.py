@@ -14,7 +14,7 @@ from cdock.core.events import Ending, Event, Job, RunSpec
 from cdock.core.ids import TaskId, check_id, slug_of
 from cdock.core.model import Cause, Role, Verdict
 from cdock.core.planning.document import TITLE_LIMIT, Plan
-from cdock.core.planning.drafts import Draft, Stand
+from cdock.core.planning.drafts import PARENT, Draft, Stand
 from cdock.core.planning.proposal import SAY_LIMIT, Proposal, json_of, proposal_of, schema
 from cdock.core.policy import Policy
 from cdock.core.secrets import redacted
@@ -74,6 +74,7 @@ def converse(
         Refused: the agent failed, or is not one that can be used here; or another process talks about this plan.
         Unavailable: the agent's provider, or something else that it needs, is away.
     """
+    require_open(draft)
     agent = _agent(table, draft)
     task = talk_id(draft)
     with _alone(table, task):
@@ -82,6 +83,18 @@ def converse(
         plan = proposal.plan or turn.draft.plan
         said = _with(turn.draft, AGENT, proposal.say)
         return _keep(table, replace(said, plan=plan)), proposal
+
+
+def require_open(draft: Draft) -> None:
+    """Raise `Refused` when the plan is on the forge, or partly so: what is said now would change nothing there."""
+    if draft.stand is Stand.PUBLISHED or draft.numbers:
+        number = draft.numbers.get(PARENT)
+        raise Refused(
+            f"the plan {draft.plan.title!r} is on the forge already{f' as #{number}' if number else ''}",
+            code="CD497",
+            tried="changing it",
+            fix="change its issues there, or say on its issue what you want",
+        )
 
 
 def talk_id(draft: Draft) -> TaskId:
@@ -252,11 +265,12 @@ def _prompt(prompts: Prompts, draft: Draft, *, resumed: bool, lesson: str) -> st
     if resumed:
         message = "" if lesson else "\n\n".join((*_unanswered(draft), *_standing(draft)))
         return prompts.fill("plan-again", {"message": message, "lesson": lesson})
-    goal, *rest = draft.turns
-    first, _, description = goal[1].partition("\n")
-    said = [{"author": _AUTHORS.get(who, who), "text": words} for who, words in rest]
+    title, goal = draft.plan.title, draft.plan.goal
+    # The goal is what was said first, until a plan puts it into other words.
+    turns = draft.turns[1:] if draft.turns[0] == (PERSON, goal) else draft.turns
+    said = [{"author": _AUTHORS.get(who, who), "text": words} for who, words in turns]
     said += [{"author": "cdock", "text": words} for words in _standing(draft)]
-    task = {"title": first, "description": description.strip()}
+    task = {"title": title, "description": goal.removeprefix(title).strip()}
     return prompts.fill("plan", {"task": task, "said": said, "lesson": lesson, "schema": schema()})
 
 
