@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import logging
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,13 +15,17 @@ import requests
 
 from cdock.adapters.github.hosts import parse_repository
 from cdock.adapters.github.projects import GitHubBoard
+from cdock.core.errors import Unavailable
 from cdock.core.model import Issue
+from cdock.core.planning.drafts import Card
 from cdock.ports import Board
 from cdock.testing import MemoryBoard, MemoryHub
 from tests.contract.board_contract import BoardContract, BoardHub
 from tests.forge_server import ForgeServer
 
 LIMIT = 30.0
+MUTATIONS = {"CreateBoard", "MarkBoard", "AddField", "AddCards", "WriteCards"}
+QUERIES = {"PlanBoards", "PlanBoard", "PlanIssues"}
 SHOWN = """
 query($owner: String!, $name: String!) {
   repository(owner: $owner, name: $name) {
@@ -182,9 +189,10 @@ class GitHubBoardHub:
     def operations(self, since: int) -> list[str]:
         """The names of the GraphQL documents that cdock sent after an entry of the journal."""
         return [
-            entry["operation"]
+            name
             for entry in self.server.journal(since)
-            if entry["path"] == "/api/graphql" and entry.get("operation")
+            for name in entry["operations"][:1]
+            if name in MUTATIONS or name in QUERIES
         ]
 
     def mark(self) -> int:
@@ -216,3 +224,106 @@ class TestGitHubBoard(BoardContract):
     @pytest.fixture
     def hub(self, github: GitHubBoardHub) -> BoardHub:
         return github
+
+
+def test_only_what_differs_is_written(github: GitHubBoardHub) -> None:
+    plan, board, since = github.issue("A plan"), github.board(), github.mark()
+    cards = [Card(github.issue(f"Task {n}"), "Todo", 1) for n in range(8)]
+    board.show(plan, cards)
+    new = github.operations(since)
+    assert [name for name in new if name in MUTATIONS] == [
+        "CreateBoard", "MarkBoard", "AddField", "AddField", "AddCards", "WriteCards", "WriteCards",
+    ]  # fmt: skip
+    since = github.mark()
+    board.show(plan, cards)
+    assert github.operations(since) == [], "nothing changed, so nothing is asked"
+    github.board().show(plan, cards)
+    assert github.operations(since) == ["PlanBoards", "PlanBoard"], (
+        "another process looks, and writes nothing"
+    )
+    since = github.mark()
+    board.show(plan, [replace(cards[0], status="In Review"), *cards[1:]])
+    assert github.operations(since) == ["PlanBoard", "WriteCards"]
+    first = cards[0].issue.number
+    assert github.values(plan, "own", "name")[first] == "In Review"
+    assert github.columns(plan)[first] == "In Progress", "a new board has no better column"
+
+
+def test_a_column_that_people_add_is_used_and_none_is_rewritten(github: GitHubBoardHub) -> None:
+    plan, board = github.issue("A plan"), github.board()
+    card = Card(github.issue("Task"), "Todo", 1)
+    board.show(plan, [card])
+    status = github.field(plan, "Status")
+    options = [{**one, "color": "GRAY", "description": ""} for one in status["options"]]
+    options.append({"name": "In Review", "color": "PINK", "description": "mine"})
+    github.change(
+        "updateProjectV2Field",
+        "UpdateProjectV2FieldInput",
+        {"fieldId": status["id"], "singleSelectOptions": options},
+    )
+    before = github.field(plan, "Status")["options"]
+    github.board().show(plan, [replace(card, status="In Review")])
+    assert github.columns(plan) == {card.issue.number: "In Review"}
+    assert github.field(plan, "Status")["options"] == before
+
+
+@pytest.mark.parametrize(
+    "scopes", [("--scopes", "repo"), ("--fine", "issues=write,contents=write,metadata=read")]
+)
+def test_a_token_that_may_not_is_told_once_and_nothing_else_happens(
+    github: GitHubBoardHub, scopes: tuple[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    plan, card = github.issue("A plan"), Card(github.issue("Task"), "Todo", 1)
+    board = github.board(github.server.admin("token", "robot", *scopes)["token"])
+    with caplog.at_level(logging.WARNING):
+        assert board.show(plan, [card]) == ""
+        since = github.mark()
+        assert board.show(plan, [replace(card, status="Done")]) == ""
+    assert github.operations(since) == []
+    told = [vars(record)["feature"] for record in caplog.records if "feature" in vars(record)]
+    assert told == ["use boards"]
+    assert github.boards() == 0
+
+
+@pytest.mark.parametrize("operation", ["CreateBoard", "MarkBoard", "AddField", "AddCards", "WriteCards"])
+@pytest.mark.parametrize("kind", ["status", "commit_then_502"])
+def test_whichever_write_goes_wrong_there_is_one_board(
+    github: GitHubBoardHub, operation: str, kind: str
+) -> None:
+    plan, cards = github.issue("A plan"), [Card(github.issue(f"Task {n}"), "Todo", n) for n in (1, 2)]
+    args = {"args": {"status": 502}} if kind == "status" else {}
+    github.server.faults([{"kind": kind, "match": {"operation": operation}, "times": 1, **args}])
+    with pytest.raises(Unavailable):
+        github.board().show(plan, cards)
+    assert github.board().show(plan, cards)
+    assert github.boards() == 1
+    assert github.columns(plan) == {card.issue.number: "Todo" for card in cards}
+    assert github.stages(plan) == {card.issue.number: card.stage for card in cards}
+
+
+def test_a_board_that_was_deleted_is_made_again(github: GitHubBoardHub) -> None:
+    plan, board = github.issue("A plan"), github.board()
+    card = Card(github.issue("Task"), "Todo", 1)
+    board.show(plan, [card])
+    github.change("deleteProjectV2", "DeleteProjectV2Input", {"projectId": github.shown()[0]["id"]})
+    assert board.show(plan, [replace(card, status="Done")])
+    assert github.columns(plan) == {card.issue.number: "Done"}
+
+
+def test_an_issue_that_is_gone_keeps_no_other_from_its_card(github: GitHubBoardHub) -> None:
+    plan = github.issue("A plan")
+    there, gone = Card(github.issue("Task"), "Todo", 1), Card(github.issue("Other"), "Todo", 1)
+    missing = replace(gone, issue=replace(gone.issue, number=9_999, id=9_999))
+    assert github.board().show(plan, [missing, there])
+    assert github.columns(plan) == {there.issue.number: "Todo"}
+
+
+def test_a_hundred_cards_take_few_writes(github: GitHubBoardHub) -> None:
+    plan = github.issue("A plan")
+    cards = [Card(github.issue(f"Task {n}"), "Todo", 1 + n % 5) for n in range(100)]
+    since = github.mark()
+    github.board().show(plan, cards)
+    writes = Counter(name for name in github.operations(since) if name in MUTATIONS)
+    assert writes["AddCards"] == 5
+    assert sum(writes.values()) <= 30
+    assert github.stages(plan) == {card.issue.number: card.stage for card in cards}
