@@ -183,9 +183,10 @@ class Ground:
         kept = {
             key: text for key, text in os.environ.items() if not key.startswith(("GIT_", "CDOCK_", "GH_"))
         }
+        self._env = {**kept, "CDOCK_TOKEN": self._token, "CDOCK_HOME": str(root / "home")}
         self._mother = subprocess.Popen(
             (sys.executable, "-c", PROGRAM, str(root)),
-            env={**kept, "CDOCK_TOKEN": self._token, "CDOCK_HOME": str(root / "home")},
+            env=self._env,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -211,6 +212,18 @@ class Ground:
         status = int(self._mother.stdout.readline())
         assert status in (0, signal.SIGKILL), "it ended otherwise: its output tells"
         return status == 0
+
+    def cdock(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run a command in the clone."""
+        return subprocess.run(
+            (sys.executable, "-m", "cdock", "-C", str(self.root), *words),
+            env=self._env,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=LIMIT,
+            check=False,
+        )
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
         headers = {"Authorization": f"Bearer {self._token}", "User-Agent": "a person"}
@@ -298,3 +311,17 @@ def test_undisturbed_it_writes_no_more_than_it_must(
         "comments": 2,
         "graphql": 6,  # a board, its mark, two fields, the cards, what stands on them
     }
+
+
+def test_what_was_approved_while_the_forge_was_away_is_published_by_sync(
+    forge: ForgeServer, killer: tuple[Killer, str], tmp_path: Path
+) -> None:
+    with Ground(forge, tmp_path, killer[0], through=killer[1], name="away") as ground:
+        (tmp_path / "cdock.toml").write_text('[runner]\nkind = "local"\n[agent]\ndefault = "scripted"\n')
+        forge.stop()
+        away = ground.cdock("sync")
+        assert (away.returncode, ground.plans.list()[0].stand) == (5, Stand.APPROVED), away.stderr
+        forge.start()
+        done = ground.cdock("sync")
+        assert "Log in with OAuth  #" in done.stdout, done.stderr
+        ground.assert_published()
