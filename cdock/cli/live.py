@@ -50,6 +50,9 @@ _LINES: dict[str, tuple[str, str, str]] = {
     "plan published": ("◉", "bold blue", "text"),
     "plan waits": ("…", "yellow", "error"),
     "board waits": ("…", "yellow", "error"),
+    "decided": ("☻", "cyan", "text"),
+    "tasks may start": ("○", "cyan", "text"),
+    "left out: the token or the host lacks it": ("!", "yellow", "feature"),
 }
 
 
