@@ -37,6 +37,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "help-agent": ("helpagent", "Open a help issue for a task."),
     "retry": ("retry", "A new round for tasks that are stuck."),
     "stop": ("stop", "Stop work on a task; what was done is kept."),
+    "pick": ("pick", "Choose one of a batch; the others are closed and kept."),
     "kill": ("kill", "End tasks for good: agents, worktrees and branches go."),
     "verify": ("verify", "Run a task's acceptance commands and say what you think of it."),
     "land": ("land", "Finished work onto the default branch."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any
@@ -11,9 +12,10 @@ import psutil
 import pytest
 
 from cdock.adapters.docker.seen import INSTANCE
-from tests.acceptance.stories import LIMIT, quick, remote, write
+from tests.acceptance.stories import LIMIT, played, quick, remote, write
 from tests.acceptance.workshop import Workshop
 from tests.docker_engine import Place
+from tests.terminal import Terminal
 
 
 def batch_of(workshop: Workshop, *words: str) -> tuple[str, list[int]]:
@@ -127,3 +129,87 @@ def test_a_killed_batch_leaves_no_containers_and_no_volumes(workshop: Workshop) 
             assert client.volumes(filters=chosen)["Volumes"] in (None, [])
     leaves_nothing(workshop, numbers)
     assert workshop.mirror()["queue"] == []
+
+
+def test_a_person_looks_at_a_diff_and_picks_at_the_terminal(workshop: Workshop) -> None:
+    workshop.start_repository(played(TRIES, poll={"max_parallel": 2}))
+    batch, numbers = batch_of(workshop, "2", "auth", "--prompt", "Refactor auth")
+    assert workshop.cdock("run", "--once").returncode == 0
+    argv = (sys.executable, "-P", "-m", "cdock", "pick", batch)
+    with Terminal(argv, cwd=workshop.clone, env=workshop.env) as screen:
+        screen.wait_for(f"[{numbers[1]}]")
+        assert "not checked" in screen.screen
+        screen.type("d 999")
+        screen.wait_for("there is no '999'")
+        screen.type(f"d {numbers[0]}")
+        screen.wait_for("+yes")
+        screen.type(f"#{numbers[0]}")
+        screen.wait_for_end()
+    (pull,) = workshop.pulls()
+    assert f"Closes #{numbers[0]}" in pull["body"]
+    assert issue(workshop, numbers[1])["state_reason"] == "not_planned"
+
+
+def attempts(*steps: object) -> dict[str, Any]:
+    return {"attempts": [list(steps)]}
+
+
+SMALL = write("done.txt", "yes\n")
+LARGE = write("done.txt", "yes\n" * 40)
+TRIES = {
+    "auth-a1": attempts(LARGE, {"commit": "Do it at length"}),
+    "auth-a2": attempts(SMALL, {"commit": "Do it"}),
+    "auth-a3": attempts(write("other.txt", "no\n"), {"commit": "Do something else"}),
+    "auth-a4": attempts({"say": "I do not know."}),
+    "auth-a5": attempts(write("done.txt", "yes\n" * 7), write("x.txt", "x\n"), {"commit": "Do more"}),
+}
+
+
+@pytest.mark.parametrize("poller", [True, False], ids=["poller", "alone"])
+def test_the_best_of_five_is_picked(workshop: Workshop, poller: bool) -> None:
+    files = played(TRIES, poll={"max_parallel": 5}, budget={"backoff": "0s", "tries": 1})
+    workshop.start_repository(files)
+    words = ("--acceptance", "true", "--acceptance", "test -s done.txt")
+    batch, numbers = batch_of(workshop, "5", "auth", "--prompt", "Refactor auth", *words)
+    early = workshop.cdock("pick", batch, "--yes")
+    assert early.returncode == 1
+    assert "error[CD507]" in early.stderr
+    running = workshop.poller()
+    ends = ["waiting", "waiting", "needs-help", "needs-help", "waiting"]
+    workshop.until("the ends", lambda: [status(workshop, n) for n in numbers] == ends, limit=LIMIT)
+    assert workshop.pulls() == [], "nobody has chosen"
+    if not poller:
+        workshop.end(running)
+
+    asked = workshop.cdock("pick", batch)
+    assert asked.returncode == 2
+    assert "error[CD505]" in asked.stderr
+    looked = workshop.cdock("pick", batch, "--json")
+    assert looked.returncode == 0, looked.stderr
+    rows = json.loads(looked.stdout)["data"]
+    assert [(row["worktree"], row["passes"], row["passed"], row["lines"]) for row in rows] == [
+        ("auth-a2", True, 2, 1),
+        ("auth-a5", True, 2, 8),
+        ("auth-a1", True, 2, 40),
+        ("auth-a3", False, 1, 1),
+    ]
+    assert rows[3]["failing"] == "test -s done.txt"
+    assert workshop.pulls() == []
+
+    done = workshop.cdock("pick", batch, "--yes")
+    assert done.returncode == 0, done.stderr + workshop.said
+    assert done.stdout.splitlines()[0].startswith(f"1.\t#{numbers[1]}\tauth-a2\t✓ 2/2\t1 in 1\t")
+    workshop.until("the pull request", workshop.pulls, limit=LIMIT)
+    if poller:
+        workshop.until("one claim", lambda: len(workshop.claims().splitlines()) == 1, limit=LIMIT)
+        workshop.end(running)
+    (pull,) = workshop.pulls()
+    assert f"Closes #{numbers[1]}" in pull["body"]
+    assert list(remote(workshop, "refs/heads/cdock/*")) == [f"refs/heads/{pull['head']['ref']}"]
+    lost = [number for number in numbers if number != numbers[1]]
+    assert [issue(workshop, number)["state_reason"] for number in lost] == ["not_planned"] * 4
+    told = "\n".join(comment["body"] for comment in workshop.comments(numbers[2]))
+    assert f"{numbers[1]} was picked of the batch {batch}" in told.replace("\u200b", "").replace("\\", "")
+    assert "This came 4. of 4: failed: test -s done.txt" in told.replace("\u200b", "").replace("\\", "")
+    assert len(remote(workshop, "refs/cdock/kept/*")) == 3, "those with commits"
+    assert working_in(workshop) == []

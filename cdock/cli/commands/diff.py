@@ -39,7 +39,7 @@ def command(start: Path, task: str, stat: bool, as_json: bool) -> int:
     elif stat:
         _show_files(patch)
     elif sys.stdout.isatty():
-        _show(patch)
+        show(patch)
     else:
         # For programs: as git wrote it. What could steer a terminal has none to steer.
         sys.stdout.buffer.write(patch.encode("utf-8", "surrogateescape"))
@@ -118,7 +118,8 @@ def _draw_files(files: list[File]) -> None:
         console.print(line, soft_wrap=True)
 
 
-def _show(patch: str) -> None:
+def show(patch: str) -> None:
+    """Print a patch for people, in colours, without what could steer their terminal."""
     from rich.text import Text
 
     from cdock.cli.console import data

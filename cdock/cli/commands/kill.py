@@ -3,16 +3,14 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from cdock.core.errors import Misconfigured, Refused, Unavailable
+from cdock.core.errors import Misconfigured, Refused
 
 if TYPE_CHECKING:
     from cdock.cli.members import Member
-    from cdock.ports import Forge
-    from cdock.wiring import Site
 
 
 @click.command(short_help="End tasks for good: agents, worktrees and branches go.")
@@ -44,66 +42,27 @@ def command(start: Path, tasks: tuple[str, ...], batch: str, yes: bool, force: b
       cdock kill 'auth-*' --yes
       cdock kill --batch auth-1f0c22ab
     """
-    from cdock.adapters.files.poller import only_poller, poller_runs
     from cdock.cli import wishing
-    from cdock.cli.carrying import carry_out, end_runs
-    from cdock.cli.members import chosen, joined, of_forge, of_mirror, of_outbox, of_queue
-    from cdock.cli.outgoing import because
-    from cdock.cli.tasks import parsed_id, read_mirror
-    from cdock.core.wishes import WishKind
-    from cdock.wiring import credential, forge, site
+    from cdock.cli.ending import end, look
+    from cdock.cli.members import chosen, joined, of_mirror, of_outbox
+    from cdock.cli.tasks import read_mirror
+    from cdock.wiring import site
 
     if not tasks and not batch:
         raise click.UsageError("name a task, or give --batch")
     here = site(start)
-    state, mirror = here.clone.state, read_mirror(here.clone.state)
-    connection, away = forge(here, by=credential(here)), None
-    try:
-        unclaimed = of_forge(connection, here.settings)
-    except Unavailable as error:
-        unclaimed, away = of_queue(mirror), error
-    every = joined(of_mirror(mirror), unclaimed, of_outbox(state))
+    mirror, yard = read_mirror(here.clone.state), look(here)
+    every = joined(of_mirror(mirror), yard.unclaimed, of_outbox(here.clone.state))
     meant = chosen(every, tasks, batch=batch, tasks=mirror["tasks"])
     found = [member for member in meant if member.status != "foreign"]
     _require_force([member for member in found if member.status == "in-review"], force=force)
     _ask(found, yes=yes)
-    _take_back(here, found)
     reason = f"Ended by {wishing.person()} at a terminal."
-    claimed = {member.issue: dict(member.task) for member in found if member.task}
-    wishes = {wishing.wish(state, WishKind.DROP, task, reason).id for task in claimed.values()}
-    left = _close(connection, [m.issue for m in found if m.issue and not m.task], away=away)
-    if poller_runs(state):
-        issues = {member.issue for member in found} - {0}
-
-        def ended() -> bool:
-            # One that was being claimed while its issue was closed is ended like the others.
-            for member in of_mirror(read_mirror(state)):
-                if member.issue in issues and member.issue not in claimed and member.task:
-                    claimed[member.issue] = dict(member.task)
-                    wishes.add(wishing.wish(state, WishKind.DROP, claimed[member.issue], reason).id)
-            return not any(here.wishes.waits(wish) for wish in wishes)
-
-        wishing.wait(state, "end of the tasks", ended, limit=timeout)
-    elif claimed:
-        with only_poller(state):
-            try:
-                carry_out(here, issues=claimed, wishes=wishes)
-            except Unavailable as error:
-                count = end_runs(here, [parsed_id(task) for task in claimed.values()])
-                click.echo(
-                    f"ended {count} agents; {because(error)}: the wishes are kept, and `cdock run` does the rest",
-                    err=True,
-                )
-                return error.exit_code
+    code = end(yard, found, reasons={member.issue: reason for member in found}, timeout=timeout)
+    if code:
+        return code
     for member in found:
-        if member.issue not in left:
-            click.echo(f"{member.called}\t{member.worktree}")
-    if left and away:
-        raise Unavailable(
-            f"{len(left)} that nobody has claimed are still open: {because(away)}",
-            tried=f"closing {', '.join(f'#{number}' for number in left)}",
-            fix="the same command again, when the forge is back",
-        )
+        click.echo(f"{member.called}\t{member.worktree}")
     if len(found) < len(meant):
         names = ", ".join(member.called for member in meant if member.status == "foreign")
         click.echo(f"left to the poller that holds them: {names}", err=True)
@@ -146,32 +105,3 @@ def _ask(found: "Sequence[Member]", *, yes: bool) -> None:
             fix="cdock kill --yes",
         )
     click.confirm(f"End {len(found)}?", abort=True, err=True)
-
-
-def _take_back(here: "Site", found: "Sequence[Member]") -> None:
-    """Forget what was not sent yet. What may have arrived is left to `cdock sync`, which knows how to find out.
-
-    Raises:
-        Refused: there is such; nothing was forgotten.
-    """
-    ops, issues = {member.op for member in found if member.op}, {member.issue for member in found} - {0}
-    kept = [entry for entry in here.outbox.list() if entry.op in ops or entry.number in issues]
-    for entry in kept:
-        if entry.tries and not entry.number:
-            raise Refused(
-                f"{entry.name} may be an issue by now",
-                code="CD506",
-                tried=f"taking back {entry.title!r}, which was sent and not answered",
-                fix="`cdock sync` finds out, or drops it with --drop; then the same command again",
-            )
-    for entry in kept:
-        here.outbox.remove(entry.op)
-
-
-def _close(connection: "Forge", issues: Sequence[int], *, away: Any) -> list[int]:
-    """Close issues that nobody has claimed; those that are still open."""
-    if away is None:
-        for number in issues:
-            connection.ensure_closed(number, dropped=True)
-        return []
-    return list(issues)
