@@ -47,6 +47,7 @@ _LINES: dict[str, tuple[str, str, str]] = {
     "a person has the terminal": ("☻", "bold yellow", "text"),
     "control is back": ("▶", "cyan", "text"),
     "second opinion": ("⚖", "cyan", "text"),
+    "dropped": ("–", "yellow", "text"),
     "plan published": ("◉", "bold blue", "text"),
     "plan waits": ("…", "yellow", "error"),
     "board waits": ("…", "yellow", "error"),

@@ -56,8 +56,10 @@ from cdock.core.model import Cause, Claim, Outcome, Status, Task
 from cdock.core.overlap import Files
 from cdock.core.planning.steps import (
     decision_wanted,
+    last_words,
     next_of_published,
     next_of_talk,
+    over,
     reply_wanted,
     status_of_published,
 )
@@ -90,6 +92,9 @@ def status_of(case: Case, world: World, policy: Policy) -> Status:
         return Status.DONE
     if case.issue.number in world.unsettled and claim and not foreign(claim, world):
         return Status.IN_REVIEW
+    if case.parts is not None and not case.issue.dropped and over(case.parts, policy):
+        # We close its issue then, which is no reason to call it cancelled.
+        return Status.DONE
     if not case.issue.open and not case.issue.dropped and pull and not pull.open and finished(claim):
         # Squashed or picked by hand: its commits are on the default branch by another name.
         return Status.DONE
@@ -101,7 +106,7 @@ def status_of(case: Case, world: World, policy: Policy) -> Status:
     if task.running:
         return Status.IN_PROGRESS
     if case.parts is not None:
-        return status_of_published(case, task, case.parts, policy)
+        return status_of_published(task, case.parts, policy)
     errand = errand_of(case, task, world, policy)
     if _done(task) and errand is None and not task.question:
         if task.competes or (task.plans and not task.agreed):
@@ -277,6 +282,8 @@ def _next(
         return RenewClaim(case)
     if command := pending(case, task):
         return HearCommand(case, command, status)
+    if status is Status.DONE and (said := last_words(case, task, policy)):
+        return said
     if status in (Status.DONE, Status.CANCELLED):
         return wind_up(case, task, status)
     if wish := _wish(case, task, status):

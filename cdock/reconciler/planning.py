@@ -11,6 +11,7 @@ from cdock.core.planning.gates import (
     APPROVE,
     DROP,
     RETRY,
+    Decision,
     drop_words,
     dropped_by,
     gate_comment,
@@ -117,18 +118,24 @@ def hear_decision(house: House, step: HearDecision) -> None:
     house.memory.stale = True
     if chosen.stage:
         # Now: the ticks would be obeyed again, and by then there may be other tasks that failed.
-        text = gate_comment(
-            claim.task, parts, {**states, **_changed(failed, held, chosen.keys)}, stage=chosen.stage
-        )
+        changed = _changed(failed, held, chosen.keys)
+        text = gate_comment(claim.task, parts, {**states, **changed}, stage=chosen.stage, decided=chosen)
         house.forge.ensure_comment(task.issue, marker=str(gate_marker(task, chosen.stage)), body=text)
-    log.info("decided", extra=about(task, text=f"{chosen.author}: {', '.join(chosen.keys)}"))
+    log.info("decided", extra=about(task, text=_told(chosen)))
+
+
+def _told(chosen: Decision) -> str:
+    stage = f"stage {chosen.stage}" if chosen.stage else "the plan"
+    return f"{stage}: {', '.join(chosen.keys)}{f', by {chosen.author}' if chosen.author else ''}"
 
 
 def _changed(failed: tuple[Part, ...], held: tuple[Part, ...], keys: tuple[str, ...]) -> dict[str, State]:
     """How the tasks stand that a decision was about, before it is seen."""
     if DROP in keys:
         return {part.planned.key: State.DROPPED for part in (*failed, *held)}
-    return {part.planned.key: State.WORKING for part in failed} if RETRY in keys else {}
+    # Of a stage that was passed it stays on record what was decided about.
+    again = RETRY in keys and APPROVE not in keys
+    return {part.planned.key: State.WORKING for part in failed} if again else {}
 
 
 def _drop(house: House, task: Task, part: Part, author: str) -> None:

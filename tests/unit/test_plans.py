@@ -113,7 +113,7 @@ def test_stages_run_one_after_the_other_and_people_approve_them(hub: MemoryHub, 
 
     tick_gate(hub, plan, 1, "approve")
     place.settle()
-    assert "Approved: stage 2 is open" in gate(hub, plan, 1)
+    assert "Approved by maria: stage 2 is open." in gate(hub, plan, 1)
     assert states(hub, numbers) == {"models": "held", "api": "held", "ui": "held", "docs": "later"}
     models, api = hub.refs[numbers["models"]].task, hub.refs[numbers["api"]].task
     assert api.onto == models.id.branch(), "it is stacked upon what is not merged"
@@ -136,6 +136,9 @@ def test_stages_run_one_after_the_other_and_people_approve_them(hub: MemoryHub, 
         hub.close(hub.closes[pull])
         place.settle()
     assert not hub.issues[plan].open, "all is done"
+    assert "Nothing is left to do." in gate(hub, plan, 3)
+    assert any("**Plan** · finished · 4 worked" in c.body for c in hub.issues[plan].comments)
+    assert {"done", "agent-plan"} <= hub.issues[plan].labels, "its end is shown as one"
     assert hub.refs == {}
 
 
@@ -159,6 +162,8 @@ def test_what_failed_is_retried_and_never_starts_what_comes_after_it(hub: Memory
     place.settle()
     assert states(hub, numbers) == {"models": "held", "api": "ready", "ui": "ready", "docs": "later"}
     assert len(hub.refs[numbers["models"]].task.attempts) == 4, "it is tried again"
+    assert "Stage 1 of 3: 1 failed" in gate(hub, plan, 1), "on record is what was decided about"
+    assert "stage 2 is open. What failed is tried again." in gate(hub, plan, 1)
     work(place, numbers["models"])
     assert states(hub, numbers) == {"models": "held", "api": "held", "ui": "held", "docs": "later"}
 

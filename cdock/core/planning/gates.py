@@ -10,7 +10,7 @@ from cdock.core.error_line import error_line
 from cdock.core.messages import Marker, fenced, inline, parse_marker
 from cdock.core.model import Comment, Issue, Task
 from cdock.core.planning.graph import followers
-from cdock.core.planning.parts import State, at_rest, stages_in
+from cdock.core.planning.parts import SETTLED, State, at_rest, stages_in
 from cdock.core.policy import Policy
 from cdock.core.world import Part
 
@@ -23,6 +23,9 @@ SHOWN = 20
 """Tasks that are shown with their evidence."""
 TICKING = timedelta(seconds=20)
 """How long an issue must be quiet at most before half a choice counts as a whole one."""
+
+NOBODY = ""
+"""Who opens a stage where no person has to."""
 
 SIGNS: Mapping[State, str] = {
     State.LATER: "○ later",
@@ -39,7 +42,7 @@ SIGNS: Mapping[State, str] = {
 
 @dataclass(frozen=True)
 class Decision:
-    """What a person chose at the gate of a stage: keys of the boxes, and who ticked them."""
+    """What was chosen at the gate of a stage: keys of the boxes, and who ticked them; `NOBODY` where no one has to."""
 
     stage: int
     keys: tuple[str, ...]
@@ -120,8 +123,15 @@ def _plain(text: str) -> str:
     return text.replace("\r\n", "\n").strip()
 
 
-def gate_comment(task: Task, parts: tuple[Part, ...], states: Mapping[str, State], *, stage: int) -> str:
-    """The text of a stage's gate: how its tasks came out, with evidence, and what a person can decide."""
+def gate_comment(
+    task: Task,
+    parts: tuple[Part, ...],
+    states: Mapping[str, State],
+    *,
+    stage: int,
+    decided: Decision | None = None,
+) -> str:
+    """The text of a stage's gate: how its tasks came out, with evidence, and what a person can decide, or `decided`."""
     own = [part for part in parts if part.planned.stage == stage]
     last, passed = stages_in(parts), task.opened > stage
     lines = [
@@ -134,13 +144,25 @@ def gate_comment(task: Task, parts: tuple[Part, ...], states: Mapping[str, State
         [] if passed or not at_rest(parts, states, stage=stage) else list(_boxes(own, states, stage, last))
     )
     if passed:
-        lines += ["", f"Approved: stage {stage + 1} is open." if stage < last else "Approved."]
+        lines += ["", _passed(stage + 1, decided)]
     elif boxes:
         lines += ["", "**Your decision** (tick a box, or comment `/cdock approve`):", ""]
         lines += [box(choice, shown=choice.text) for choice in boxes]
     elif stage == last and all(states[part.planned.key] is not State.WORKING for part in own):
-        lines += ["", "Nothing is left to start: review and merge, or run `cdock land`."]
+        over = all(state in SETTLED for state in states.values())
+        left = "Nothing is left to start: review and merge, or run `cdock land`."
+        lines += ["", "Nothing is left to do." if over else left]
     return "\n".join(lines) + "\n"
+
+
+def _passed(opened: int, decided: Decision | None) -> str:
+    """How a stage was opened, for whoever reads it later."""
+    if decided is None:
+        return f"Approved: stage {opened} is open."
+    who = f"Approved by {inline(decided.author, limit=40)}: " if decided.author else ""
+    also = {RETRY: " What failed is tried again.", DROP: " What failed is dropped."}
+    told = next((also[key] for key in (DROP, RETRY) if key in decided.keys), "")
+    return f"{who}{'s' if who else 'S'}tage {opened} is open.{told}"
 
 
 def tally(states: Iterable[State]) -> str:

@@ -7,22 +7,21 @@ from cdock.core import messages
 from cdock.core.actions import Action, HearDecision, PublishPlan, ReleaseTasks, ShowGate
 from cdock.core.commands import Command
 from cdock.core.model import Outcome, Status, Task
-from cdock.core.planning.gates import APPROVE, Decision, decision, gate_due
+from cdock.core.planning.gates import APPROVE, NOBODY, Decision, decision, gate_due
 from cdock.core.planning.parts import SETTLED, State, at_rest, stages_in, states_of, to_release
 from cdock.core.planning.telling import proposed
 from cdock.core.policy import Policy
 from cdock.core.waiting import Waiting, WaitKind
 from cdock.core.world import Case, Part
 
-NOBODY = "nobody"
-"""Who opens a stage where no person has to."""
+
+def over(parts: tuple[Part, ...], policy: Policy) -> bool:
+    """Whether nothing of a plan is left to do."""
+    return all(state in SETTLED for state in states_of(parts, policy).values())
 
 
-def status_of_published(case: Case, task: Task, parts: tuple[Part, ...], policy: Policy) -> Status:
-    """The state of a plan whose tasks are issues."""
-    states = states_of(parts, policy)
-    if all(state in SETTLED for state in states.values()):
-        return Status.DONE
+def status_of_published(task: Task, parts: tuple[Part, ...], policy: Policy) -> Status:
+    """The state of a plan whose tasks are issues, and that goes on."""
     return Status.WAITING if decision_wanted(task, parts, policy) else Status.PLANNED
 
 
@@ -61,6 +60,14 @@ def next_of_published(
     if due := gate_due(case.issue, task, parts, states):
         return ShowGate(case, *due)
     return None
+
+
+def last_words(case: Case, task: Task, policy: Policy) -> ShowGate | None:
+    """What is left to say of a plan that is over; None for what is none."""
+    if case.parts is None:
+        return None
+    due = gate_due(case.issue, task, case.parts, states_of(case.parts, policy))
+    return ShowGate(case, *due) if due else None
 
 
 def next_of_talk(case: Case, task: Task) -> PublishPlan | None:

@@ -10,7 +10,7 @@ from cdock.core.model import Attempt, Comment, Issue, Task
 from cdock.core.planning.document import Plan, PlanTask, staged
 from cdock.core.planning.gates import SIGNS, tally
 from cdock.core.planning.mermaid import graph_of
-from cdock.core.planning.parts import State, stages_in
+from cdock.core.planning.parts import SETTLED, State, stages_in
 from cdock.core.planning.proposal import Proposal, json_of, proposal_of
 from cdock.core.waiting import Waiting
 from cdock.core.world import Part
@@ -120,9 +120,11 @@ def plan_comment(
     plan = Plan(title=task.title, tasks=tuple(_again(part) for part in parts))
     shown = {key: state.value for key, state in states.items()}
     numbers = {part.planned.key: part.number for part in parts}
+    over = all(state in SETTLED for state in states.values())
+    where = "finished" if over else f"stage {max(task.opened, 1)} of {stages_in(parts)}"
     lines = [
         str(status_marker(task)),
-        f"**Plan** · stage {max(task.opened, 1)} of {stages_in(parts)} · {tally(states.values())}",
+        f"**Plan** · {where} · {tally(states.values())}",
         "",
         *_graph(plan, states=shown, numbers=numbers),
         "",
