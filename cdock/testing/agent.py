@@ -16,8 +16,8 @@ UNABLE = Capabilities(resume=True)
 class MemoryAgent:
     """Its last printed line says how it ended: `done …` or `APPROVED`, or anything else for a failure.
 
-    Lines that begin with a colon are orders: `:propose JSON`, `:cost 1.5`, `:turns 3`, `:context 80`, `:heard UID`, `:limit` with a time
-    or none, `:capped turns`, `:full`.
+    Lines that begin with a colon are orders: `:propose JSON`, `:cost 1.5`, `:turns 3`, `:context 80`, `:heard UID`,
+    `:limit` with a time or none, `:capped turns`, `:full`.
     """
 
     name: str = "memory"

@@ -378,7 +378,9 @@ class RealControlContract(RealRunnerContract):
         runner = self.runner()
         self.run(runner, self.launched(task, "echo ours >README; git commit -qam ours"))
         theirs = self.published("echo theirs >README")
-        text = "git status -s; git log --format=%s -1; git merge -q refs/cdock/target >/dev/null; git status -s"
+        text = (
+            "git status -s; git log --format=%s -1; git merge -q refs/cdock/target >/dev/null; git status -s"
+        )
         spec = self.launched(task, text, attempt=2, base=theirs, target=theirs)
         self.run(runner, spec)
         said = runner.output(spec.name, offset=0).decode()
