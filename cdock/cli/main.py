@@ -38,6 +38,8 @@ VERBS: dict[str, tuple[str, str]] = {
     "retry": ("retry", "A new round for tasks that are stuck."),
     "stop": ("stop", "Stop work on a task; what was done is kept."),
     "pick": ("pick", "Choose one of a batch; the others are closed and kept."),
+    "approve": ("approve", "Let a plan go on: publish its proposal, or start its next stage."),
+    "stage": ("stage", "Say that a task is complete, blocked, or starts anew."),
     "kill": ("kill", "End tasks for good: agents, worktrees and branches go."),
     "verify": ("verify", "Run a task's acceptance commands and say what you think of it."),
     "land": ("land", "Finished work onto the default branch."),

@@ -213,3 +213,18 @@ def test_the_best_of_five_is_picked(workshop: Workshop, poller: bool) -> None:
     assert "This came 4. of 4: failed: test -s done.txt" in told.replace("\u200b", "").replace("\\", "")
     assert len(remote(workshop, "refs/cdock/kept/*")) == 3, "those with commits"
     assert working_in(workshop) == []
+
+
+def test_a_task_is_complete_when_nothing_of_it_is_missing(workshop: Workshop) -> None:
+    workshop.start_repository(played({"do-*": attempts(SMALL, {"commit": "Do it"}), "*": attempts()}))
+    number = workshop.open_issue("Do it")
+    assert workshop.cdock("run", "--once").returncode == 0
+    refused = workshop.cdock("stage", str(number), "complete", "--yes")
+    assert refused.returncode == 1
+    assert "main lacks 1 commit of" in refused.stderr
+    other = workshop.open_issue("Nothing to do")
+    workshop.cdock("run", "--once", "--issue", str(other))
+    done = workshop.cdock("stage", str(other), "complete", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert issue(workshop, other)["state_reason"] == "completed"
+    assert issue(workshop, number)["state"] == "open"

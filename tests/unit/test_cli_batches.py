@@ -349,3 +349,62 @@ def test_kill_says_what_it_could_not_close_and_leaves_reviews_and_strangers_alon
     assert "CD445" in capsys.readouterr().err
     assert cli(clone, "kill").exit_code != 0
     assert list((clone / ".git" / "cdock" / "wishes").glob("*")) == []
+
+
+# approve, stage
+
+
+def planned(number: int, status: str, *, opened: int) -> dict[str, Any]:
+    """A plan of the mirror."""
+    return {**entry(number, "plan", status), "plans": True, "opened": opened}
+
+
+@pytest.mark.parametrize(
+    ("plan", "words", "said"),
+    [
+        (planned(7, "waiting", opened=2), ("7",), "/cdock approve 2"),
+        (planned(7, "waiting", opened=2), ("plan", "2"), "/cdock approve 2"),
+        (planned(7, "waiting", opened=0), ("#7",), "/cdock approve"),
+        (entry(8, "other", "waiting"), ("7", "3"), "/cdock approve 3"),
+    ],
+)
+def test_an_approval_names_its_stage_so_that_a_late_one_approves_no_other(
+    clone: Path, plan: dict[str, Any], words: tuple[str, ...], said: str
+) -> None:
+    mirror(clone, tasks=[plan])
+    done = cli(clone, "approve", *words)
+    assert done.exit_code == 0, done.output
+    assert f"kept `{said}` for #7" in done.stderr
+    (one,) = kept(clone)
+    assert (one.on, one.body, one.while_open) == (7, said, True)
+
+
+@pytest.mark.parametrize(
+    ("plan", "words"),
+    [
+        (entry(7, "task", "in-review"), ("7",)),
+        (planned(7, "planned", opened=2), ("7",)),
+        (planned(7, "waiting", opened=2), ("7", "1")),
+        (planned(7, "waiting", opened=0), ("7", "1")),
+    ],
+)
+def test_what_waits_for_nobody_is_not_approved(
+    clone: Path, capsys: pytest.CaptureFixture[str], plan: dict[str, Any], words: tuple[str, ...]
+) -> None:
+    mirror(clone, tasks=[plan])
+    assert run_cli(["-C", str(clone), "approve", *words]) == 1
+    assert "CD509" in capsys.readouterr().err
+    assert kept(clone) == ()
+
+
+def test_stage_says_so_on_the_issue_where_that_makes_sense(
+    clone: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mirror(clone, tasks=[entry(1, "a", "in-progress"), entry(2, "b", "needs-help"), entry(3, "c", "done")])
+    assert run_cli(["-C", str(clone), "stage", "1", "block", "--no-wait"]) == 0
+    assert run_cli(["-C", str(clone), "stage", "b", "reset", "--no-wait"]) == 0
+    assert sorted((one.on, one.body) for one in kept(clone)) == [(1, "/cdock pause"), (2, "/cdock retry")]
+    capsys.readouterr()
+    for words, why in ((("1", "reset"), "CD510"), (("3", "block"), "CD445"), (("9", "reset"), "CD403")):
+        assert run_cli(["-C", str(clone), "stage", *words]) == 1
+        assert why in capsys.readouterr().err
