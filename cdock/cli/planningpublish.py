@@ -30,9 +30,15 @@ def summary(here: "Site", draft: Draft) -> str:
 
 def confirm_and_publish(here: "Site", about: "Talk") -> bool:
     """Say what will be made, ask, and make it; whether the conversation is over by that."""
-    about.require_open()
+    about.look_again()
     about.require_plan()
+    if about.draft.stand is Stand.PUBLISHED:
+        about.require_open()
     click.echo(summary(here, about.draft), err=True)
+    if made := len(about.draft.numbers):
+        click.echo(
+            f"{made} of them {'is' if made == 1 else 'are'} there already, and left as they are.", err=True
+        )
     if not click.confirm("Publish it?", default=False, err=True):
         return False
     publish(here, about)

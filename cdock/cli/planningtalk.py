@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from cdock.cli.console import clean, data, talk
 from cdock.core.errors import Refused
 from cdock.core.planning.drafts import Draft, Stand
-from cdock.core.planning.proposal import Proposal
 
 if TYPE_CHECKING:
     from cdock.core.events import Event
     from cdock.core.planning.document import Plan
+    from cdock.core.planning.proposal import Proposal
     from cdock.reconciler.conversing import Table
     from cdock.reconciler.house import House
 
@@ -32,7 +32,7 @@ class Talk:
         self.table = table
         self.draft = draft
 
-    def say(self, words: str) -> Proposal:
+    def say(self, words: str) -> "Proposal":
         """Say something to the agent, and show what it does meanwhile; its answer.
 
         Raises:
@@ -85,7 +85,7 @@ class Talk:
             raise Refused("there is no plan yet", code="CD495", fix="say what you want, or answer the agent")
         return self.draft.plan
 
-    def propose(self, goal: str) -> Proposal:
+    def propose(self, goal: str) -> "Proposal":
         """Have a plan proposed without anybody who answers questions.
 
         Raises:

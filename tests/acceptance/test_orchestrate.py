@@ -109,8 +109,11 @@ def test_a_plan_document_needs_no_agent(workshop: Workshop) -> None:
     for _ in range(2):
         done = workshop.cdock("orchestrate", "--from", "plan.md", "--yes")
         assert len(made(workshop)) == 2, done.stderr
-    assert done.returncode == 1
-    assert "CD497" in done.stderr
+        assert done.returncode == 0
+    assert "it is published already: #1" in done.stderr
+    late = typed(workshop, "--from", "plan.md", lines="More\n")
+    assert late.returncode == 1
+    assert "CD497" in late.stderr
 
 
 def test_while_the_forge_is_away_it_is_kept(workshop: Workshop) -> None:

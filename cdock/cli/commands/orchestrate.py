@@ -68,7 +68,7 @@ def command(
         )
     given = _given(start, goal, file)
     with ended_by_signals():
-        here, about, words = _begin(start, given, resume=resume, agent=agent)
+        here, about, words = _begin(start, given, resume=resume, agent=agent, alone=yes or dry_run)
         if yes or dry_run:
             return _straight(here, about, words, dry_run=dry_run, as_json=as_json)
         return _converse(start, here, about, words)
@@ -85,8 +85,10 @@ def _given(start: Path, goal: str | None, file: str | None) -> str:
     return text
 
 
-def _begin(start: Path, given: str, *, resume: str | None, agent: str | None) -> "tuple[Site, Talk, str]":
-    """The talk, and what is to be said first, if anything."""
+def _begin(
+    start: Path, given: str, *, resume: str | None, agent: str | None, alone: bool
+) -> "tuple[Site, Talk, str]":
+    """The talk, and what is to be said first, if anything; `alone` when nobody answers questions."""
     from cdock.cli.planningtalk import Talk, forget_published, table_of
     from cdock.reconciler.conversing import begun
     from cdock.wiring import build, site
@@ -99,6 +101,8 @@ def _begin(start: Path, given: str, *, resume: str | None, agent: str | None) ->
         draft, words = _resumed(start, table, resume), ""
     elif _is_document(given):
         draft, words = _drafted(table, given), ""
+    elif alone and given and (same := _same(table, given)):
+        draft, words = same, ""
     else:
         draft, words = begun(table, given, agent=agent or ""), given
     changed = agent or draft.agent or table.policy.planner
@@ -119,21 +123,27 @@ def _begin(start: Path, given: str, *, resume: str | None, agent: str | None) ->
 def _resumed(start: Path, table: "Table", named: str) -> "Draft":
     from cdock.cli.plans import find_draft
     from cdock.core.planning.drafts import Stand
-    from cdock.reconciler.conversing import require_open
 
     if named != NEWEST:
-        draft = find_draft(start, named)
-        require_open(draft)
-        return draft
-    open_ = [draft for draft in table.plans.list() if draft.stand is Stand.TALK and not draft.numbers]
-    if not open_:
+        return find_draft(start, named)
+    unfinished = [draft for draft in table.plans.list() if draft.stand is not Stand.PUBLISHED]
+    if not unfinished:
         raise Refused(
             "there is no conversation to go on with",
             code="CD471",
             tried="looking at the plans that this clone keeps",
             fix='begin one: `cdock orchestrate "GOAL"`',
         )
-    return open_[-1]
+    return unfinished[-1]
+
+
+def _same(table: "Table", goal: str) -> "Draft | None":
+    """The unfinished talk about the same goal: whoever repeats a command that was killed does not want two plans."""
+    from cdock.core.planning.drafts import Stand
+    from cdock.reconciler.conversing import PERSON
+
+    kept = [draft for draft in table.plans.list() if draft.stand is not Stand.PUBLISHED]
+    return next((draft for draft in reversed(kept) if draft.turns[:1] == ((PERSON, goal.strip()),)), None)
 
 
 def _is_document(text: str) -> bool:
@@ -146,18 +156,20 @@ def _is_document(text: str) -> bool:
 def _drafted(table: "Table", text: str) -> "Draft":
     from cdock.cli.plans import draft_of
     from cdock.core.planning.reading import read_plan
-    from cdock.reconciler.conversing import require_open
 
-    draft = draft_of(read_plan(text), kept=table.plans.list())
-    require_open(draft)
-    return draft
+    return draft_of(read_plan(text), kept=table.plans.list())
 
 
 def _straight(here: "Site", about: "Talk", words: str, *, dry_run: bool, as_json: bool) -> int:
     """Without questions: one proposal, published."""
     from cdock.cli.planningpublish import outcome, publish, summary
     from cdock.cli.planningtalk import ALONE, show_plan, show_words
+    from cdock.cli.plans import called
+    from cdock.core.planning.drafts import Stand
 
+    if about.draft.stand is Stand.PUBLISHED:
+        click.echo(f"it is published already: {called(about.draft)}", err=True)
+        return 0
     said = ""
     if words or not about.draft.plan.tasks:
         if not words and not about.draft.turns:
@@ -189,6 +201,10 @@ def _converse(start: Path, here: "Site", about: "Talk", words: str) -> int:
     asking: Asking = PlainLines()
     if sys.stdin.isatty() and sys.stdout.isatty():
         asking = TerminalLines(here.clone.state / "orchestrate-history", tasks)
+    if about.draft.numbers and confirm_and_publish(here, about):
+        # It was being published when something ended that.
+        return 0
+    about.require_open()
     _recall(about)
     if about.draft.plan.tasks:
         about.table.plans.put(about.draft)
