@@ -9,10 +9,8 @@ from cdock.core.bodies import why_asked
 from cdock.core.budgets import day_over
 from cdock.core.cases import cases_of
 from cdock.core.errands import errand_of
-from cdock.core.form import brief_of
 from cdock.core.model import Cause, Outcome, Status, Task
-from cdock.core.overlap import Files
-from cdock.core.plan import files_of, reason_of, waits_for
+from cdock.core.plan import files_of, reason_of, waits_for, wanted_files
 from cdock.core.policy import Policy
 from cdock.core.slots import Slots
 from cdock.core.theirs import pushed_past
@@ -119,7 +117,7 @@ def _how(task: Task) -> str:
 
 def _beside(case: Case, world: World, policy: Policy) -> tuple[int, str] | None:
     """Whose files it would change as well."""
-    files = Files(case.issue.number, brief_of(case.issue.body).files)
+    files = wanted_files(case)
     if policy.overlap != "serialise" or not files.globs:
         return None
     return Slots(claims=0, runs=0, files=files_of(cases_of(world))).meets(files)

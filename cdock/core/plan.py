@@ -244,12 +244,20 @@ def _take(case: Case, policy: Policy, slots: Slots) -> tuple[Action, ...]:
     """The claim of an issue, if there is room for it and nobody changes the files that it would change."""
     if case.claim is not None or policy.overlap == "ignore":
         return (TakeClaim(case),) if slots.claim() else ()
-    files = Files(case.issue.number, brief_of(case.issue.body).files)
+    if slots.claims <= 0:
+        return ()
+    files = wanted_files(case)
     beside = slots.meets(files)
     if (beside and policy.overlap == "serialise") or not slots.claim():
         return ()
     slots.change(files)
     return (TakeClaim(case, beside),)
+
+
+def wanted_files(case: Case) -> Files:
+    """What an issue that nobody has claimed would change, by its text."""
+    brief = brief_of(case.issue.body)
+    return Files(case.issue.number, brief.files, batch=brief.batch)
 
 
 def files_of(cases: Iterable[Case]) -> tuple[Files, ...]:
@@ -259,6 +267,7 @@ def files_of(cases: Iterable[Case]) -> tuple[Files, ...]:
             case.issue.number,
             case.claim.task.brief.files,
             case.workspace.paths if case.workspace else frozenset(),
+            case.claim.task.brief.batch,
         )
         for case in cases
         if case.claim and not case.claim.task.plans and not finished(case.claim) and case.issue.open

@@ -23,7 +23,7 @@ class Slots:
     def meets(self, wanted: Files) -> tuple[int, str] | None:
         """The issue whose files a task would change as well, with one of them; None when nobody does."""
         for others in self._files:
-            if others.issue != wanted.issue and (what := shared(wanted, others)):
+            if wanted.beside(others) and (what := shared(wanted, others)):
                 return others.issue, what
         return None
 

@@ -102,9 +102,10 @@ def proposed(issue: Issue, task: Task, attempt: int) -> Plan | None:
 
 
 def _plan_in(comment: Comment) -> Plan | None:
-    found = _JSON.search(comment.body.replace("\r\n", "\n"))
+    # The last one is ours; what an agent says above it may look the same, and is not what the outline shows.
+    found = list(_JSON.finditer(comment.body.replace("\r\n", "\n")))
     try:
-        return proposal_of(found["json"]).plan if found else None
+        return proposal_of(found[-1]["json"]).plan if found else None
     except ValueError:
         return None  # a person changed it to something else
 
