@@ -73,7 +73,6 @@ _CAUSES: Mapping[Cause, str] = {
     Cause.OPINION: "a second opinion",
     Cause.MESSAGE: "a message",
     Cause.PERSON: "a person at the terminal",
-    Cause.PLAN: "a plan",
 }
 
 
@@ -82,7 +81,8 @@ def status_comment(
 ) -> str:
     """The sticky comment: what is true now."""
     lines = [str(status_marker(task)), f"{_headline(task, status)}{_what_next(case, status)}", ""]
-    lines.append(f"Task `{task.id}` · branch `{task.id.branch(policy.branch_prefix)}`")
+    branch = "" if task.plans else f" · branch `{task.id.branch(policy.branch_prefix)}`"
+    lines.append(f"Task `{task.id}`{branch}")
     if task.attempts:
         lines += ["", *_table(task.attempts)]
     cost = sum(attempt.cost for attempt in task.attempts)
@@ -126,9 +126,10 @@ def _row(attempt: Attempt) -> str:
     # The last line of a failure is the one that names it, the first of a summary the one that sums up.
     summed_up = next((line for line in attempt.summary.splitlines() if line.strip()), "")
     line = error_line(attempt.error) if attempt.error else summed_up
-    about = f"after {_CAUSES[attempt.cause]}: " if attempt.cause in _CAUSES else ""
+    about = f"after {_CAUSES[attempt.cause]}" if attempt.cause in _CAUSES else ""
+    happened = ": ".join(filter(None, (about, inline(line))))
     model = f" ({inline(attempt.model, limit=40)})" if attempt.model else ""
-    return f"| {attempt.number} | {attempt.agent}{model} | {outcome} | {about}{inline(line)} |"
+    return f"| {attempt.number} | {attempt.agent}{model} | {outcome} | {happened} |"
 
 
 def help_title(task: Task) -> str:

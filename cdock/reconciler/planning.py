@@ -31,6 +31,7 @@ log = logging.getLogger("cdock")
 _COLUMNS = {
     State.WORKING: "In Progress",
     State.FAILED: "Needs Help",
+    State.LEFT: "Needs Help",
     State.WORKED: "In Review",
     State.DONE: "Done",
     State.DROPPED: "Done",
@@ -38,12 +39,17 @@ _COLUMNS = {
 """The status of a card; the others are `Todo`."""
 
 
-def propose(house: House, task: Task, attempt: Attempt, verdict: Verdict) -> None:
-    """Say on the issue what an attempt proposes; before its end is on record, for nobody comes back to it after."""
+def propose(house: House, task: Task, attempt: Attempt, verdict: Verdict) -> str:
+    """Say on the issue what an attempt proposes, and return its words without the plan.
+
+    This comes before its end is on record, for nobody comes back to it after.
+    """
+    proposal = proposal_of(house.fit(verdict.text))
     marker = str(proposal_marker(task, attempt.number))
-    body = proposal_comment(task, attempt.number, proposal_of(house.fit(verdict.text)))
+    body = proposal_comment(task, attempt.number, proposal)
     house.forge.ensure_comment(task.issue, marker=marker, body=body)
     house.memory.stale = True
+    return proposal.say
 
 
 def publish_agreed(house: House, case: Case) -> None:
@@ -111,6 +117,9 @@ def hear_decision(house: House, step: HearDecision) -> None:
             _drop(house, task, part, chosen.author)
     elif RETRY in chosen.keys:
         for part in failed:
+            if states[part.planned.key] is State.LEFT:
+                house.forge.ensure_labels(part.number, add={go_label(part.planned, house.policy)}, remove=())
+                continue
             marker, body = retry_words(task, part, chosen.author)
             house.forge.ensure_comment(part.number, marker=marker, body=body)
     opened = chosen.stage + 1 if APPROVE in chosen.keys else task.opened
@@ -152,6 +161,6 @@ def show_board(house: House, case: Case) -> None:
     cards = [
         Card(part.issue, _COLUMNS.get(states[part.planned.key], "Todo"), part.planned.stage)
         for part in case.parts
-        if part.issue
+        if part.issue and not part.issue.gone
     ]
     house.board.show(case.issue, cards)

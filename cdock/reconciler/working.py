@@ -224,7 +224,8 @@ def record(house: House, step: RecordOutcome) -> None:
         )
     name = task.id.run(attempt.number)
     if task.plans and verdict and step.outcome is Outcome.SUCCEEDED:
-        propose(house, task, attempt, verdict)
+        said = propose(house, task, attempt, verdict)
+        ended = replace(ended, summary=messages.summary_of(verdict.kind, said))
     # Of a closed issue too: whoever may only close and open it again must not start an attempt by that.
     cancelled = step.outcome is Outcome.CANCELLED
     # First, for nobody comes back to an attempt whose end is on record; the same run is only noted once.

@@ -265,6 +265,9 @@ def test_a_plan_is_talked_about_on_its_issue(hub: MemoryHub, place: Place) -> No
     place.machine.exit(task.id.run(2))
     place.settle()
     assert "Which provider?" in hub.issues[number].comments[-1].body
+    status = next(c.body for c in hub.issues[number].comments if c.body.startswith("<!-- cdock:status"))
+    assert "| ✓ succeeded | Which provider? |" in status, "its words, not the JSON that they came in"
+    assert "branch" not in status
     hub.comment(number, "/cdock approve")
     place.settle()
     assert "no plan yet" in hub.issues[number].comments[-1].body
