@@ -196,7 +196,7 @@ def test_commands_exist(path: Path) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "cdock orchestrate",
+        "cdock orchestra",
         "cdock run --forever",
         "cdock demo --isolation cage",
         "cdock forge sideways",
