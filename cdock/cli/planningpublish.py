@@ -24,7 +24,7 @@ def summary(here: "Site", draft: Draft) -> str:
     return (
         f"This makes {len(every) + 1} issues: a plan with {tasks} in {len(stages)} "
         f"stage{'s' if len(stages) != 1 else ''}; labels {named}{'; a board, where the token may' if board else ''}."
-        " No work starts before you approve a stage."
+        " A poller starts stage 1 then."
     )
 
 
