@@ -6,12 +6,13 @@ Everything is looked up, nothing searched for, so that a thousand issues cost a 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import TypeVar
 
 from cdock.core.depending import forerunners
 from cdock.core.form import brief_of
 from cdock.core.ids import SHORT_LENGTH
-from cdock.core.model import Claim, Issue, Role
+from cdock.core.model import Claim, Issue, Role, Task
 from cdock.core.planning.planned import planned_of
 from cdock.core.world import Case, Part, World
 
@@ -22,9 +23,10 @@ K = TypeVar("K", bound=Hashable)
 def cases_of(world: World) -> tuple[Case, ...]:
     """Everything seen, sorted by issue: oldest first, so that the order is total."""
     claims = {claim.issue: claim for claim in world.claims}
-    gone = (_gone(claim) for claim in world.claims if claim.issue in world.gone)
-    issues = sorted((*world.issues, *gone), key=lambda issue: (issue.created_at, issue.number))
     seen = _Seen(world)
+    tasks = [claim.task for claim in world.claims]
+    gone = (found for task in tasks if (found := seen.gone(task.issue, task.title, at=task.created_at)))
+    issues = sorted((*world.issues, *gone), key=lambda issue: (issue.created_at, issue.number))
     by_number = {issue.number: issue for issue in issues}
 
     def case_of(issue: Issue) -> Case:
@@ -32,35 +34,29 @@ def cases_of(world: World) -> tuple[Case, ...]:
         brief = claim.task.brief if claim else brief_of(issue.body)
         first = forerunners(brief, by_number, claims) if brief.depends else ()
         case = _case(issue, claim, seen)
-        parts = _parts(issue, by_number, claims) if claim and claim.task.plans else None
+        parts = _parts(issue, claim.task, seen, by_number, claims) if claim and claim.task.plans else None
         return replace(case, forerunners=first, parts=parts) if first or parts is not None else case
 
     return tuple(map(case_of, issues))
 
 
-def _parts(plan: Issue, issues: Mapping[int, Issue], claims: Mapping[int, Claim]) -> tuple[Part, ...] | None:
+def _parts(
+    plan: Issue, task: Task, seen: "_Seen", issues: Mapping[int, Issue], claims: Mapping[int, Claim]
+) -> tuple[Part, ...] | None:
     """The tasks of a published plan in the order of their stages; None when it is none yet."""
     planned = next((found for comment in plan.comments if (found := planned_of(comment))), None)
     if planned is None:
         return None
-    parts = (Part(task, issues.get(task.number), claims.get(task.number)) for task in planned.tasks)
-    return tuple(sorted(parts, key=lambda part: part.planned.stage))
-
-
-def _gone(claim: Claim) -> Issue:
-    """What is left of an issue that the forge no longer has: enough to clear up after it."""
-    task = claim.task
-    return Issue(
-        number=claim.issue,
-        id=0,
-        title=task.title,
-        body="",
-        author="",
-        url="",
-        created_at=task.created_at,
-        open=False,
-        gone=True,
+    parts = (
+        Part(
+            one,
+            issues.get(one.number) or seen.gone(one.number, one.title, at=task.created_at),
+            claims.get(one.number),
+            released=one.number in task.released,
+        )
+        for one in planned.tasks
     )
+    return tuple(sorted(parts, key=lambda part: part.planned.stage))
 
 
 class _Seen:
@@ -79,6 +75,24 @@ class _Seen:
         self.capped = world.capped
         self.wishes = _grouped(world.wishes, lambda wish: wish.task)
         self.unpushable = dict(world.unpushable)
+        self._gone = world.gone
+
+    def gone(self, number: int, title: str, *, at: datetime) -> Issue | None:
+        """What is left of an issue that the forge no longer has: enough to clear up after it. It was not done."""
+        if number not in self._gone:
+            return None
+        return Issue(
+            number=number,
+            id=0,
+            title=title,
+            body="",
+            author="",
+            url="",
+            created_at=at,
+            open=False,
+            gone=True,
+            dropped=True,
+        )
 
 
 def _grouped(items: Iterable[T], key: Callable[[T], K]) -> Mapping[K, list[T]]:

@@ -126,6 +126,12 @@ def blocked(case: Case) -> Waiting | None:
                 f"It comes after {names}, and #{dropped[0].issue} was closed as not planned.",
                 "Reopen that, or change what this depends on.",
             )
+        if unseen := [one for one in first if one.stand is Stand.UNSEEN]:
+            return Waiting(
+                WaitKind.DEPENDENCY,
+                f"It comes after {names}, and no issue #{unseen[0].issue} is to be seen here.",
+                "If that was deleted, or is no issue, change what this depends on.",
+            )
         return Waiting(WaitKind.DEPENDENCY, f"It comes after {names}.", "It starts when that is done.")
     # What its own text names is judged by that; the rest is for the forge to say.
     count = case.issue.blocked_by - sum(one.stand is Stand.FINISHED for one in case.forerunners)

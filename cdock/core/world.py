@@ -28,11 +28,15 @@ from cdock.core.wishes import Wish, WishKind
 
 @dataclass(frozen=True)
 class Part:
-    """One task of a published plan: what was planned, and what was seen of its issue."""
+    """One task of a published plan: what was planned, and what was seen of its issue.
+
+    `released` when its plan let it start once.
+    """
 
     planned: PlannedTask
     issue: Issue | None = None
     claim: Claim | None = None
+    released: bool = False
 
     @property
     def number(self) -> int:

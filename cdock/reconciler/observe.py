@@ -112,9 +112,9 @@ def _shown(house: House) -> Snapshot:
         doubted = memory.snapshot is None or memory.doubt or memory.unlisted
         if doubted or now - memory.listed_at >= _claims_every(house):
             _list_claims(house)
-        shown = house.forge.look(_watch(house), fresh=due)
+        shown = _look(house, fresh=due)
         if due and shown is not memory.snapshot and memory.listed_at < now and _list_claims(house):
-            shown = house.forge.look(_watch(house), fresh=False)
+            shown = _look(house, fresh=False)
     except (Unavailable, Refused) as error:
         # After a first success a refusal is often about one thing or one moment: an issue deleted between two reads,
         # a replica that does not know the token. Whatever it is, what runs has to be looked after.
@@ -141,6 +141,14 @@ def _shown(house: House) -> Snapshot:
     memory.snapshot = shown
     memory.stale = memory.doubt = False
     return shown
+
+
+def _look(house: House, *, fresh: bool) -> Snapshot:
+    """What the forge shows; what is seen to matter only by that is looked at before anything is decided by it."""
+    watch = _watch(house, house.memory.snapshot)
+    shown = house.forge.look(watch, fresh=fresh)
+    more = _watch(house, shown)
+    return shown if more.held <= watch.held else house.forge.look(more, fresh=False)
 
 
 def interval(house: House) -> float:
@@ -177,9 +185,9 @@ def _minded(house: House, task: TaskId) -> bool:
 
 
 def _note_absent(house: House, shown: Snapshot, now: float) -> None:
-    """Remember which claimed issues the forge does not show, and since when."""
+    """Remember which of the issues that were asked for the forge does not show, and since when."""
     memory = house.memory
-    absent = memory.claims.keys() - {issue.number for issue in shown.issues}
+    absent = _watch(house, shown).held - {issue.number for issue in shown.issues}
     memory.absent = {number: memory.absent.get(number, now) for number in absent}
     memory.gone = frozenset(n for n, since in memory.absent.items() if now - since >= GONE_AFTER)
 
@@ -219,11 +227,11 @@ def _unapproved(house: House, shown: Snapshot) -> frozenset[int]:
     return frozenset(memory.unapproved)
 
 
-def _watch(house: House) -> Watch:
+def _watch(house: House, shown: Snapshot | None) -> Watch:
     """What has to be seen: all that is ready or claimed, and of our own tasks the help issues and pull requests."""
     claims = house.memory.claims.values()
     ours = [claim for claim in claims if claim.holder == house.me]
-    looked_at = _looked_at(house, {claim.issue for claim in ours if claim.task.plans})
+    looked_at = _looked_at(shown, {claim.issue for claim in ours if claim.task.plans})
     return Watch(
         ready=house.policy.labels.ready,
         help=house.policy.labels.help_issue,
@@ -234,10 +242,10 @@ def _watch(house: House) -> Watch:
     )
 
 
-def _looked_at(house: House, plans: Collection[int]) -> frozenset[int]:
+def _looked_at(shown: Snapshot | None, plans: Collection[int]) -> frozenset[int]:
     """Issues that others wait for: what comes before one that is ready or held, and the tasks of our plans."""
     found: set[int] = set()
-    for issue in house.memory.snapshot.issues if house.memory.snapshot else ():
+    for issue in shown.issues if shown else ():
         if issue.open:
             found.update(brief_of(issue.body).depends)
         if issue.number in plans:

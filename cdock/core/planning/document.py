@@ -143,6 +143,9 @@ def _of_task(
         for number, line in enumerate(lines):
             if not line.strip() or "\n" in line or "\0" in line or len(line) > 500:
                 yield Problem((*where, name, number), "each is one line of 1 to 500 characters")
+            elif "<!--" in line:
+                # It would hide what stands below it in the issue, and count as something else than what was meant.
+                yield Problem((*where, name, number), "`<!--` cannot stand in an issue: put it into a script")
     if task.stage < 0 or task.max_turns < 0 or not 0 <= task.max_cost < math.inf:
         yield Problem(where, f"stage and limits of {task.key!r} are numbers from 0 on")
 

@@ -1,5 +1,6 @@
 """Between two stages of a plan a person decides: the comment that asks, and what its boxes and their words say."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,7 +11,8 @@ from cdock.core.error_line import error_line
 from cdock.core.messages import Marker, fenced, inline, parse_marker
 from cdock.core.model import Comment, Issue, Task
 from cdock.core.planning.graph import followers
-from cdock.core.planning.parts import SETTLED, State, at_rest, stages_in
+from cdock.core.planning.parts import SETTLED, STUCK, State, at_rest, stages_in
+from cdock.core.planning.planned import LIMIT
 from cdock.core.policy import Policy
 from cdock.core.world import Part
 
@@ -19,8 +21,8 @@ RETRY = "retry"
 DROP = "drop"
 EVIDENCE = 600
 """Characters shown of what the acceptance commands of a task printed last."""
-SHOWN = 20
-"""Tasks that are shown with their evidence."""
+SIZES = ((120, 20), (60, 10), (30, 5))
+"""Characters of titles and errors, and how many tasks are shown with their evidence: the first that fits."""
 TICKING = timedelta(seconds=20)
 """How long an issue must be quiet at most before half a choice counts as a whole one."""
 
@@ -33,6 +35,7 @@ SIGNS: Mapping[State, str] = {
     State.WORKING: "▶ working",
     State.WORKED: "◉ worked, in review",
     State.FAILED: "✗ failed",
+    State.LEFT: "□ given up",
     State.HELD: "■ held back",
     State.DONE: "✓ done",
     State.DROPPED: "– dropped",
@@ -54,13 +57,18 @@ def gate_marker(task: Task, stage: int) -> Marker:
     return Marker("gate", {"task": str(task.uuid), "stage": str(stage)})
 
 
+_STAGE = re.compile(r"[0-9]{1,4}")
+
+
 def gates_in(issue: Issue, task: Task) -> dict[int, Comment]:
     """The gates that are shown, by stage."""
     found = {}
     for comment in issue.comments:
         marker = parse_marker(comment.body) if comment.mine else None
-        if marker and marker.kind == "gate" and marker.fields.get("task") == str(task.uuid):
-            found[int(marker.fields.get("stage", "0"))] = comment
+        stage = marker.fields.get("stage", "") if marker and marker.kind == "gate" else ""
+        # People may write in it, and what they make of its marker must not stop anything.
+        if marker and _STAGE.fullmatch(stage) and marker.fields.get("task") == str(task.uuid):
+            found[int(stage)] = comment
     return found
 
 
@@ -132,16 +140,32 @@ def gate_comment(
     decided: Decision | None = None,
 ) -> str:
     """The text of a stage's gate: how its tasks came out, with evidence, and what a person can decide, or `decided`."""
+    for size in SIZES:
+        text = _gate_comment(task, parts, states, stage=stage, decided=decided, size=size)
+        if len(text) <= LIMIT:
+            break
+    return text
+
+
+def _gate_comment(
+    task: Task,
+    parts: tuple[Part, ...],
+    states: Mapping[str, State],
+    *,
+    stage: int,
+    decided: Decision | None,
+    size: tuple[int, int],
+) -> str:
     own = [part for part in parts if part.planned.stage == stage]
     last, passed = stages_in(parts), task.opened > stage
     lines = [
         str(gate_marker(task, stage)),
         f"### Stage {stage} of {last}: {tally(states[part.planned.key] for part in own)}",
         "",
-        *_rows(own, states),
+        *_rows(own, states, size),
     ]
     boxes = (
-        [] if passed or not at_rest(parts, states, stage=stage) else list(_boxes(own, states, stage, last))
+        [] if passed or not at_rest(parts, states, stage=stage) else list(_boxes(parts, states, stage, last))
     )
     if passed:
         lines += ["", _passed(stage + 1, decided)]
@@ -177,6 +201,7 @@ _COUNTED = {
     State.DONE: "worked",
     State.WORKED: "worked",
     State.FAILED: "failed",
+    State.LEFT: "given up",
     State.HELD: "held back",
     State.DROPPED: "dropped",
     State.WORKING: "working",
@@ -185,24 +210,26 @@ _COUNTED = {
 }
 
 
-def _rows(parts: list[Part], states: Mapping[str, State]) -> Iterator[str]:
+def _rows(parts: list[Part], states: Mapping[str, State], size: tuple[int, int]) -> Iterator[str]:
+    room, shown = size
     for part in parts:
         state = states[part.planned.key]
-        yield f"- {SIGNS[state]} · #{part.number} {inline(part.planned.title)}{_about(part, state)}"
-    for part in parts[:SHOWN]:
+        title = inline(part.planned.title, limit=room)
+        yield f"- {SIGNS[state]} · #{part.number} {title}{_about(part, state, room)}"
+    for part in parts[:shown]:
         if evidence := _evidence(part, states[part.planned.key]):
             summary = f"<summary>What #{part.number} shows</summary>"
             yield f"\n<details>{summary}\n\n{fenced(evidence, limit=EVIDENCE)}\n\n</details>"
 
 
-def _about(part: Part, state: State) -> str:
+def _about(part: Part, state: State, room: int) -> str:
     task = part.claim.task if part.claim else None
     if task is None or not task.attempts:
         return ""
     count = len(task.attempts)
     tries = f" · {count} attempt{'s' if count != 1 else ''}"
     if state is State.FAILED and task.last and task.last.error:
-        return f"{tries} · {inline(error_line(task.last.error))}"
+        return f"{tries} · {inline(error_line(task.last.error), limit=room)}"
     return tries
 
 
@@ -215,12 +242,16 @@ def _evidence(part: Part, state: State) -> str:
     return next((a.evidence for a in reversed(task.attempts) if a.evidence), "")
 
 
-def _boxes(own: list[Part], states: Mapping[str, State], stage: int, last: int) -> Iterator[Choice]:
-    failed = any(states[part.planned.key] in (State.FAILED, State.HELD) for part in own)
+def _boxes(parts: tuple[Part, ...], states: Mapping[str, State], stage: int, last: int) -> Iterator[Choice]:
+    failed, held = dropped_by(parts, states, stage=stage)
+    # Behind the last one nobody else asks.
+    own = any(part.planned.stage == stage or stage == last for part in (*failed, *held))
     if stage < last:
         yield Choice(APPROVE, f"Approve: start stage {stage + 1}")
-    if failed:
+    # What only waits for something that was dropped cannot be tried again.
+    if own and failed:
         yield Choice(RETRY, "Retry what failed")
+    if own:
         yield Choice(DROP, "Drop what failed, and all that comes after it")
 
 
@@ -229,7 +260,7 @@ def dropped_by(
 ) -> tuple[tuple[Part, ...], tuple[Part, ...]]:
     """What failed up to a stage, and what only waits for it: both go when it is dropped."""
     every = tuple(parts)
-    failed = tuple(p for p in every if states[p.planned.key] is State.FAILED and p.planned.stage <= stage)
+    failed = tuple(p for p in every if states[p.planned.key] in STUCK and p.planned.stage <= stage)
     gone = [p.planned.key for p in every if states[p.planned.key] is State.DROPPED]
     edges = [(part.planned.key, part.planned.after) for part in every]
     after = followers(edges, (*gone, *(part.planned.key for part in failed)))

@@ -24,6 +24,7 @@ _LOOKS = {
     "working": "fill:#ddf4ff,stroke:#0969da,color:#1f2328",
     "worked": "fill:#fbefff,stroke:#8250df,color:#1f2328",
     "failed": "fill:#ffebe9,stroke:#cf222e,color:#1f2328",
+    "left": "fill:#ffebe9,stroke:#cf222e,color:#1f2328,stroke-dasharray:4",
     "held": "fill:#fff8c5,stroke:#9a6700,color:#1f2328",
     "done": "fill:#dafbe1,stroke:#1a7f37,color:#1f2328",
     "dropped": "fill:#f6f8fa,stroke:#8c959f,color:#8c959f,stroke-dasharray:4",

@@ -19,13 +19,16 @@ class State(StrEnum):
     WORKING = "working"
     WORKED = "worked"  # its pull request waits for people
     FAILED = "failed"  # its agent is stuck, and a person is asked
+    LEFT = "left"  # it was let start, and a person took its label off or closed its pull request
     HELD = "held"  # what it comes after failed or was dropped
     DONE = "done"
     DROPPED = "dropped"
 
 
 SETTLED = frozenset({State.DONE, State.DROPPED})
-AT_REST = SETTLED | {State.WORKED, State.FAILED, State.HELD}
+STUCK = frozenset({State.FAILED, State.LEFT})
+"""States of which a person has to say what becomes of it."""
+AT_REST = SETTLED | STUCK | {State.WORKED, State.HELD}
 """States in which nothing happens before somebody acts."""
 
 
@@ -36,9 +39,7 @@ def states_of(parts: Iterable[Part], policy: Policy) -> Mapping[str, State]:
     for key in in_order({key: part.planned.after for key, part in by_key.items()}):
         part = by_key[key]
         alone = _alone(part, policy)
-        lost = any(
-            found.get(before) in (State.FAILED, State.HELD, State.DROPPED) for before in part.planned.after
-        )
+        lost = any(found.get(before) in (*STUCK, State.HELD, State.DROPPED) for before in part.planned.after)
         found[key] = State.HELD if lost and alone in (State.LATER, State.READY) else alone
     return found
 
@@ -51,7 +52,9 @@ def _alone(part: Part, policy: Policy) -> State:
     if not issue.open:
         return State.DROPPED if issue.dropped else State.DONE
     if claim is None:
-        return State.READY if issue.wears(go_label(part.planned, policy)) else State.LATER
+        if issue.wears(go_label(part.planned, policy)):
+            return State.READY
+        return State.LEFT if part.released else State.LATER
     if claim.task.plans:
         return State.WORKING
     if finished(claim) and not claim.task.question:

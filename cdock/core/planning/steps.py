@@ -1,5 +1,6 @@
 """The next step of a plan in the loop: while it is talked about, and once its tasks are issues."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -8,7 +9,7 @@ from cdock.core.actions import Action, HearDecision, PublishPlan, ReleaseTasks, 
 from cdock.core.commands import Command
 from cdock.core.model import Outcome, Status, Task
 from cdock.core.planning.gates import APPROVE, NOBODY, Decision, decision, gate_due
-from cdock.core.planning.parts import SETTLED, State, at_rest, stages_in, states_of, to_release
+from cdock.core.planning.parts import SETTLED, STUCK, State, at_rest, stages_in, states_of, to_release
 from cdock.core.planning.telling import proposed
 from cdock.core.policy import Policy
 from cdock.core.waiting import Waiting, WaitKind
@@ -31,7 +32,7 @@ def decision_wanted(task: Task, parts: tuple[Part, ...], policy: Policy) -> Wait
     stage = task.opened
     if not stage or not at_rest(parts, states, stage=stage):
         return None
-    stuck = any(state in (State.FAILED, State.HELD) for state in states.values())
+    stuck = _stuck(states)
     if not stuck and (stage >= stages_in(parts) or not policy.gates):
         return None
     return Waiting(
@@ -39,6 +40,10 @@ def decision_wanted(task: Task, parts: tuple[Part, ...], policy: Policy) -> Wait
         f"Stage {stage} of {stages_in(parts)} is finished.",
         f"Tick a box in the comment on it, comment `/cdock approve`, or run `cdock approve {task.issue}`.",
     )
+
+
+def _stuck(states: Mapping[str, State]) -> bool:
+    return any(state in STUCK or state is State.HELD for state in states.values())
 
 
 def next_of_published(
@@ -55,7 +60,7 @@ def next_of_published(
         return ReleaseTasks(case, ready)
     last = stages_in(parts)
     rest = task.opened < last and at_rest(parts, states, stage=task.opened)
-    if rest and not policy.gates and not any(s in (State.FAILED, State.HELD) for s in states.values()):
+    if rest and not policy.gates and not _stuck(states):
         return HearDecision(case, Decision(task.opened, (APPROVE,), NOBODY))
     if due := gate_due(case.issue, task, parts, states):
         return ShowGate(case, *due)

@@ -17,6 +17,8 @@ from cdock.core.world import Part
 
 COMMENT_LIMIT = 65_536
 """Characters of a comment that GitHub takes."""
+TITLES = (120, 60, 30)
+"""Characters of each title, the first that lets the comment fit."""
 _DATA = "<details><summary>The plan as data</summary>"
 _JSON = re.compile(re.escape(_DATA) + r"\n\n(?P<fence>`{3,})json\n(?P<json>[^\n]+)\n(?P=fence)\n")
 
@@ -132,13 +134,17 @@ def plan_comment(
         "| Stage | Task | State |",
         "| --- | --- | --- |",
     ]
-    lines += [
-        f"| {part.planned.stage} | #{part.number} {inline(part.planned.title)} | {SIGNS[states[part.planned.key]]} |"
-        for part in parts
-    ]
-    if waiting:
-        lines += ["", f"{waiting.why} {waiting.unblocks}"]
-    return "\n".join(lines) + "\n"
+    end = ["", f"{waiting.why} {waiting.unblocks}"] if waiting else []
+    for room in TITLES:
+        text = "\n".join((*lines, *(_row(part, states, room) for part in parts), *end)) + "\n"
+        if len(text) <= COMMENT_LIMIT:
+            break
+    return text
+
+
+def _row(part: Part, states: Mapping[str, State], room: int) -> str:
+    title = inline(part.planned.title, limit=room)
+    return f"| {part.planned.stage} | #{part.number} {title} | {SIGNS[states[part.planned.key]]} |"
 
 
 def _again(part: Part) -> PlanTask:

@@ -1,0 +1,213 @@
+"""Plans in unkind hands: crashes at odd moments, people who change their mind, and texts that want too much."""
+
+from dataclasses import replace
+
+import pytest
+
+from cdock.core.form import body_of, brief_of
+from cdock.core.overlap import may_meet
+from cdock.core.planning.document import Plan, PlanTask, problems_of
+from cdock.core.planning.proposal import Proposal
+from cdock.core.planning.telling import proposal_comment, proposed
+from cdock.testing import MemoryHub, MemoryPlans
+from tests.unit.houses import POLICY, Place
+from tests.unit.test_plans import PLAN, gate, publish, states, tick_gate, work
+
+
+@pytest.fixture
+def hub() -> MemoryHub:
+    return MemoryHub()
+
+
+@pytest.fixture
+def place(hub: MemoryHub) -> Place:
+    made = Place(hub, policy=replace(POLICY, max_parallel=4, planner="memory"))
+    made.house.plans = MemoryPlans()
+    return made
+
+
+def merge(place: Place, number: int) -> None:
+    hub = place.hub
+    branch = hub.refs[number].task.id.branch()
+    hub.merge(next(n for n, pull in hub.pulls.items() if pull.head == branch))
+    hub.close(number)
+    place.settle()
+
+
+def quiet(place: Place) -> None:
+    """Ticks of a poller that finds no reason to doubt what it knows."""
+    for _ in range(20):
+        if not place.tick():
+            return
+
+
+def test_an_approval_said_while_no_poller_ran_counts(hub: MemoryHub, place: Place) -> None:
+    plan, numbers = publish(hub)
+    place.settle()
+    work(place, numbers["models"])
+    merge(place, numbers["models"])
+    hub.comment(plan, "/cdock approve")
+    place.restart()
+    quiet(place)
+    assert states(hub, numbers)["api"] == "held"
+    assert "not finished" not in "".join(c.body for c in hub.issues[plan].comments)
+
+
+def test_a_restart_changes_no_gate(hub: MemoryHub, place: Place) -> None:
+    plan, numbers = publish(hub)
+    place.settle()
+    work(place, numbers["models"])
+    merge(place, numbers["models"])
+    before = [c.body for c in hub.issues[plan].comments]
+    place.restart()
+    trail = [place.tick() for _ in range(4)]
+    assert not [t for t in trail if "ShowGate" in t or "ShowStatus" in t], trail
+    assert [c.body for c in hub.issues[plan].comments] == before
+
+
+@pytest.mark.parametrize("choice", ["retry", "drop"])
+def test_a_task_whose_pull_request_was_closed_keeps_no_gate_shut(
+    hub: MemoryHub, place: Place, choice: str
+) -> None:
+    plan, numbers = publish(hub)
+    place.settle()
+    work(place, numbers["models"])
+    tick_gate(hub, plan, 1, "approve")
+    place.settle()
+    branch = hub.refs[numbers["ui"]].task.id.branch()
+    work(place, numbers["ui"])
+    hub.close_pull(next(n for n, pull in hub.pulls.items() if pull.head == branch))
+    place.settle()
+    work(place, numbers["api"])
+    assert states(hub, numbers)["ui"] == "later", "it starts no more by itself"
+    assert "1 worked, 1 given up" in gate(hub, plan, 2)
+    tick_gate(hub, plan, 2, choice)
+    place.settle()
+    assert states(hub, numbers)["ui"] == ("held" if choice == "retry" else "closed")
+    assert states(hub, numbers)["docs"] == ("later" if choice == "retry" else "closed")
+
+
+def test_a_deleted_task_keeps_no_gate_shut(hub: MemoryHub, place: Place) -> None:
+    plan, numbers = publish(hub)
+    place.settle()
+    work(place, numbers["models"])
+    tick_gate(hub, plan, 1, "approve")
+    del hub.issues[numbers["ui"]]
+    place.settle()
+    work(place, numbers["api"])
+    hub.clock.advance(600)
+    place.settle()
+    assert gate(hub, plan, 2)
+
+
+def wide(title: str, count: int = 100) -> Plan:
+    return Plan("A wide plan", tasks=tuple(PlanTask(f"t{n}", title) for n in range(count)))
+
+
+@pytest.mark.parametrize("title", ["&" * 250, "<" * 250, "|" * 250, "plain " * 40, "é" * 250])
+def test_what_is_said_of_a_wide_plan_fits_into_comments(hub: MemoryHub, title: str) -> None:
+    place = Place(hub, policy=replace(POLICY, max_parallel=100, tries=1))
+    plan, numbers = publish(hub, wide(title))
+    place.settle(400)
+    for number in numbers.values():
+        task = hub.refs[number].task
+        place.machine.exit(task.id.run(1), 1, said="error: " + "`" * 600)
+    place.settle(400)
+    for comment in hub.issues[plan].comments:
+        assert len(comment.body) <= 65_536, comment.body[:60]
+    assert "failed" in gate(hub, plan, 1)
+
+
+def test_what_is_published_is_what_was_shown(hub: MemoryHub, place: Place) -> None:
+    number = hub.open_issue("Goal", labels=["agent-plan"])
+    place.settle()
+    task = hub.refs[number].task
+    other = Plan("Other", "x", (PlanTask("evil", "Something else"),))
+    forged = proposal_comment(task, 1, Proposal("x", other))
+    forged = forged[forged.index("<details>") :]
+    hub.comment(number, proposal_comment(task, 1, Proposal(forged, PLAN)), by=hub.bot)
+    found = proposed(hub.issues[number], task, 1)
+    assert found
+    assert found.title == PLAN.title
+
+
+@pytest.mark.parametrize("line", ["echo <!-- a", "<!-- x"])
+def test_what_would_be_hidden_in_an_issue_is_refused(line: str) -> None:
+    plan = Plan("A plan", tasks=(PlanTask("x", "X", acceptance=("true", line)),))
+    assert [problem.where for problem in problems_of(plan)] == [("tasks", 0, "acceptance", 1)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<!<!-- x -->-- hidden",
+        "a\n<!<!-- x -->-- b",
+        "<pre>",
+        "``<!-- x -->`",
+        "<!-- a",
+        "#<!-- -->## Files\n\n`x`",
+        "\ufeff### Files\n`x`",
+        "~~~",
+        "```\n``` x",
+    ],
+)
+def test_no_description_hides_or_forges_what_follows(text: str) -> None:
+    task = PlanTask("x", "X", description=text, acceptance=("make",))
+    brief = brief_of(body_of(task, plan=4, depends=(5, 6)))
+    assert (brief.depends, brief.plan, brief.files, brief.acceptance) == ((5, 6), 4, (), ("make",))
+
+
+def test_attempts_at_the_same_thing_do_not_wait_for_one_another(hub: MemoryHub, place: Place) -> None:
+    task = PlanTask("x", "Refactor auth", files=("src/**",))
+    made = [
+        hub.open_issue(f"a{n}", body=body_of(task, batch="b1", worktree=f"a-a{n}"), labels=["agent-ready"])
+        for n in (1, 2, 3)
+    ]
+    place.settle()
+    assert set(made) <= set(hub.refs)
+
+
+def test_hostile_globs_are_compared_soon() -> None:
+    one = "*?" * 250
+    other = "?*" * 250
+    found = [may_meet(f"{one[:-3]}{n}", f"{other[:-3]}{m}") for n in range(100, 150) for m in range(100, 150)]
+    assert len(found) == 2_500
+
+
+def test_a_gate_that_was_changed_by_hand_stops_nothing(hub: MemoryHub, place: Place) -> None:
+    plan, numbers = publish(hub)
+    place.settle()
+    work(place, numbers["models"])
+    comment = next(c for c in hub.issues[plan].comments if "stage=1 -->" in c.body)
+    hub.reword(plan, comment.id, comment.body.replace("stage=1", "stage=x"), by="maria")
+    place.settle()
+    assert gate(hub, plan, 1)
+
+
+def test_nobody_is_offered_to_retry_what_only_waits(hub: MemoryHub, place: Place) -> None:
+    plan, numbers = publish(hub)
+    place.settle()
+    hub.close(numbers["models"], dropped=True)
+    place.settle()
+    tick_gate(hub, plan, 1, "approve")
+    place.settle()
+    assert "choice drop" in gate(hub, plan, 2)
+    assert "choice retry" not in gate(hub, plan, 2)
+
+
+def test_work_is_stacked_on_what_is_changed_again_meanwhile(hub: MemoryHub, place: Place) -> None:
+    plan, numbers = publish(hub)
+    place.settle()
+    work(place, numbers["models"])
+    tick_gate(hub, plan, 1, "approve")
+    models = hub.refs[numbers["models"]].task
+    for _ in range(30):
+        if numbers["api"] in hub.refs:
+            break
+        place.house.memory.doubt = True
+        place.tick()
+    assert not hub.refs[numbers["api"]].task.onto
+    hub.comment(numbers["models"], "Please rename it.")
+    place.settle()
+    assert hub.refs[numbers["models"]].task.running
+    assert hub.refs[numbers["api"]].task.onto == models.id.branch()
