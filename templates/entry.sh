@@ -29,7 +29,7 @@ exec 2>&1 # one stream, so that what is printed stays in order
 umask 022
 
 src=$CDOCK_WORKSPACE/src
-apart=$CDOCK_RUN/apart
+apart=$CDOCK_WORKSPACE/apart # always there: some agents find a conversation again only where it took place
 input=${CDOCK_INPUT-}
 stderr_shown=16384
 drain_tries=250

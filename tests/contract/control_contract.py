@@ -465,9 +465,18 @@ class RealControlContract(RealRunnerContract):
         runner.snapshot(spec.name)
         assert self.subjects(runner.remote(task), branch=BRANCH) == ("work", "base")
         assert self.unfinished(runner, task) == {"y": "A y\n"}
-        after = self.launched(task, "ls; ls ../attempts/*.2/; cat .cdock/*", attempt=3)
-        assert b"apart" not in runner.output(after.name, offset=0)
+        after = self.launched(task, "ls; ls .. ../attempts/*.2/; cat .cdock/*", attempt=3)
         assert self.run(runner, after).signals == Signals()
+        shown = runner.output(after.name, offset=0)
+        assert b"attempts" in shown
+        assert b"apart" not in shown
+
+    def test_runs_apart_take_place_at_one_place(self, task: TaskId) -> None:
+        # Some agents find a conversation only where it took place.
+        runner = self.runner()
+        specs = [self.launched(task, "pwd", attempt=number, apart=True) for number in (1, 2)]
+        places = [runner.output(self.run(runner, spec).name, offset=0) for spec in specs]
+        assert places[0] == places[1] != b""
 
     def test_signals_from_before_are_not_those_of_a_run_apart(self, task: TaskId) -> None:
         runner = self.runner()
