@@ -126,6 +126,28 @@ def start(house: House, case: Case, errand: Errand) -> None:
             house.wishes.granted(wish.id)
 
 
+def told(house: House, case: Case, errand: Errand) -> tuple[str, str]:
+    """The agent that would start now, and the prompt it would get; nothing is started or written down.
+
+    Raises:
+        Refused: as `start`.
+    """
+    task = task_of(case)
+    assert case.workspace is not None, "planned only with a workspace"  # noqa: S101 - for the type checker
+    who = _who(house, task, errand)
+    attempt = Attempt(
+        number=(task.last.number if task.last else 0) + 1,
+        round=task.round,
+        agent=who.step.agent,
+        started_at=house.clock.now(),
+        session=who.session,
+        cause=errand.cause,
+        refs=errand.refs,
+    )
+    job = _job(house, case, task, case.workspace, errand=errand, who=who, attempt=attempt)
+    return who.step.agent, job.prompt
+
+
 def _require_same_conflict(errand: Errand, theirs: Theirs | None) -> None:
     """What the attempt is to merge is still there to be merged.
 

@@ -295,7 +295,9 @@ def clear(house: House, case: Case) -> None:
     except Refused:
         # Perhaps for commits that the forge did not take: it is asked again, since a person may have seen to it.
         house.memory.unpushable.pop(task.issue, None)
-        raise
+        # Or for commits of a person, who pushed and merged them: then they are on the default branch.
+        house.workspaces.target()
+        house.workspaces.remove(task.id, branch=branch_of(house, task.id), keep=apart)
     house.runner.clear(task.id)
     house.memory.harvests.pop(task.id, None)
     log.info("workspace removed", extra=about(task))

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
 from cdock.adapters.docker.seen import INSTANCE
-from tests.acceptance.stories import LIMIT, played, quick, remote, write
+from tests.acceptance.stories import LIMIT, history, played, quick, remote, write
 from tests.acceptance.workshop import Workshop
 from tests.docker_engine import Place
 from tests.terminal import Terminal
@@ -228,3 +230,33 @@ def test_a_task_is_complete_when_nothing_of_it_is_missing(workshop: Workshop) ->
     assert done.returncode == 0, done.stderr
     assert issue(workshop, other)["state_reason"] == "completed"
     assert issue(workshop, number)["state"] == "open"
+
+
+def test_a_person_works_in_a_prepared_worktree(workshop: Workshop) -> None:
+    workshop.start_repository(quick(attempts(SMALL, {"commit": "Do it"})))
+    number = workshop.open_issue("Write it", body="In full.\n\n### Stage\n\n1\n")
+    later = workshop.open_issue("Later", body="### Stage\n\n2\n")
+    done = workshop.cdock("run", "--manual", "--stage", "1")
+    assert done.returncode == 0, done.stderr
+    title, start, push = done.stdout.splitlines()
+    assert title == f"# #{number} Write it"
+    tree = Path(shlex.split(start)[1])
+    assert "In full." in (tree / ".cdock" / "prompt.md").read_text()
+    assert "agent-ready" in workshop.labels(later)
+    assert workshop.cdock("run", "--manual", "--stage", "1").stdout == ""
+
+    (tree / "done.txt").write_text("yes\n")
+    workshop.git("add", "done.txt", cwd=tree)
+    workshop.git("commit", "-q", "-m", "Write it", cwd=tree)
+    workshop.git(*shlex.split(push)[1:], cwd=tree)
+    branch = shlex.split(push)[-1].removeprefix("HEAD:refs/heads/")
+    pull = workshop.api(
+        "POST", "/pulls", {"title": "t", "head": branch, "base": "main", "body": f"Closes #{number}"}
+    )
+    assert workshop.cdock("run", "--once", "--issue", str(number)).returncode == 0
+    assert history(workshop, number) == [], "no agent was started"
+    workshop.api("PUT", f"/pulls/{pull['number']}/merge", {})
+    done = workshop.cdock("run", "--once", "--issue", str(number))
+    assert done.returncode == 0, done.stderr
+    assert issue(workshop, number)["state_reason"] == "completed"
+    assert not tree.exists()

@@ -40,6 +40,14 @@ LEAST_SPACE = 200 * 1024**2
     metavar="FILE",
     help="Make issues of the tasks in FILE (a JSON object a line, or a script that prints them); claim only these.",
 )
+@click.option(
+    "--manual",
+    is_flag=True,
+    help="Start no agents: claim what is ready, make the worktrees, and print what to start in each.",
+)
+@click.option(
+    "--stage", type=click.IntRange(min=1), metavar="N", help="With --manual, only tasks of this stage."
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be done now, and do nothing.")
 @click.option("--max-parallel", type=click.IntRange(min=1), metavar="N", help="Attempts at the same time.")
 @click.option(
@@ -56,6 +64,8 @@ def command(
     supervise: int | None,
     issues: tuple[int, ...],
     tasks: str | None,
+    manual: bool,
+    stage: int | None,
     dry_run: bool,
     max_parallel: int | None,
     webhook: str | None,
@@ -72,6 +82,7 @@ def command(
       cdock run
       cdock run --once --issue 42
       cdock run --supervise=2
+      cdock run --manual --stage 1
       cdock run --once --tasks tasks.jsonl
     """
     from cdock.adapters.files.doorbell import hearing
@@ -89,6 +100,10 @@ def command(
         raise click.UsageError("--issue names an issue of one repository: use it with one clone")
     if tasks and (issues or len(sites) > 1):
         raise click.UsageError("--tasks is for one clone, and without --issue")
+    if manual and (once or supervise or webhook or tasks or len(sites) > 1):
+        raise click.UsageError("--manual is for one clone, and goes with --issue, --stage and --max-parallel")
+    if stage and not manual:
+        raise click.UsageError("--stage goes with --manual")
     listed = tasks_from(sites[0], start, tasks) if tasks else None
     console = talk()
     clock = SystemClock()
@@ -105,6 +120,11 @@ def command(
             return _dry_run_of(listed)
         if dry_run:
             return max(_dry_run(house) for house in houses)
+        if manual:
+            from cdock.cli.manual import prepare
+
+            _ensure_labels(houses[0], console, patient=False)
+            return prepare(sites[0], houses[0], stage=stage)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: clock.end())
         if webhook:
