@@ -65,7 +65,7 @@ class Talk:
         Raises:
             Refused: it is on the forge already.
         """
-        from cdock.reconciler.conversing import PERSON
+        from cdock.reconciler.planwords import PERSON
 
         self.require_open()
         turns = (*self.draft.turns, (PERSON, f"By hand: {what}"))

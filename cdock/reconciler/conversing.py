@@ -9,21 +9,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time
 
-from cdock.core.errors import NotPermitted, Refused, Unavailable
+from cdock.core.errors import Refused
 from cdock.core.events import Ending, Event, Job, RunSpec
 from cdock.core.ids import TaskId, check_id, slug_of
 from cdock.core.model import Cause, Role, Verdict
 from cdock.core.planning.document import TITLE_LIMIT, Plan
 from cdock.core.planning.drafts import PARENT, Draft, Stand
-from cdock.core.planning.proposal import SAY_LIMIT, Proposal, json_of, proposal_of, schema
+from cdock.core.planning.proposal import SAY_LIMIT, Proposal, proposal_of, schema
 from cdock.core.policy import Policy
 from cdock.core.secrets import redacted
 from cdock.ports import Agent, Clock, Ids, Ledger, Locks, Plans, Prompts, Runner, Workspaces
 from cdock.reconciler.checking import lock_of
 from cdock.reconciler.listening import Heard, follow
+from cdock.reconciler.planwords import AGENT, PERSON, prompt_of, trouble
 
-PERSON, AGENT = "person", "agent"
-"""Who says something, in the turns of a draft."""
 TRIES = 3
 """Answers of one turn that may be unusable before the person sees the last one as it is."""
 BRANCH = "talk"
@@ -202,7 +201,7 @@ class _Turn:
             verdict = self._run(resumed=False, lesson=lesson)
         if verdict.kind in (Ending.DONE, Ending.ASKED):
             return self._table.fit(verdict.text)
-        raise _trouble(self._agent.name, verdict, self._table.fit(verdict.text))
+        raise trouble(self._agent.name, verdict, self._table.fit(verdict.text))
 
     def _run(self, *, resumed: bool, lesson: str) -> Verdict:
         table, agent, draft = self._table, self._agent, self.draft
@@ -251,7 +250,7 @@ class _Turn:
             "answer": "",
         }
         return Job(
-            prompt=_prompt(self._table.prompts, draft, resumed=resumed, lesson=lesson),
+            prompt=prompt_of(self._table.prompts, draft, resumed=resumed, lesson=lesson),
             session=draft.session,
             model=settings.get("model", ""),
             max_turns=int(settings.get("max_turns", "0")),
@@ -259,54 +258,3 @@ class _Turn:
             settings=settings,
             schema=schema(),
         )
-
-
-def _prompt(prompts: Prompts, draft: Draft, *, resumed: bool, lesson: str) -> str:
-    if resumed:
-        message = "" if lesson else "\n\n".join((*_unanswered(draft), *_standing(draft)))
-        return prompts.fill("plan-again", {"message": message, "lesson": lesson})
-    title, goal = draft.plan.title, draft.plan.goal
-    # The goal is what was said first, until a plan puts it into other words.
-    turns = draft.turns[1:] if draft.turns[0] == (PERSON, goal) else draft.turns
-    said = [{"author": _AUTHORS.get(who, who), "text": words} for who, words in turns]
-    said += [{"author": "cdock", "text": words} for words in _standing(draft)]
-    task = {"title": title, "description": goal.removeprefix(title).strip()}
-    return prompts.fill("plan", {"task": task, "said": said, "lesson": lesson, "schema": schema()})
-
-
-_AUTHORS = {PERSON: "The person", AGENT: "You"}
-
-
-def _unanswered(draft: Draft) -> tuple[str, ...]:
-    """What the person said since the agent's last answer: a turn that was interrupted may not have reached it."""
-    since = max((number for number, (who, _) in enumerate(draft.turns, start=1) if who == AGENT), default=0)
-    return tuple(words for _, words in draft.turns[since:])
-
-
-def _standing(draft: Draft) -> tuple[str, ...]:
-    """The plan as it is now, for the person may have changed it by hand; nothing before there is one."""
-    if not draft.plan.tasks:
-        return ()
-    return (f"The plan as it stands now, with all that was changed by hand:\n{json_of(draft.plan)}",)
-
-
-def _trouble(name: str, verdict: Verdict, text: str) -> Refused | Unavailable:
-    tried = f"talking to {name}; what you said is kept"
-    match verdict.kind:
-        case Ending.AUTH:
-            fix = "see to its credential, then say it again"
-            return NotPermitted(f"{name}: its provider refused the credential: {text}", tried=tried, fix=fix)
-        case Ending.LIMITED:
-            until = f" until {verdict.until:%H:%M} UTC" if verdict.until else ""
-            return Unavailable(
-                f"{name}: the usage limit is reached{until}", tried=tried, fix="wait for its end"
-            )
-        case Ending.UNAVAILABLE | Ending.STOPPED:
-            return Unavailable(f"{name}: {text}", tried=tried, fix="say it again")
-        case Ending.CAPPED:
-            fix = "say it again, or raise the limit below [agent] in cdock.toml"
-            return Refused(f"{name} reached a limit: {text}", code="CD493", tried=tried, fix=fix)
-        case _:
-            return Refused(
-                f"{name} failed: {text}", code="CD494", tried=tried, fix="say it again, in other words"
-            )

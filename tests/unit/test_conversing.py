@@ -12,8 +12,9 @@ from cdock.core.events import Event
 from cdock.core.planning.document import Plan, PlanTask
 from cdock.core.planning.drafts import Draft, Stand
 from cdock.core.planning.proposal import Proposal
-from cdock.reconciler.conversing import AGENT, PERSON, Table, begun, converse, forget_talk, talk_id
+from cdock.reconciler.conversing import Table, begun, converse, forget_talk, talk_id
 from cdock.reconciler.loop import tick
+from cdock.reconciler.planwords import AGENT, PERSON
 from cdock.testing import MemoryHub, MemoryLocks, MemoryMachine, MemoryPlans
 from cdock.testing.clock import MemoryClock
 from tests.unit.houses import Place

@@ -14,7 +14,8 @@ from cdock.cli.planningpublish import outcome
 from cdock.cli.planningtalk import PUSHES, Talk, forget_published, show_words
 from cdock.core.errors import Refused
 from cdock.core.planning.drafts import PARENT, Stand
-from cdock.reconciler.conversing import PERSON, talk_id
+from cdock.reconciler.conversing import talk_id
+from cdock.reconciler.planwords import PERSON
 from tests.unit.test_conversing import GOAL, PLAN
 from tests.unit.test_conversing import Talk as Ground
 

@@ -140,7 +140,7 @@ def _resumed(start: Path, table: "Table", named: str) -> "Draft":
 def _same(table: "Table", goal: str) -> "Draft | None":
     """The unfinished talk about the same goal: whoever repeats a command that was killed does not want two plans."""
     from cdock.core.planning.drafts import Stand
-    from cdock.reconciler.conversing import PERSON
+    from cdock.reconciler.planwords import PERSON
 
     kept = [draft for draft in table.plans.list() if draft.stand is not Stand.PUBLISHED]
     return next((draft for draft in reversed(kept) if draft.turns[:1] == ((PERSON, goal.strip()),)), None)
@@ -219,7 +219,7 @@ def _converse(start: Path, here: "Site", about: "Talk", words: str) -> int:
 def _recall(about: "Talk") -> None:
     """Where the conversation stood."""
     from cdock.cli.planningtalk import show_words
-    from cdock.reconciler.conversing import AGENT
+    from cdock.reconciler.planwords import AGENT
 
     turns: tuple[tuple[str, str], ...] = about.draft.turns
     if not turns:
