@@ -151,3 +151,24 @@ def test_at_a_terminal(workshop: Workshop) -> None:
     history = workshop.state / "orchestrate-history"
     assert "+Ours" in history.read_text()
     assert history.stat().st_mode & 0o077 == 0
+
+
+def test_ctrl_c_at_a_terminal_ends_a_turn_and_words_may_have_lines(workshop: Workshop) -> None:
+    waits = [{"say": "I think."}, {"wait": 300}]
+    workshop.start_repository(scripted({"plan": [waits, [{"propose": {"say": "Well."}}]]}))
+    env = dict(workshop.env)
+    del env["TERM"]
+    argv = (sys.executable, "-P", "-m", "cdock", "orchestrate", "Log in")
+    with Terminal(argv, cwd=workshop.clone, env=env) as terminal:
+        terminal.wait_for("scripted: I think.")
+        terminal.press("C-c")
+        terminal.wait_for("stopped; what you said is kept")
+        terminal.wait_for("you>")
+        terminal.press("o", "n", "e", "M-Enter", "t", "w", "o", "Enter")
+        terminal.wait_for("Well.")
+        terminal.press("C-d")
+        terminal.wait_for_end()
+    assert not left(workshop), "nothing of the turn that was ended runs on"
+    (kept,) = (workshop.state / "plans").glob("*.json")
+    turns = json.loads(kept.read_text())["turns"]
+    assert turns == [["person", "Log in"], ["person", "one\ntwo"], ["agent", "Well."]]

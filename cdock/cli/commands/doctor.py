@@ -272,6 +272,7 @@ def _abilities(can: "Capabilities") -> str:
         "tell money": can.cost,
         "tell how full it is": can.context,
         "tell when a limit ends": can.limits,
+        "answer by a schema": can.schema,
         "be attached to": can.attach,
     }
     able, unable = ([word for word, there in words.items() if there is wanted] for wanted in (True, False))
