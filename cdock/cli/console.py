@@ -31,6 +31,12 @@ LOOKS: dict[str, tuple[str, str]] = {
     "done": ("✓", "green"),
     "cancelled": ("■", "dim"),
     "waiting": ("Ⅱ", "yellow"),
+    "planned": ("▷", "cyan"),
+    # How tasks of a plan stand that nobody works on.
+    "later": ("○", "dim"),
+    "held": ("□", "yellow"),
+    "left": ("□", "red"),
+    "dropped": ("–", "dim"),
 }
 
 

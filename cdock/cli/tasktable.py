@@ -141,6 +141,8 @@ def _now(row: dict[str, Any], stall: float) -> str:
                 return f"{since}: silent for {ago(row['quiet'])}, ended after {ago(stall)}"
             said = clean(row["said"])
             return f"{since}: {said}" if said else f"for {since}"
+        case "planned":
+            return clean(row["why"])
         case "waiting":
             return clean(row["why"]) or "stopped; label it agent-ready to go on"
     return clean(error_line(row["error"]))

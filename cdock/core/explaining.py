@@ -68,8 +68,18 @@ def _explained(case: Case, task: Task, status: Status, world: World, policy: Pol
             f"Another poller works on it: {where}.", "Nothing from here.", "It goes on there.", since
         )
     if waits := waits_for(case, task, world, policy):
-        return Explanation(waits.why, waits.unblocks, "The next attempt starts.", since, waits)
+        return Explanation(waits.why, waits.unblocks, _after_that(case, task), since, waits)
     return _about_to(case, task, world, policy, since)
+
+
+def _after_that(case: Case, task: Task) -> str:
+    """What comes when a person decided, or a limit ended."""
+    if case.parts is not None:
+        return "What was decided is done, and the plan goes on."
+    done = task.last is not None and task.last.outcome is Outcome.SUCCEEDED
+    if task.plans and done:
+        return "The agent proposes again, or its tasks become issues."
+    return "Its pull request opens." if task.competes and done else "The next attempt starts."
 
 
 def _working(case: Case, task: Task, since: datetime | None) -> Explanation:

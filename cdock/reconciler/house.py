@@ -12,6 +12,7 @@ from cdock.core.explaining import Explanation
 from cdock.core.ids import TaskId
 from cdock.core.model import Cap, Claim, Harvest, Progress, Snapshot, Status, Task
 from cdock.core.planning.drafts import Draft
+from cdock.core.planning.standing import Standing
 from cdock.core.policy import Policy
 from cdock.core.pulls import PullRequest
 from cdock.core.secrets import redacted
@@ -79,6 +80,8 @@ class About:
     """Whether the next step waits for a forge that does not answer."""
     above: tuple[TaskId, ...] = ()
     """The tasks that were started from this one's branch, by name."""
+    parts: tuple[Standing, ...] = ()
+    """How the tasks of a published plan stand."""
 
 
 @dataclass(frozen=True)

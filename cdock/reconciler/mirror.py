@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 
 from cdock.core.answers import question_of
@@ -14,6 +14,7 @@ from cdock.core.form import brief_of
 from cdock.core.ids import TaskId
 from cdock.core.model import Progress, Status
 from cdock.core.plan import startable, status_of
+from cdock.core.planning.standing import standings
 from cdock.core.record import dump_record, record_of
 from cdock.core.waiting import with_a_person
 from cdock.core.world import Case, World
@@ -132,6 +133,7 @@ def _about(case: Case, house: House, world: World) -> About:
         said=_said(house, task.id.run(task.last.number)) if task.last else "",
         quota_until=_quota(house, case.issue.number),
         away=house.memory.away_since is not None and status in _NEEDS_FORGE,
+        parts=standings(task, case.parts, house.policy) if case.parts else (),
     )
 
 
@@ -156,6 +158,7 @@ def _told(about: About, house: House) -> Told:
         "url": about.url,
         "said": about.said,
         "waiting": _waiting(about),
+        "parts": [asdict(part) for part in about.parts],
         **_doing(about),
     }
     return Told(about=about, record=record, entry=record | extra)

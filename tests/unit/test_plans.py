@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -210,6 +211,40 @@ def test_what_is_dropped_takes_along_what_comes_after_it(hub: MemoryHub, place: 
     assert hub.issues[numbers["api"]].dropped
     assert hub.issues[numbers["docs"]].dropped
     assert hub.issues[numbers["ui"]].open
+    assert "[ ]" not in gate(hub, plan, 2), "no later stage has anything to start"
+    assert "Nothing is left to start" in gate(hub, plan, 2)
+    hub.comment(plan, "/cdock approve")
+    place.settle()
+    assert "nothing is left to approve" in hub.issues[plan].comments[-1].body
+    hub.reopen(numbers["docs"])
+    place.settle()
+    assert "- [ ] Approve" in gate(hub, plan, 2), "a person wants it after all"
+
+
+def test_the_mirror_tells_of_tasks_that_nobody_works_on(hub: MemoryHub, place: Place) -> None:
+    plan, numbers = publish(hub)
+    place.settle()
+    told = {part["key"]: part for part in of_plan(place, plan)["parts"]}
+    assert [(part["state"], part["stage"]) for part in told.values()] == [
+        ("working", 1),
+        ("later", 2),
+        ("later", 2),
+        ("later", 3),
+    ]
+    assert told["api"]["why"] == f"Stage 2 of the plan in #{plan} is not open yet; stage 1 is."
+    assert f"`cdock approve {plan}`" in told["api"]["unblocks"]
+    fail(place, numbers["models"])
+    told = {part["key"]: part for part in of_plan(place, plan)["parts"]}
+    assert told["api"]["why"] == f"What it comes after was not done: #{numbers['models']} (failed)."
+    assert told["docs"]["why"].endswith(f"#{numbers['api']} (held back), #{numbers['ui']} (held back).")
+    assert of_plan(place, plan)["next"] == "What was decided is done, and the plan goes on."
+
+
+def of_plan(place: Place, plan: int) -> dict[str, Any]:
+    """What the mirror says of a plan."""
+    tasks = place.mirror.saved["tasks"]
+    assert isinstance(tasks, list)
+    return next(task for task in tasks if task["github"]["issue_number"] == plan)
 
 
 def test_without_gates_a_stage_follows_when_all_of_the_last_worked(hub: MemoryHub) -> None:

@@ -45,7 +45,7 @@ def command(start: Path, task: str, as_json: bool) -> int:
 
 
 def _told(mirror: dict[str, Any], named: str) -> tuple[dict[str, Any], list[str]]:
-    """What is known of a task, or of an issue that waits to be claimed: as JSON, and in lines.
+    """What is known of a task, or of an issue that waits to be claimed or to be let start: as JSON, and in lines.
 
     Raises:
         Refused: there is none of that name.
@@ -57,7 +57,11 @@ def _told(mirror: dict[str, Any], named: str) -> tuple[dict[str, Any], list[str]
     for entry in mirror.get("queue") or ():
         if number is not None and entry["issue"] == number and number not in known:
             about = {**entry, "status": "ready"}
-            return about, list(_lines_of_queued(about))
+            return about, list(_lines_of_queued(about, "ready, not begun"))
+    for part in (part for task in tasks for part in task.get("parts") or ()):
+        if number is not None and part["issue"] == number and number not in known:
+            about = {**part, "status": part["state"]}
+            return about, list(_lines_of_queued(about, f"{part['state']}, in a plan"))
     about = about_task(find_task(tasks, named))
     return about, list(_lines(about))
 
@@ -112,11 +116,11 @@ _OF_ATTEMPT: dict[str, object] = {
 }
 
 
-def _lines_of_queued(about: dict[str, Any]) -> Iterator[str]:
+def _lines_of_queued(about: dict[str, Any], state: str) -> Iterator[str]:
     from cdock.cli.console import clean
 
     yield f"#{about['issue']} {clean(str(about.get('title') or ''))}"
-    yield _line("state", "ready, not begun")
+    yield _line("state", state)
     for name, label in (("why", "why"), ("unblocks", "unblocks"), ("url", "see")):
         if about.get(name):
             yield _line(label, str(about[name]))
@@ -164,7 +168,8 @@ def _attempt(attempt: dict[str, Any]) -> str:
     if attempt["cap"]:
         outcome += f" ({attempt['cap']})"
     about = [" ".join(filter(None, (attempt["agent"], attempt["model"])))]
-    about += [f"{attempt['turns']} turns"] if attempt["turns"] else []
+    turns = attempt["turns"]
+    about += [f"{turns} turn{'' if turns == 1 else 's'}"] if turns else []
     about += [f"${attempt['cost']:.2f}"] if attempt["cost"] else []
     about += [_took(attempt)] if attempt["started_at"] else []
     error = error_line(str(attempt["error"]))

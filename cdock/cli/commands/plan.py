@@ -182,6 +182,10 @@ _LOOKS = {
     "in-review": "worked",
     "done": "done",
     "cancelled": "dropped",
+    "later": "later",
+    "held": "held",
+    "left": "failed",
+    "dropped": "dropped",
 }
 
 
@@ -207,7 +211,8 @@ def _states(start: Path, found: "Found") -> dict[str, str]:
         return {}
     keys = {number: key for key, number in found.draft.numbers.items() if key}
     tasks = read_mirror(find_state(start))["tasks"]
-    known = {task["github"]["issue_number"]: str(task["status"]) for task in tasks}
+    known = {part["issue"]: str(part["state"]) for task in tasks for part in task.get("parts") or ()}
+    known |= {task["github"]["issue_number"]: str(task["status"]) for task in tasks}
     return {key: known[number] for number, key in keys.items() if number in known}
 
 

@@ -11,7 +11,7 @@ from cdock.core.error_line import error_line
 from cdock.core.messages import Marker, fenced, inline, parse_marker
 from cdock.core.model import Comment, Issue, Task
 from cdock.core.planning.graph import followers
-from cdock.core.planning.parts import SETTLED, STUCK, State, at_rest, stages_in
+from cdock.core.planning.parts import SETTLED, STUCK, State, at_rest, stages_in, to_come
 from cdock.core.planning.planned import LIMIT
 from cdock.core.policy import Policy
 from cdock.core.world import Part
@@ -157,22 +157,22 @@ def _gate_comment(
     size: tuple[int, int],
 ) -> str:
     own = [part for part in parts if part.planned.stage == stage]
-    last, passed = stages_in(parts), task.opened > stage
+    passed, more = task.opened > stage, to_come(parts, states, stage=stage)
     lines = [
         str(gate_marker(task, stage)),
-        f"### Stage {stage} of {last}: {tally(states[part.planned.key] for part in own)}",
+        f"### Stage {stage} of {stages_in(parts)}: {tally(states[part.planned.key] for part in own)}",
         "",
         *_rows(own, states, size),
     ]
     boxes = (
-        [] if passed or not at_rest(parts, states, stage=stage) else list(_boxes(parts, states, stage, last))
+        [] if passed or not at_rest(parts, states, stage=stage) else list(_boxes(parts, states, stage, more))
     )
     if passed:
         lines += ["", _passed(stage + 1, decided)]
     elif boxes:
         lines += ["", "**Your decision** (tick a box, or comment `/cdock approve`):", ""]
         lines += [box(choice, shown=choice.text) for choice in boxes]
-    elif stage == last and all(states[part.planned.key] is not State.WORKING for part in own):
+    elif not more and all(states[part.planned.key] is not State.WORKING for part in own):
         over = all(state in SETTLED for state in states.values())
         left = "Nothing is left to start: review and merge, or run `cdock land`."
         lines += ["", "Nothing is left to do." if over else left]
@@ -242,11 +242,11 @@ def _evidence(part: Part, state: State) -> str:
     return next((a.evidence for a in reversed(task.attempts) if a.evidence), "")
 
 
-def _boxes(parts: tuple[Part, ...], states: Mapping[str, State], stage: int, last: int) -> Iterator[Choice]:
+def _boxes(parts: tuple[Part, ...], states: Mapping[str, State], stage: int, more: bool) -> Iterator[Choice]:
     failed, held = dropped_by(parts, states, stage=stage)
     # Behind the last one nobody else asks.
-    own = any(part.planned.stage == stage or stage == last for part in (*failed, *held))
-    if stage < last:
+    own = any(part.planned.stage == stage or not more for part in (*failed, *held))
+    if more:
         yield Choice(APPROVE, f"Approve: start stage {stage + 1}")
     # What only waits for something that was dropped cannot be tried again.
     if own and failed:

@@ -77,6 +77,11 @@ def at_rest(parts: Iterable[Part], states: Mapping[str, State], *, stage: int) -
     return all(states[part.planned.key] in AT_REST for part in parts if part.planned.stage <= stage)
 
 
+def to_come(parts: Iterable[Part], states: Mapping[str, State], *, stage: int) -> bool:
+    """Whether a stage after this one has anything that is not settled yet, and so is worth an approval."""
+    return any(part.planned.stage > stage and states[part.planned.key] not in SETTLED for part in parts)
+
+
 def to_release(
     parts: Iterable[Part], states: Mapping[str, State], *, opened: int, released: Iterable[int]
 ) -> tuple[Part, ...]:

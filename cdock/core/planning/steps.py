@@ -9,7 +9,16 @@ from cdock.core.actions import Action, HearDecision, PublishPlan, ReleaseTasks, 
 from cdock.core.commands import Command
 from cdock.core.model import Outcome, Status, Task
 from cdock.core.planning.gates import APPROVE, NOBODY, Decision, decision, gate_due
-from cdock.core.planning.parts import SETTLED, STUCK, State, at_rest, stages_in, states_of, to_release
+from cdock.core.planning.parts import (
+    SETTLED,
+    STUCK,
+    State,
+    at_rest,
+    stages_in,
+    states_of,
+    to_come,
+    to_release,
+)
 from cdock.core.planning.telling import proposed
 from cdock.core.policy import Policy
 from cdock.core.waiting import Waiting, WaitKind
@@ -33,7 +42,7 @@ def decision_wanted(task: Task, parts: tuple[Part, ...], policy: Policy) -> Wait
     if not stage or not at_rest(parts, states, stage=stage):
         return None
     stuck = _stuck(states)
-    if not stuck and (stage >= stages_in(parts) or not policy.gates):
+    if not stuck and not (policy.gates and to_come(parts, states, stage=stage)):
         return None
     return Waiting(
         WaitKind.HUMAN,
@@ -58,9 +67,8 @@ def next_of_published(
         return HearDecision(case, chosen)
     if ready := to_release(parts, states, opened=task.opened, released=task.released):
         return ReleaseTasks(case, ready)
-    last = stages_in(parts)
-    rest = task.opened < last and at_rest(parts, states, stage=task.opened)
-    if rest and not policy.gates and not _stuck(states):
+    next_ = to_come(parts, states, stage=task.opened) and at_rest(parts, states, stage=task.opened)
+    if next_ and not policy.gates and not _stuck(states):
         return HearDecision(case, Decision(task.opened, (APPROVE,), NOBODY))
     if due := gate_due(case.issue, task, parts, states):
         return ShowGate(case, *due)
@@ -99,8 +107,8 @@ def approve(command: Command, case: Case, task: Task, policy: Policy) -> tuple[T
     said = command.argument.removeprefix("stage").strip(" -")
     if said and said != str(stage):
         return task, f"Stage {stage} is the one that is open, not {messages.inline(said, limit=20)}."
-    if stage >= stages_in(case.parts):
-        return task, "The last stage is open: nothing is left to approve."
+    if not to_come(case.parts, states, stage=stage):
+        return task, f"No stage after stage {stage} has anything to start: nothing is left to approve."
     if not at_rest(case.parts, states, stage=stage):
         return task, f"Stage {stage} is not finished yet: its gate opens when nothing of it is going on."
     return replace(task, opened=stage + 1), ""
