@@ -321,10 +321,10 @@ class ChoosyWorkspaces(MemoryWorkspaces):
 
     kind: str = "bad"
 
-    def ensure(self, task: Task, *, branch: str) -> Workspace:
+    def ensure(self, task: Task, *, branch: str, on: Sequence[str] = ()) -> Workspace:
         if task.id.worktree.startswith(self.kind):
             raise Refused("it cannot be made", fix="look at it")
-        return super().ensure(task, branch=branch)
+        return super().ensure(task, branch=branch, on=on)
 
 
 def test_issues_that_never_get_to_run_do_not_keep_the_others_out(hub: MemoryHub) -> None:

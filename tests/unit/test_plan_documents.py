@@ -295,7 +295,7 @@ def test_what_is_written_is_read_again(plan: Plan) -> None:
 def test_no_word_leaves_its_place(nasty: str, field: str) -> None:
     changes: dict[str, Any] = {"title": "T", "goal": "G", field: nasty}
     one = {k: v for k, v in changes.items() if k in ("description", "group")}
-    files = (nasty.replace("\n", " "),) if field == "files" else ()
+    files = (nasty.replace("\n", " ").replace("<!--", "<!-"),) if field == "files" else ()
     plan = Plan(changes["title"], changes["goal"], (PlanTask("a", "A", files=files, **one),))
     assert read_plan(write_plan(plan)) == plan
 
