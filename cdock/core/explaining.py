@@ -11,6 +11,7 @@ from cdock.core.cases import cases_of
 from cdock.core.errands import errand_of
 from cdock.core.model import Cause, Outcome, Status, Task
 from cdock.core.plan import files_of, reason_of, waits_for, wanted_files
+from cdock.core.planning.parts import at_rest, stages_in, states_of, to_come
 from cdock.core.policy import Policy
 from cdock.core.slots import Slots
 from cdock.core.theirs import pushed_past
@@ -58,8 +59,7 @@ def _explained(case: Case, task: Task, status: Status, world: World, policy: Pol
             since,
         )
     if status is Status.PLANNED:
-        why = f"Its tasks are issues; stage {task.opened} is open."
-        return Explanation(why, "Nothing: its tasks tell what they wait for.", "Its next stage.", since)
+        return _planned(case, task, policy, since)
     if status in (Status.DONE, Status.CANCELLED):
         return Explanation("It has ended.", "Nothing.", "What is left of it here is cleared up.", since)
     if status is Status.FOREIGN:
@@ -70,6 +70,19 @@ def _explained(case: Case, task: Task, status: Status, world: World, policy: Pol
     if waits := waits_for(case, task, world, policy):
         return Explanation(waits.why, waits.unblocks, _after_that(case, task), since, waits)
     return _about_to(case, task, world, policy, since)
+
+
+def _planned(case: Case, task: Task, policy: Policy, since: datetime | None) -> Explanation:
+    parts = case.parts or ()
+    states, stage, last = states_of(parts, policy), max(task.opened, 1), stages_in(parts)
+    if task.opened and at_rest(parts, states, stage=last):
+        why = "Nothing of it is left to start; what was done waits for people."
+        unblocks = f"Reviews and merges, or `cdock land --plan {task.issue}`."
+        return Explanation(why, unblocks, "Its issue is closed when all of it is done.", since)
+    more = policy.gates and to_come(parts, states, stage=stage)
+    then = "A person is asked about the next stage." if more else "It goes on by itself."
+    why = f"Its tasks are issues; stage {stage} of {last} is open."
+    return Explanation(why, "Nothing: its tasks tell what they wait for.", then, since)
 
 
 def _after_that(case: Case, task: Task) -> str:

@@ -132,6 +132,7 @@ def test_stages_run_one_after_the_other_and_people_approve_them(hub: MemoryHub, 
     place.settle()
     assert states(hub, numbers)["docs"] == "held"
     work(place, numbers["docs"])
+    assert f"`cdock land --plan {plan}`" in of_plan(place, plan)["unblocks"]
     for pull in [n for n, there in hub.pulls.items() if there.open]:
         hub.merge(pull)
         hub.close(hub.closes[pull])
@@ -224,6 +225,7 @@ def test_what_is_dropped_takes_along_what_comes_after_it(hub: MemoryHub, place: 
 def test_the_mirror_tells_of_tasks_that_nobody_works_on(hub: MemoryHub, place: Place) -> None:
     plan, numbers = publish(hub)
     place.settle()
+    assert of_plan(place, plan)["why"] == "Its tasks are issues; stage 1 of 3 is open."
     told = {part["key"]: part for part in of_plan(place, plan)["parts"]}
     assert [(part["state"], part["stage"]) for part in told.values()] == [
         ("working", 1),
