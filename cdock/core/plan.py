@@ -66,7 +66,7 @@ from cdock.core.planning.steps import (
 from cdock.core.policy import Policy
 from cdock.core.showing import passing, show_status
 from cdock.core.slots import Slots
-from cdock.core.waiting import Waiting, blocked, changed, held
+from cdock.core.waiting import Waiting, blocked, changed, early, held
 from cdock.core.wishes import WishKind
 from cdock.core.world import Case, World
 
@@ -271,6 +271,8 @@ def files_of(cases: Iterable[Case]) -> tuple[Files, ...]:
         )
         for case in cases
         if case.claim and not case.claim.task.plans and not finished(case.claim) and case.issue.open
+        # What waits for others changes nothing yet, and one of them may wait for these files.
+        if not early(case, case.claim.task)
     )
 
 
@@ -305,7 +307,7 @@ def _next(
         if publishing := next_of_talk(case, task):
             return publishing
     if case.workspace is None:
-        return PrepareWorkspace(case)
+        return None if early(case, task) else PrepareWorkspace(case)
     if attempt := task.running:
         step = attend(case, task, attempt, world, policy=policy, slots=slots)
         return step or _answered(case, task)
@@ -337,8 +339,11 @@ def _next(
 
 
 def _landed(case: Case) -> bool:
-    """Whether what the work is stacked upon is on the default branch by now, as far as issues tell."""
-    return all(one.stand is Stand.SETTLED for one in case.forerunners)
+    """Whether what the work is stacked upon is on the default branch by now, or never will be, as far as issues tell.
+
+    Merged into a branch that nobody merges any more, it would be lost.
+    """
+    return all(one.stand in (Stand.SETTLED, Stand.DROPPED) for one in case.forerunners)
 
 
 def _wish(case: Case, task: Task, status: Status) -> HearWish | None:

@@ -42,6 +42,8 @@ def held(case: Case, task: Task, world: World, policy: Policy) -> Waiting | None
 
     To be asked where there is something to start: what is done waits for nobody but its reviewers.
     """
+    if waits := early(case, task):
+        return waits
     ready = policy.labels.ready
     if not case.issue.wears(ready):
         go_on = f"Comment `/cdock resume` or add the label `{ready}` to go on with it."
@@ -58,6 +60,20 @@ def held(case: Case, task: Task, world: World, policy: Policy) -> Waiting | None
     if waits := _choice(task, policy):
         return waits
     return _limit(case, task, world, policy) or _money(world, policy)
+
+
+def early(case: Case, task: Task) -> Waiting | None:
+    """What has to be done again before a task can start that was claimed when it seemed to be done.
+
+    Its worktree starts from that work; from where it would start now, it could not have it any more.
+    """
+    if task.attempts or case.workspace is not None:
+        return None
+    first = [f"#{one.issue}" for one in case.forerunners if one.stand is Stand.OPEN]
+    if not first:
+        return None
+    why = f"It comes after {', '.join(first)}, where work goes on again."
+    return Waiting(WaitKind.DEPENDENCY, why, "It starts when that is done.")
 
 
 def _choice(task: Task, policy: Policy) -> Waiting | None:

@@ -15,6 +15,8 @@ STEP = 0.5
 """Seconds between two looks at the run."""
 SHARE = 5
 """One part in so many of the time may go into asking for its output."""
+LINE = 65_536
+"""Bytes after which a line that does not end is taken for one."""
 TAIL = 16_384
 """Characters of output that a result keeps."""
 
@@ -130,6 +132,8 @@ class _Lines:
         *lines, self._rest = (self._rest + fresh).split(b"\n")
         for line in lines:
             self.add(line.decode("utf-8", "replace"))
+        if len(self._rest) > LINE:
+            self.finish()
 
     def add(self, line: str) -> None:
         line = self._bench.fit(line.rstrip("\r"))

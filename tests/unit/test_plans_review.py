@@ -211,3 +211,44 @@ def test_work_is_stacked_on_what_is_changed_again_meanwhile(hub: MemoryHub, plac
     place.settle()
     assert hub.refs[numbers["models"]].task.running
     assert hub.refs[numbers["api"]].task.onto == models.id.branch()
+
+
+def test_work_waits_for_what_is_changed_again_before_it_starts(hub: MemoryHub, place: Place) -> None:
+    plan, numbers = publish(hub)
+    place.settle()
+    work(place, numbers["models"])
+    models = hub.refs[numbers["models"]].task
+    tick_gate(hub, plan, 1, "approve")
+    for _ in range(30):
+        if numbers["api"] in hub.refs:
+            break
+        place.house.memory.doubt = True
+        place.tick()
+    assert not hub.refs[numbers["api"]].task.onto, "it has no worktree yet"
+    again = replace(models.attempts[-1], number=2, outcome=None, ended_at=None)
+    hub.refs[numbers["models"]] = replace(
+        hub.refs[numbers["models"]], holder="elsewhere", task=models.with_attempt(again)
+    )
+    place.house.memory.doubt = True
+    place.settle()
+    assert not hub.refs[numbers["api"]].task.attempts
+    assert hub.issues[numbers["api"]].wears("waiting")
+    hub.refs[numbers["models"]] = replace(hub.refs[numbers["models"]], task=models)
+    place.house.memory.listed_at = -1e9
+    place.settle()
+    assert hub.refs[numbers["api"]].task.onto == models.id.branch()
+    assert hub.refs[numbers["api"]].task.running
+
+
+def test_work_on_something_that_was_dropped_is_not_merged_into_it(hub: MemoryHub, place: Place) -> None:
+    plan, numbers = publish(hub)
+    place.settle()
+    work(place, numbers["models"])
+    tick_gate(hub, plan, 1, "approve")
+    place.settle()
+    work(place, numbers["api"])
+    assert set(hub.bases.values()) == {"main", hub.refs[numbers["models"]].task.id.branch()}
+    hub.close(numbers["models"], dropped=True)
+    place.settle()
+    assert hub.refs[numbers["api"]].task.onto == ""
+    assert hub.bases[max(hub.pulls)] == "main"
