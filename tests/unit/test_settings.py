@@ -76,7 +76,7 @@ def test_every_setting_of_a_policy_is_handed_on(load: Load) -> None:
         [plan]
         gates = false
         overlap = "warn"
-        agent = "claude"
+        agent = "scripted"
         [poll]
         max_parallel = 7
         lease = "20m"
@@ -98,7 +98,7 @@ def test_every_setting_of_a_policy_is_handed_on(load: Load) -> None:
     assert policy == Policy(
         gates=False,
         overlap="warn",
-        planner="claude",
+        planner="scripted",
         max_parallel=7,
         tries=5,
         max_attempts=6,
