@@ -258,7 +258,7 @@ def _close_help(house: House, case: Case) -> None:
 
 def _show(house: House, step: ShowStatus) -> None:
     number = step.issue
-    show_board(house, step.case)
     marker = str(messages.status_marker(task_of(step.case)))
     house.forge.ensure_shown(number, add=step.add, remove=step.remove, marker=marker, body=step.comment)
     house.memory.stale = True
+    show_board(house, step.case)

@@ -4,7 +4,7 @@ import logging
 from dataclasses import replace
 
 from cdock.core.actions import HearDecision, ReleaseTasks, ShowGate
-from cdock.core.errors import Refused
+from cdock.core.errors import CdockError, Refused
 from cdock.core.model import Attempt, Task, Verdict
 from cdock.core.planning.drafts import PARENT, Card, Draft, Stand
 from cdock.core.planning.gates import (
@@ -154,7 +154,7 @@ def _drop(house: House, task: Task, part: Part, author: str) -> None:
 
 
 def show_board(house: House, case: Case) -> None:
-    """Let the board follow the tasks, where there is one."""
+    """Let the board follow the tasks, where there is one. A view that cannot be had now stops nothing."""
     if house.board is None or case.parts is None:
         return
     states = states_of(case.parts, house.policy)
@@ -163,4 +163,7 @@ def show_board(house: House, case: Case) -> None:
         for part in case.parts
         if part.issue and not part.issue.gone
     ]
-    house.board.show(case.issue, cards)
+    try:
+        house.board.show(case.issue, cards)
+    except CdockError as error:
+        log.info("board waits", extra={"issue": case.issue.number, "error": error.message, "fix": error.fix})

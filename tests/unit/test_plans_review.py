@@ -1,13 +1,17 @@
 """Plans in unkind hands: crashes at odd moments, people who change their mind, and texts that want too much."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
+from cdock.core.errors import Unavailable
 from cdock.core.form import body_of, brief_of
+from cdock.core.model import Issue
 from cdock.core.overlap import may_meet
 from cdock.core.planning.document import Plan, PlanTask, problems_of
-from cdock.core.planning.proposal import Proposal
+from cdock.core.planning.drafts import Card
+from cdock.core.planning.proposal import Proposal, json_of, proposal_of
 from cdock.core.planning.telling import proposal_comment, proposed
 from cdock.testing import MemoryHub, MemoryPlans
 from tests.unit.houses import POLICY, Place
@@ -252,3 +256,25 @@ def test_work_on_something_that_was_dropped_is_not_merged_into_it(hub: MemoryHub
     place.settle()
     assert hub.refs[numbers["api"]].task.onto == ""
     assert hub.bases[max(hub.pulls)] == "main"
+
+
+class BrokenBoard:
+    def show(self, plan: Issue, cards: Sequence[Card]) -> str:
+        raise Unavailable("the board does not answer")
+
+
+def test_a_board_that_is_away_keeps_nothing_from_being_shown(hub: MemoryHub, place: Place) -> None:
+    place.house.board = BrokenBoard()
+    plan, numbers = publish(hub)
+    place.settle()
+    work(place, numbers["models"])
+    assert "1 worked" in next(c.body for c in hub.issues[plan].comments if "**Plan**" in c.body)
+    assert plan not in place.house.memory.pauses
+
+
+def test_an_answer_full_of_open_code_blocks_is_read_soon() -> None:
+    with pytest.raises(ValueError, match="not JSON"):
+        proposal_of("x\n" + "```json\n" * 50_000)
+    text = f"Here:\n````json\n{json_of(PLAN, say='a')}\n````\nor\n```\n{json_of(PLAN, say='b')}\n```\nDone."
+    assert proposal_of(text).say == "b"
+    assert proposal_of(f"So ```json\n```json\n{json_of(PLAN, say='c')}\n```").say == "c"

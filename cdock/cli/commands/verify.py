@@ -109,11 +109,14 @@ def _reject(start: Path, here: "Site", task: dict[str, Any], words: str, result:
     from cdock.cli import wishing
     from cdock.cli.outgoing import hand_over, say_kept
     from cdock.cli.tasks import require_here
+    from cdock.core.messages import fenced
     from cdock.core.outbox import new_answer
     from cdock.core.wishes import WishKind
 
     if result.exit_code:
-        words = f"{words}\n\nThe acceptance commands ended with exit code {result.exit_code}:\n{result.tail[-SHOWN:]}"
+        # What the work prints is not what the person says, and mentions nobody in their name.
+        tail = fenced(result.tail, limit=SHOWN)
+        words = f"{words}\n\nThe acceptance commands ended with exit code {result.exit_code}:\n\n{tail}"
     state, number = here.clone.state, task["github"]["issue_number"]
     if task["status"] == "in-review":
         # A command to try again is refused there, and a comment on the issue is talk among people.

@@ -12,7 +12,7 @@ from cdock.core.planning.document import Plan, PlanTask, Problem, problems_of, s
 SAY_LIMIT = 8_000
 TEXT_LIMIT = 400_000
 """Characters of an answer that are read."""
-_FENCED = re.compile(r"^(?P<fence>`{3,})(?:json)?[ \t]*\n(?P<body>.*?)^(?P=fence)[ \t]*$", re.M | re.S)
+_FENCE = re.compile(r"(?P<fence>`{3,})(?P<json>json)?[ \t]*")
 
 
 class _Said(BaseModel):
@@ -104,8 +104,19 @@ def _json_in(text: str) -> str:
     clean = text[:TEXT_LIMIT].replace("\r\n", "\n").strip()
     if clean.startswith("{"):
         return clean
-    found = [match["body"] for match in _FENCED.finditer(clean)]
-    return found[-1] if found else clean
+    return _last_block(clean.split("\n")) or clean
+
+
+def _last_block(lines: list[str]) -> str:
+    """What stands in the last code block; empty without one. By lines: a pattern would look for each end anew."""
+    found, fence, begun = "", "", 0
+    for number, line in enumerate(lines):
+        mark = _FENCE.fullmatch(line)
+        if mark and (not fence or mark["json"]):
+            fence, begun = mark["fence"], number + 1
+        elif mark and mark["fence"] == fence:
+            found, fence = "\n".join(lines[begun:number]), ""
+    return found
 
 
 def _plan(said: _Plan) -> Plan:
