@@ -1,5 +1,6 @@
 """Plans in unkind hands: crashes at odd moments, people who change their mind, and texts that want too much."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -278,3 +279,10 @@ def test_an_answer_full_of_open_code_blocks_is_read_soon() -> None:
     text = f"Here:\n````json\n{json_of(PLAN, say='a')}\n````\nor\n```\n{json_of(PLAN, say='b')}\n```\nDone."
     assert proposal_of(text).say == "b"
     assert proposal_of(f"So ```json\n```json\n{json_of(PLAN, say='c')}\n```").say == "c"
+
+
+def test_a_plan_of_thousands_of_tasks_is_refused_soon() -> None:
+    tasks = [{"id": f"t{n}", "name": "x", "after": [f"t{n - 1}"] if n else []} for n in range(7_000)]
+    text = json.dumps({"say": "x", "plan": {"title": "t", "goal": "g", "tasks": tasks[::-1]}})
+    with pytest.raises(ValueError, match="7000 tasks on one level"):
+        proposal_of(text)

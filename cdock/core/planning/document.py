@@ -97,7 +97,9 @@ def _of_level(
     depth: int,
 ) -> Iterator[Problem]:
     if len(tasks) > TASKS:
+        # What else is wrong takes far too long to find among many thousands.
         yield Problem(where, f"there are {len(tasks)} tasks on one level, and GitHub takes {TASKS}")
+        return
     if depth > DEPTH:
         yield Problem(where, f"plans are nested more than {DEPTH} deep")
         return
