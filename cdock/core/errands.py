@@ -110,7 +110,8 @@ def _sent_back(case: Case, task: Task, world: World, policy: Policy) -> Errand |
         return Errand(Cause.REVIEW, refs=tuple(one.ref for one in wanted))
     if wrong := failed(case, done):
         return Errand(Cause.CHECKS, refs=tuple(check.ref for check in wrong))
-    if policy.conflicts != "leave" and (ref := conflict(pull, done)):
+    # A stacked one is in conflict with what it is stacked upon; once that is merged it goes to the default branch.
+    if policy.conflicts != "leave" and not task.onto and (ref := conflict(pull, done)):
         return Errand(Cause.CONFLICT, refs=(ref,))
     return None
 

@@ -6,13 +6,16 @@ from typing import Any
 
 import pytest
 
+from cdock.core.cases import cases_of
+from cdock.core.errands import errand_of
 from cdock.core.form import body_of
-from cdock.core.model import Issue
+from cdock.core.model import Cause, Issue
 from cdock.core.planning.document import Plan, PlanTask, staged
 from cdock.core.planning.graph import in_order
 from cdock.core.planning.planned import Planned, PlannedTask, planned_note, planned_of
 from cdock.core.planning.proposal import json_of
 from cdock.core.wishes import WishKind
+from cdock.reconciler.observe import observe
 from cdock.testing import MemoryHub, MemoryPlans
 from tests.unit.houses import POLICY, Place
 
@@ -222,6 +225,49 @@ def test_what_is_dropped_takes_along_what_comes_after_it(hub: MemoryHub, place: 
     assert "- [ ] Approve" in gate(hub, plan, 2), "a person wants it after all"
 
 
+def test_tasks_of_an_inner_plan_start_from_what_comes_before_it(hub: MemoryHub, place: Place) -> None:
+    tasks = (PlanTask("base", "Base"), PlanTask("inner", "Inner", after=("base",)))
+    outer, numbers = publish(hub, replace(PLAN, tasks=tasks))
+    inner = numbers["inner"]
+    one = hub.open_issue("One", by=hub.bot, body=body_of(PlanTask("one", "One"), plan=inner))
+    two = hub.open_issue(
+        "Two", by=hub.bot, body=body_of(PlanTask("two", "Two", after=("one",)), plan=inner, depends=(one,))
+    )
+    hub.reword(
+        outer,
+        hub.issues[outer].comments[0].id,
+        planned_note(
+            Planned(
+                (
+                    PlannedTask("base", numbers["base"], 1, (), "Base"),
+                    PlannedTask("inner", inner, 2, ("base",), "Inner", nested=True),
+                )
+            )
+        ),
+    )
+    note = Planned((PlannedTask("one", one, 1, (), "One"), PlannedTask("two", two, 2, ("one",), "Two")))
+    hub.comment(inner, planned_note(note), by=hub.bot)
+    place.settle()
+    work(place, numbers["base"])
+    hub.comment(outer, "/cdock approve")
+    place.settle()
+    base = hub.refs[numbers["base"]].task
+    assert hub.refs[inner].task.plans
+    assert hub.refs[one].task.onto == base.id.branch(), "it needs what its plan comes after"
+    work(place, one)
+    hub.comment(inner, "/cdock approve")
+    place.settle()
+    assert hub.refs[two].task.onto == hub.refs[one].task.id.branch(), "that has it already"
+    work(place, two)
+    for number in (numbers["base"], one, two):
+        hub.merge(next(p for p, pull in hub.pulls.items() if hub.closes[p] == number))
+        hub.close(number)
+        place.settle()
+    assert set(hub.bases.values()) == {"main"}
+    assert not hub.issues[inner].open
+    assert not hub.issues[outer].open
+
+
 def test_the_mirror_tells_of_tasks_that_nobody_works_on(hub: MemoryHub, place: Place) -> None:
     plan, numbers = publish(hub)
     place.settle()
@@ -365,3 +411,25 @@ def test_one_of_a_batch_is_picked_and_the_others_are_dropped(hub: MemoryHub, pla
     assert dropped.id.branch() not in hub.branches
     assert list(place.machine.trees) == [hub.refs[first].task.id]
     assert place.wishes.list() == ()
+
+
+def test_a_stacked_pull_request_in_conflict_waits_for_what_it_is_stacked_upon(
+    hub: MemoryHub, place: Place
+) -> None:
+    plan, numbers = publish(hub)
+    place.settle()
+    work(place, numbers["models"])
+    tick_gate(hub, plan, 1, "approve")
+    place.settle()
+    work(place, numbers["api"])
+    place.house.memory.doubt = True
+    world = observe(place.house)
+    case = next(case for case in cases_of(world) if case.issue.number == numbers["api"])
+    assert case.claim is not None
+    assert case.pull is not None
+    case = replace(case, pull=replace(case.pull, conflicting=True, target="f" * 40))
+    task = case.claim.task
+    assert errand_of(case, task, world, place.policy) is None
+    errand = errand_of(case, replace(task, onto=""), world, place.policy)
+    assert errand is not None
+    assert errand.cause is Cause.CONFLICT
