@@ -286,3 +286,18 @@ def test_a_plan_of_thousands_of_tasks_is_refused_soon() -> None:
     text = json.dumps({"say": "x", "plan": {"title": "t", "goal": "g", "tasks": tasks[::-1]}})
     with pytest.raises(ValueError, match="7000 tasks on one level"):
         proposal_of(text)
+
+
+@pytest.mark.parametrize("word", ["stop", "pause"])
+def test_a_plan_that_was_stopped_lets_nothing_start(hub: MemoryHub, word: str) -> None:
+    place = Place(hub, policy=replace(POLICY, max_parallel=4, gates=False))
+    plan, numbers = publish(hub)
+    place.settle()
+    hub.comment(plan, f"/cdock {word}")
+    place.settle()
+    work(place, numbers["models"])
+    assert states(hub, numbers)["api"] == "later"
+    assert hub.issues[plan].wears("waiting")
+    hub.comment(plan, "/cdock resume")
+    place.settle()
+    assert states(hub, numbers)["api"] == "held"

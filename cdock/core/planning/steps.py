@@ -36,7 +36,13 @@ def status_of_published(task: Task, parts: tuple[Part, ...], policy: Policy) -> 
 
 
 def decision_wanted(task: Task, parts: tuple[Part, ...], policy: Policy) -> Waiting | None:
-    """What a person has to decide before the plan goes on."""
+    """What a person has to decide, or to say, before the plan goes on."""
+    if _stopped(task):
+        return Waiting(
+            WaitKind.HUMAN,
+            "A person stopped it: no further task is let start.",
+            "Comment `/cdock resume` on its issue. Tasks that were let start go on by themselves.",
+        )
     states = states_of(parts, policy)
     stage = task.opened
     if not stage or not at_rest(parts, states, stage=stage):
@@ -55,11 +61,18 @@ def _stuck(states: Mapping[str, State]) -> bool:
     return any(state in STUCK or state is State.HELD for state in states.values())
 
 
+def _stopped(task: Task) -> bool:
+    return task.stopped or task.paused
+
+
 def next_of_published(
     case: Case, task: Task, parts: tuple[Part, ...], policy: Policy, *, now: datetime
 ) -> Action | None:
     """The next step of a plan whose tasks are issues."""
     states = states_of(parts, policy)
+    if _stopped(task):
+        due = gate_due(case.issue, task, parts, states)
+        return ShowGate(case, *due) if due else None
     if task.opened == 0:
         # Publishing it was the approval of its first stage.
         return HearDecision(case, Decision(0, (APPROVE,), NOBODY))
@@ -111,7 +124,7 @@ def approve(command: Command, case: Case, task: Task, policy: Policy) -> tuple[T
         return task, f"No stage after stage {stage} has anything to start: nothing is left to approve."
     if not at_rest(case.parts, states, stage=stage):
         return task, f"Stage {stage} is not finished yet: its gate opens when nothing of it is going on."
-    return replace(task, opened=stage + 1), ""
+    return replace(task, opened=stage + 1, stopped=False, paused=False), ""
 
 
 def _publish(case: Case, task: Task) -> tuple[Task, str]:
@@ -120,4 +133,4 @@ def _publish(case: Case, task: Task) -> tuple[Task, str]:
     last = task.last
     if last is None or last.outcome is not Outcome.SUCCEEDED or not proposed(case.issue, task, last.number):
         return task, "There is no plan yet that could be approved: reply to what the agent says."
-    return replace(task, agreed=last.number), ""
+    return replace(task, agreed=last.number, stopped=False, paused=False), ""
