@@ -53,7 +53,6 @@ _LINES: dict[str, tuple[str, str, str]] = {
     "board waits": ("…", "yellow", "error"),
     "decided": ("☻", "cyan", "text"),
     "tasks may start": ("○", "cyan", "text"),
-    "left out: the token or the host lacks it": ("!", "yellow", "feature"),
 }
 
 

@@ -56,6 +56,6 @@ class OptionalFeatures:
             self._warned.add(feature)
         if first:
             log.warning(
-                "left out: the token or the host lacks it",
-                extra={"feature": feature, "said": error.message, "fix": error.fix},
+                f"left out, for the token or the host lacks it: {feature}",
+                extra={"feature": feature, "error": error.message, "fix": error.fix},
             )
