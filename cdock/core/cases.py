@@ -32,7 +32,7 @@ def cases_of(world: World) -> tuple[Case, ...]:
     def case_of(issue: Issue) -> Case:
         claim = claims.get(issue.number)
         brief = claim.task.brief if claim else brief_of(issue.body)
-        first = forerunners(brief, by_number, claims) if brief.depends else ()
+        first = forerunners(brief, by_number, claims) if brief.depends or brief.plan else ()
         case = _case(issue, claim, seen)
         parts = _parts(issue, claim.task, seen, by_number, claims) if claim and claim.task.plans else None
         return replace(case, forerunners=first, parts=parts) if first or parts is not None else case

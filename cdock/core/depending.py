@@ -1,10 +1,11 @@
 """What has to come before an issue: which of its forerunners are settled, and which may be built upon already."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from cdock.core.brief import Brief
+from cdock.core.form import brief_of
 from cdock.core.ids import TaskId
 from cdock.core.model import Claim, Issue, Outcome
 
@@ -21,18 +22,39 @@ class Stand(StrEnum):
 
 @dataclass(frozen=True)
 class Forerunner:
-    """An issue that comes first; `task` is the work on it, where somebody holds it."""
+    """An issue that comes first; `task` is the work on it, where somebody holds it.
+
+    `inherited` when it comes before the whole plan that the issue is a part of.
+    """
 
     issue: int
     stand: Stand
     task: TaskId | None = None
+    inherited: bool = False
 
 
 def forerunners(
     brief: Brief, issues: Mapping[int, Issue], claims: Mapping[int, Claim]
 ) -> tuple[Forerunner, ...]:
-    """How all that an issue depends on by its own text stands."""
-    return tuple(_forerunner(number, brief.plan, issues, claims) for number in brief.depends)
+    """How all that an issue depends on by its own text stands, and all that the plans around it depend on.
+
+    The latter are left out while one of its own is not settled, for that comes after them itself.
+    """
+    own = tuple(_forerunner(number, brief.plan, issues, claims) for number in brief.depends)
+    if any(one.stand is not Stand.SETTLED for one in own):
+        return own
+    return (*own, *_inherited(brief.plan, issues, claims))
+
+
+def _inherited(plan: int, issues: Mapping[int, Issue], claims: Mapping[int, Claim]) -> Iterator[Forerunner]:
+    passed: set[int] = set()
+    while plan in issues and plan not in passed:
+        passed.add(plan)
+        claim = claims.get(plan)
+        brief = claim.task.brief if claim else brief_of(issues[plan].body)
+        for number in brief.depends:
+            yield replace(_forerunner(number, brief.plan, issues, claims), inherited=True)
+        plan = brief.plan
 
 
 def _forerunner(
@@ -45,7 +67,7 @@ def _forerunner(
     if not issue.open:
         return Forerunner(number, Stand.DROPPED if issue.dropped else Stand.SETTLED)
     # Outside of plans nobody has said that unmerged work may be built upon.
-    if task and plan and task.brief.plan == plan and finished(claim):
+    if task and plan and task.brief.plan == plan and not task.plans and finished(claim):
         return Forerunner(number, Stand.FINISHED, task.id)
     return Forerunner(number, Stand.OPEN, task.id if task else None)
 

@@ -150,7 +150,8 @@ def blocked(case: Case) -> Waiting | None:
             )
         return Waiting(WaitKind.DEPENDENCY, f"It comes after {names}.", "It starts when that is done.")
     # What its own text names is judged by that; the rest is for the forge to say.
-    count = case.issue.blocked_by - sum(one.stand is Stand.FINISHED for one in case.forerunners)
+    finished = (one for one in case.forerunners if one.stand is Stand.FINISHED and not one.inherited)
+    count = case.issue.blocked_by - sum(1 for _ in finished)
     if count <= 0:
         return None
     issues = "an open issue" if count == 1 else f"{count} open issues"

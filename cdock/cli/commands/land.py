@@ -87,7 +87,7 @@ def command(
     every = _every(here)
     yard, ground = _yard(here), _ground(here)
     heads = ground.heads(here.settings.branch.prefix)
-    chosen = ordered(_on_forge(_chosen(every, tasks, plan), ground=ground, heads=heads))
+    chosen = ordered(_on_forge(_chosen(every, tasks, plan), every=every, ground=ground, heads=heads))
     works = with_pulls(yard, chosen)
     unsettled = {
         task["github"]["issue_number"] for task in every if task["status"] not in ("done", "cancelled")
@@ -261,7 +261,7 @@ def _chosen(every: list[dict[str, Any]], names: Sequence[str], plan: int | None)
         return find_tasks(every, names)
     if plan is None:
         return [task for task in every if task["status"] == "in-review"]
-    found = [task for task in every if (task.get("brief") or {}).get("plan") == plan]
+    found = [task for task in every if plan in _plans_of(task, every) and not task.get("plans")]
     if not found:
         raise Refused(
             f"no task of the plan of #{plan} is known here",
@@ -272,7 +272,32 @@ def _chosen(every: list[dict[str, Any]], names: Sequence[str], plan: int | None)
     return found
 
 
-def _on_forge(tasks: list[dict[str, Any]], *, ground: "LandingGround", heads: "Heads") -> "list[Work]":
+def _plans_of(task: dict[str, Any], every: list[dict[str, Any]]) -> dict[int, dict[str, Any]]:
+    """The plans that a task belongs to, from the inside out: their numbers, with what is known here of them."""
+    known = {one["github"]["issue_number"]: one for one in every}
+    found: dict[int, dict[str, Any]] = {}
+    plan = (task.get("brief") or {}).get("plan")
+    while plan and plan not in found:
+        found[plan] = known.get(plan, {})
+        plan = (found[plan].get("brief") or {}).get("plan")
+    return found
+
+
+def _depends(task: dict[str, Any], every: list[dict[str, Any]]) -> tuple[int, ...]:
+    """The issues that come before a task, or before a plan that it is in."""
+    around = (task, *_plans_of(task, every).values())
+    return tuple(
+        dict.fromkeys(number for one in around for number in (one.get("brief") or {}).get("depends", ()))
+    )
+
+
+def _on_forge(
+    tasks: list[dict[str, Any]],
+    *,
+    every: list[dict[str, Any]],
+    ground: "LandingGround",
+    heads: "Heads",
+) -> "list[Work]":
     """The tasks with what their branches are on the forge now."""
     from cdock.cli.tasks import task_id_of
     from cdock.core.landing import Work
@@ -287,7 +312,7 @@ def _on_forge(tasks: list[dict[str, Any]], *, ground: "LandingGround", heads: "H
                 task=task_id_of(task),
                 branch=task["branch"],
                 status=task["status"],
-                depends=tuple((task.get("brief") or {}).get("depends", ())),
+                depends=_depends(task, every),
                 onto=str(task.get("onto") or ""),
                 tip=tip,
                 ahead=ground.ahead(tip, of=heads.commit) if tip else 0,
