@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from cdock.core.form import prose
-from cdock.core.messages import Marker, inline, parse_marker, status_marker
+from cdock.core.messages import Marker, code, inline, parse_marker, status_marker
 from cdock.core.model import Attempt, Comment, Issue, Task
 from cdock.core.planning.document import Plan, PlanTask, staged
 from cdock.core.planning.gates import SIGNS, tally
@@ -19,6 +19,8 @@ COMMENT_LIMIT = 65_536
 """Characters of a comment that GitHub takes."""
 TITLES = (120, 60, 30)
 """Characters of each title, the first that lets the comment fit."""
+DESCRIPTION = 300
+"""Characters of a task's description that a proposal shows; the whole stands in its data, and later in its issue."""
 _DATA = "<details><summary>The plan as data</summary>"
 _JSON = re.compile(re.escape(_DATA) + r"\n\n(?P<fence>`{3,})json\n(?P<json>[^\n]+)\n(?P=fence)\n")
 
@@ -76,10 +78,19 @@ def _outline(plan: Plan) -> Iterator[str]:
 
 
 def _details(task: PlanTask) -> str:
-    after = f" after {', '.join(f'`{key}`' for key in task.after)}" if task.after else ""
-    files = f" · changes {', '.join(map(inline, task.files))}" if task.files else ""
-    done = f" · done when {'; '.join(map(inline, task.acceptance))}" if task.acceptance else ""
-    return f"{after}{files}{done}"
+    """What approving it approves: commands are run as they stand here, and limits are kept."""
+    said = [
+        f"after {', '.join(f'`{key}`' for key in task.after)}" if task.after else "",
+        f"changes {', '.join(map(code, task.files))}" if task.files else "",
+        f"done when {', '.join(map(code, task.acceptance))} pass" if task.acceptance else "",
+        f"by {inline(task.agent)}" if task.agent else "",
+        f"with {inline(task.model)}" if task.model else "",
+        f"at most {task.max_turns} turns" if task.max_turns else "",
+        f"at most ${task.max_cost:g}" if task.max_cost else "",
+    ]
+    about = " · ".join(part for part in said if part)
+    what = f"\n  {inline(task.description, limit=DESCRIPTION)}" if task.description else ""
+    return f"{f' · {about}' if about else ''}{what}"
 
 
 def _graph(
