@@ -45,12 +45,14 @@ class Terminal:
                 self._tmux("send-keys", pressing)
             time.sleep(0.5 if pressing else 0.1)
 
-    def wait_for_end(self) -> None:
-        """Until the program has ended."""
+    def wait_for_end(self, *, pressing: str = "") -> None:
+        """Until the program has ended; a key may be pressed again and again, for a busy one may miss it."""
         deadline = time.monotonic() + LIMIT
         while screen := self.screen:
             assert time.monotonic() < deadline, f"no end within {LIMIT:g} seconds, but:\n{screen}"
-            time.sleep(0.1)
+            if pressing:
+                self._tmux("send-keys", pressing, check=False)
+            time.sleep(1.0 if pressing else 0.1)
 
     def type(self, text: str) -> None:
         """Type a line. Enter comes a moment later: what comes at once is taken for pasted text."""

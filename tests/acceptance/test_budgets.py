@@ -114,7 +114,7 @@ def test_what_is_used_up_is_said_and_can_be_raised(workshop: Workshop, browser: 
 TALKS = [write("half.txt", "half\n"), *([{"say": "still here"}, {"wait": 0.5}] * 200)]
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     ("steps", "budget", "outcome", "cap", "words"),
     [
@@ -143,7 +143,7 @@ def test_silence_and_time_are_failures_that_keep_their_work(
     assert unfinished(workshop, number, "half.txt") == "half"
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_the_money_of_a_day_is_waited_for(workshop: Workshop) -> None:
     scripts = {"dear": {"attempts": [using_up(cost=1.5)], "go-on": [FINISH]}, "*": {"attempts": [FINISH]}}
     workshop.start_repository(played(scripts, budget={"day_cost": 1.0}))
@@ -172,7 +172,7 @@ def test_the_money_of_a_day_is_waited_for(workshop: Workshop) -> None:
     workshop.end(poller)
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_a_providers_limit_is_waited_for_in_the_same_conversation(workshop: Workshop) -> None:
     limited = [write("half.txt", "half\n"), {"limit": 8}]
     workshop.start_repository(quick({"attempts": [limited], "go-on": [[{"say": "{prompt}"}, *FINISH]]}))
@@ -195,7 +195,7 @@ def test_a_providers_limit_is_waited_for_in_the_same_conversation(workshop: Work
     assert helps(workshop, state="all") == []
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_a_failure_goes_to_a_stronger_model_and_then_to_another_agent(workshop: Workshop) -> None:
     done = "echo other >a.txt && git add a.txt && git commit -q -m Done && cat {prompt_file}"
     workshop.start_repository(
@@ -222,7 +222,7 @@ def test_a_failure_goes_to_a_stronger_model_and_then_to_another_agent(workshop: 
     assert "| scripted (strong-1) |" in comment["body"].replace("\\", "")
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_the_supervisor_tries_again_what_ran_out(workshop: Workshop) -> None:
     """A limit of money is a person's to raise: trying it again changes nothing of it, and a question stays one."""
     workshop.start_repository(

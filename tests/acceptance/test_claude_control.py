@@ -105,8 +105,14 @@ def sessions(workshop: Workshop, issue: int) -> list[str]:
 
 
 def container(workshop: Workshop, issue: int) -> str:
-    """The name of the container of the living attempt."""
-    return next(str(t["run"]) for t in workshop.mirror()["tasks"] if t["github"]["issue_number"] == issue)
+    """The name of the container of the living attempt, as soon as the mirror tells it."""
+
+    def name() -> str:
+        tasks = workshop.mirror()["tasks"]
+        return next((str(t["run"]) for t in tasks if t["github"]["issue_number"] == issue), "")
+
+    workshop.until("a living attempt", lambda: bool(name()))
+    return name()
 
 
 def in_container(workshop: Workshop, issue: int, *command: str) -> None:

@@ -49,7 +49,7 @@ def answered(workshop: Workshop, number: int) -> str:
 
 
 @pytest.mark.browser
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_the_same_error_three_times_and_a_tick_in_the_browser(workshop: Workshop, browser: Browser) -> None:
     good = [{"say": "{prompt}"}, write("a.txt", "a\n"), {"commit": "Do it"}]
     workshop.start_repository(
@@ -102,7 +102,7 @@ def test_the_same_error_three_times_and_a_tick_in_the_browser(workshop: Workshop
 
 
 @pytest.mark.browser
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_the_options_of_a_question_are_boxes(workshop: Workshop, browser: Browser) -> None:
     question = "Which port does it listen on?\n- [ ] 80, as always\n- [ ] 8080, as @mallory says"
     workshop.start_repository(quick({"attempts": [[{"ask": question}]], "answered": TAKES_IT}))
@@ -129,7 +129,7 @@ def test_the_options_of_a_question_are_boxes(workshop: Workshop, browser: Browse
     assert first["session"] == second["session"]
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_an_answer_is_a_comment_a_word_a_closing_or_a_command(workshop: Workshop) -> None:
     """Inside the run the agent asks by the verb; whoever may not write is not heard, in any of these ways."""
     asks = [{"run": "cdock help-agent 'What colour shall it be?'"}, {"say": "I asked."}]
@@ -170,7 +170,7 @@ def test_an_answer_is_a_comment_a_word_a_closing_or_a_command(workshop: Workshop
     assert "Leak it" not in everything
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_a_task_has_one_open_question_at_a_time_and_none_is_lost(workshop: Workshop) -> None:
     workshop.start_repository(
         quick({"attempts": [[{"ask": "Which colour?"}]], "answered": [{"say": "{answer}"}, {"hear": 100}]})

@@ -38,7 +38,7 @@ def fields(workshop: Workshop, names: str) -> list[dict[str, Any]]:
     return found
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_words_of_trusted_people_reach_an_agent_at_work(workshop: Workshop) -> None:
     end = Gate(workshop)
     steps = [
@@ -87,7 +87,7 @@ def test_words_of_trusted_people_reach_an_agent_at_work(workshop: Workshop) -> N
     assert workshop.cdock("diff", str(number), "--stat").stdout == "1\t0\ta.txt\n1\t0\tb.txt\n"
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_who_cannot_listen_is_told_at_the_next_turn(workshop: Workshop) -> None:
     end = Gate(workshop)
     commit = "git add . && git commit -q -m Work"
@@ -127,7 +127,7 @@ def test_who_cannot_listen_is_told_at_the_next_turn(workshop: Workshop) -> None:
     assert "Use port 8080." not in prompt
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_who_is_nearly_full_hands_over(workshop: Workshop) -> None:
     go_on = [{"say": "{prompt}"}, write("b.txt", "b\n"), {"commit": "The rest"}]
     begin = [write("a.txt", "a\n"), {"commit": "A part"}, {"context": 0.76}]
@@ -168,7 +168,7 @@ def test_who_is_nearly_full_hands_over(workshop: Workshop) -> None:
     assert helps(workshop, state="all") == []
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_all_that_ran_out_of_tries_is_tried_again(workshop: Workshop) -> None:
     tired = {
         "attempts": [[{"fail": "make: *** [test] Error 2"}]],

@@ -166,8 +166,7 @@ def test_ctrl_c_at_a_terminal_ends_a_turn_and_words_may_have_lines(workshop: Wor
         terminal.wait_for("you>")
         terminal.press("o", "n", "e", "M-Enter", "t", "w", "o", "Enter")
         terminal.wait_for("Well.")
-        terminal.press("C-d")
-        terminal.wait_for_end()
+        terminal.wait_for_end(pressing="C-d")
     assert not left(workshop), "nothing of the turn that was ended runs on"
     (kept,) = (workshop.state / "plans").glob("*.json")
     turns = json.loads(kept.read_text())["turns"]

@@ -268,7 +268,7 @@ def test_a_plan_is_made_in_the_browser(workshop: Workshop, browser: Browser) -> 
     assert "comment `/cdock approve`" in proposal
     page.goto(f"issues/{number}")
     expect(page.get_by_text("Only passwords, please.").first).to_be_visible()
-    expect(page.get_by_text("API endpoints (api) after models")).to_be_visible()
+    expect(page.get_by_text("API endpoints (api) · after models")).to_be_visible()
     assert len(workshop.api("GET", "/issues?state=all")) == 1, "nothing is made before it is approved"
 
     # Approved, it is published, and its first task starts.

@@ -58,7 +58,7 @@ def push_by_hand(workshop: Workshop, branch: str) -> str:
 BEGIN = [write("a.txt", "a\n"), {"commit": "Begin"}, {"say": "Begun."}]
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_commits_of_a_person_are_built_upon(workshop: Workshop) -> None:
     fix = [{"run": "cat mine.txt"}, {"append": {"path": "a.txt", "text": "fixed\n"}}, {"commit": "Fix"}]
     workshop.start_repository(quick({"attempts": [BEGIN], "review": [fix]}))
@@ -80,7 +80,7 @@ def test_commits_of_a_person_are_built_upon(workshop: Workshop) -> None:
     assert "refused" not in workshop.said
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_commits_of_a_person_while_the_agent_works_need_no_help(workshop: Workshop) -> None:
     end = Gate(workshop)
     fix = [{"say": "on it"}, end.step, write("fix.txt", "fixed\n"), {"commit": "Fix"}]
@@ -110,7 +110,7 @@ def test_commits_of_a_person_while_the_agent_works_need_no_help(workshop: Worksh
     assert workshop.git("show", "FETCH_HEAD:fix.txt") == "fixed"
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_a_conflict_can_be_rebased(workshop: Workshop) -> None:
     rebase = [
         {"say": "{prompt}"},
@@ -142,7 +142,7 @@ def test_a_conflict_can_be_rebased(workshop: Workshop) -> None:
     assert [file["filename"] for file in files] == ["a.txt"]
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_a_second_agent_looks_before_it_is_ready(workshop: Workshop) -> None:
     spoil = (
         "cat {prompt_file} >/dev/null; git log --format=%s >seen; echo spoilt >a.txt; git commit -qam Spoil"
@@ -176,7 +176,7 @@ def test_a_second_agent_looks_before_it_is_ready(workshop: Workshop) -> None:
     assert one["session"] == three["session"]
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_a_poller_that_dies_in_a_round_is_followed_by_one_that_ends_it(workshop: Workshop) -> None:
     fix = Gate(workshop)
     steps = [
@@ -210,7 +210,7 @@ def test_a_poller_that_dies_in_a_round_is_followed_by_one_that_ends_it(workshop:
     assert not mine, "answers are replies, no reviews with a text"
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_a_pull_request_that_is_merged_meanwhile_ends_the_round(workshop: Workshop) -> None:
     workshop.start_repository(quick({"attempts": [BEGIN], "review": [[{"say": "on it"}, {"wait": 300}]]}))
     number = workshop.open_issue("Too late")
@@ -231,7 +231,7 @@ def test_a_pull_request_that_is_merged_meanwhile_ends_the_round(workshop: Worksh
     assert remote(workshop, "refs/cdock/*") == {}
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_commands_work_on_the_pull_request(workshop: Workshop) -> None:
     steps = [*BEGIN[:2], {"wait": 300}]
     workshop.start_repository(quick({"attempts": [steps], "go-on": [[{"say": "I go on."}]]}))

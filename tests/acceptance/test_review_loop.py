@@ -57,7 +57,7 @@ def merge(page: Page, pull: int) -> None:
 
 
 @pytest.mark.browser
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_a_review_is_seen_to_and_the_work_is_merged(workshop: Workshop, browser: Browser) -> None:
     first, fix = Gate(workshop, "first"), Gate(workshop, "fix")
     workshop.start_repository(
@@ -147,7 +147,7 @@ def test_a_review_is_seen_to_and_the_work_is_merged(workshop: Workshop, browser:
     assert not list(workshop.home.glob("local/*/runs/cdock.*"))
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_failed_checks_go_back_to_the_agent(workshop: Workshop, tmp_path: Path) -> None:
     mend = [{"say": "{prompt}"}, {"run": "date +%N >>a.txt"}, {"commit": "Mend"}, {"say": "Mended."}]
     workshop.start_repository(
@@ -223,7 +223,7 @@ def looks(workshop: Workshop, since: int) -> int:
 
 
 @pytest.mark.browser
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_a_conflict_is_resolved_by_the_agent(workshop: Workshop, browser: Browser) -> None:
     resolve = [
         {"say": "{prompt}"},
@@ -258,7 +258,7 @@ def test_a_conflict_is_resolved_by_the_agent(workshop: Workshop, browser: Browse
 
 
 @pytest.mark.browser
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_rounds_end_in_a_question_and_a_closed_pull_request_ends_all(
     workshop: Workshop, browser: Browser
 ) -> None:

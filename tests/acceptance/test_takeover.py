@@ -11,7 +11,7 @@ from tests.acceptance.stories import LIMIT, causes, history, in_review, quick, r
 from tests.acceptance.workshop import Workshop
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_another_machine_goes_on_with_work_that_is_not_committed(workshop: Workshop) -> None:
     steps = [write("a.txt", "a\n"), {"commit": "Begin"}, write("half.txt", "half\n"), {"wait": 300}]
     go_on = [{"say": "{prompt}"}, {"run": "cat half.txt a.txt"}, write("b.txt", "b\n"), {"commit": "Finish"}]

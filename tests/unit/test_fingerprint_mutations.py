@@ -226,7 +226,7 @@ def changed(changes: Mapping[str, Change], *, at_most: int) -> Iterator[tuple[st
                 yield kind, tool, text, after
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize(("changes", "same", "share"), [(NOISE, True, STAYS), (MEANING, False, CHANGES)])
 def test_noise_makes_no_difference_and_meaning_makes_one(
     changes: Mapping[str, Change], same: bool, share: float
