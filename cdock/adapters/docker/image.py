@@ -123,12 +123,27 @@ def find(tag: str, *, engine: Engine) -> Image | None:
 
 
 def images(*, engine: Engine) -> tuple[Image, ...]:
-    """All images we built, newest first."""
+    """All images we built, newest first; not those based on ours, which have our label, too, but other names."""
     with engine.asking("listing images") as api:
         ids = {str(found["Id"]) for found in api.images(filters={"label": LABEL})}
-        known = [_inspect(api, one) for one in ids]
-        found = [_image(one, tag=tag) for one in known for tag in one["RepoTags"] or ()]
+        known = [seen for one in ids if (seen := _still(api, one))]
+        found = [
+            _image(one, tag=tag)
+            for one in known
+            for tag in one["RepoTags"] or ()
+            if tag == one["Config"]["Labels"].get(LABEL)
+        ]
     return tuple(sorted(found, key=lambda image: (image.created_at, image.tag), reverse=True))
+
+
+def _still(api: "APIClient", name: str) -> dict[str, Any] | None:
+    """What the engine knows of an image that it listed a moment ago; None when it is gone by now."""
+    from docker.errors import ImageNotFound
+
+    try:
+        return _inspect(api, name)
+    except ImageNotFound:
+        return None
 
 
 def _inspect(api: "APIClient", name: str) -> dict[str, Any]:
