@@ -14,7 +14,8 @@ from uuid import UUID
 import pytest
 
 from cdock.adapters.files.drafts import DraftRecord, PlanRecord, TaskRecord
-from cdock.adapters.files.plans import LIMIT, FilePlans, dump_draft
+from cdock.adapters.files.folder import LIMIT
+from cdock.adapters.files.plans import FilePlans, dump_draft
 from cdock.core.errors import Unavailable
 from cdock.core.planning.document import Plan, PlanTask
 from cdock.core.planning.drafts import Draft
