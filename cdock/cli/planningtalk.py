@@ -110,7 +110,6 @@ def table_of(house: "House") -> "Table":
     """What of a house it takes to talk."""
     from cdock.reconciler.conversing import Table
 
-    assert house.plans is not None, "every clone can keep plans"  # noqa: S101 - for the type checker
     return Table(
         runner=house.runner,
         workspaces=house.workspaces,

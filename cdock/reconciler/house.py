@@ -184,6 +184,7 @@ class House:
     logs: Logs
     mirror: Mirror
     outbox: Outbox
+    plans: Plans
     locks: Locks
     wishes: Wishes
     ledger: Ledger
@@ -206,8 +207,6 @@ class House:
     workers: int = 4
     """Cases whose steps are performed side by side."""
     only: frozenset[int] = frozenset()
-    plans: Plans | None = None
-    """What is planned on this machine; None where nobody does."""
     board: Board | None = None
     """Where plans are shown beside; None for nowhere."""
     name: str = ""

@@ -24,7 +24,6 @@ from cdock.core.planning.telling import proposal_comment, proposal_marker, propo
 from cdock.core.world import Case, Part
 from cdock.reconciler.claiming import about, swap, task_of
 from cdock.reconciler.house import House
-from cdock.reconciler.publishing import publish
 
 log = logging.getLogger("cdock")
 
@@ -76,10 +75,6 @@ def publish_agreed(house: House, case: Case) -> None:
         agent=house.policy.planner,
         numbers={PARENT: task.issue},
     )
-    if house.plans is None:
-        publish(house, draft)
-        house.memory.stale = True
-        return
     kept = next((one for one in house.plans.list() if one.id == draft.id), None)
     if kept is None or (kept.stand is not Stand.PUBLISHED and kept.plan != plan):
         # Published at the end of this tick and the following ones: steps of other issues run beside this one, and two

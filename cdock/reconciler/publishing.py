@@ -36,7 +36,7 @@ class Press(Post, Protocol):
     """What publishing needs of a house."""
 
     @property
-    def plans(self) -> Plans | None:
+    def plans(self) -> Plans:
         """Where it is kept how far it came."""
         ...
 
@@ -123,8 +123,7 @@ class _Publication:
     def _keep(self, **changes: object) -> None:
         changed = replace(self.draft, **changes)  # type: ignore[arg-type]
         if changed != self.draft:
-            if self._press.plans is not None:
-                self._press.plans.put(changed)
+            self._press.plans.put(changed)
             self.draft = changed
 
     # Issues.

@@ -50,7 +50,7 @@ class PostOffice:
 
     forge: "Forge"
     outbox: "Outbox"
-    plans: "Plans | None"
+    plans: "Plans"
     board: "Board | None"
     clock: "Clock"
     policy: "Policy"

@@ -20,7 +20,15 @@ from cdock.core.model import Attempt, Task
 from cdock.core.policy import Policy
 from cdock.ports import Claims, Forge, Runner
 from cdock.reconciler.house import House
-from cdock.testing import MemoryForge, MemoryHub, MemoryLedger, MemoryLocks, MemoryOutbox, MemoryPrompts
+from cdock.testing import (
+    MemoryForge,
+    MemoryHub,
+    MemoryLedger,
+    MemoryLocks,
+    MemoryOutbox,
+    MemoryPlans,
+    MemoryPrompts,
+)
 from tests.git_repos import bare, git, write
 
 FILES, FOLDERS = 200, 31
@@ -70,6 +78,7 @@ class Poller:
             logs=FileLogs(root / "tasks"),
             mirror=FileMirror(root / "state.json"),
             outbox=MemoryOutbox(),
+            plans=MemoryPlans(),
             locks=MemoryLocks(),
             wishes=FileWishes(root / "wishes"),
             ledger=MemoryLedger(),

@@ -20,6 +20,7 @@ from cdock.testing import (
     MemoryMachine,
     MemoryMirror,
     MemoryOutbox,
+    MemoryPlans,
     MemoryPrompts,
     MemoryRunner,
     MemoryWishes,
@@ -47,6 +48,7 @@ class Place:
         self.mirror = MemoryMirror()
         self.ledger = MemoryLedger(faults=self.faults)
         self.outbox = MemoryOutbox(faults=self.faults)
+        self.plans = MemoryPlans(faults=self.faults)
         self.ids = MemoryIds(seed=self.seed)
         self.wishes = MemoryWishes(ids=self.ids, faults=self.faults)
         self.runner = MemoryRunner(self.machine, self.faults)
@@ -66,6 +68,7 @@ class Place:
             logs=self.logs,
             mirror=self.mirror,
             outbox=self.outbox,
+            plans=self.plans,
             locks=MemoryLocks(),
             wishes=self.wishes,
             ledger=self.ledger,

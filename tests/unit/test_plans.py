@@ -16,7 +16,7 @@ from cdock.core.planning.planned import Planned, PlannedTask, planned_note, plan
 from cdock.core.planning.proposal import json_of
 from cdock.core.wishes import WishKind
 from cdock.reconciler.observe import observe
-from cdock.testing import MemoryHub, MemoryPlans
+from cdock.testing import MemoryHub
 from tests.unit.houses import POLICY, Place
 
 PLAN = Plan(
@@ -38,9 +38,7 @@ def hub() -> MemoryHub:
 
 @pytest.fixture
 def place(hub: MemoryHub) -> Place:
-    made = Place(hub, policy=replace(POLICY, max_parallel=4, planner="memory"))
-    made.house.plans = MemoryPlans()
-    return made
+    return Place(hub, policy=replace(POLICY, max_parallel=4, planner="memory"))
 
 
 def publish(hub: MemoryHub, plan: Plan = PLAN) -> tuple[int, dict[str, int]]:

@@ -11,7 +11,7 @@ from cdock.core.asking import reason_to_ask
 from cdock.core.depending import finished
 from cdock.core.planning.document import Plan, PlanTask, levels, problems_of, staged
 from cdock.core.planning.graph import find_cycle, followers, in_order
-from cdock.testing import MemoryHub, MemoryPlans
+from cdock.testing import MemoryHub
 from tests.unit.houses import POLICY, Place
 from tests.unit.test_plans import publish, tick_gate
 
@@ -44,7 +44,6 @@ def test_a_plan_is_carried_out_in_a_legal_order(
     place = Place(
         hub, policy=replace(POLICY, max_parallel=room, tries=1, time_box=timedelta(days=9), planner="memory")
     )
-    place.house.plans = MemoryPlans()
     number, numbers = publish(hub, plan)
     by_number = {n: key for key, n in numbers.items()}
     tasks = {task.key: task for task in staged(plan).tasks}

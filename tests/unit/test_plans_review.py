@@ -14,7 +14,7 @@ from cdock.core.planning.document import Plan, PlanTask, problems_of
 from cdock.core.planning.drafts import Card
 from cdock.core.planning.proposal import Proposal, json_of, proposal_of
 from cdock.core.planning.telling import proposal_comment, proposed
-from cdock.testing import MemoryHub, MemoryPlans
+from cdock.testing import MemoryHub
 from tests.unit.houses import POLICY, Place
 from tests.unit.test_plans import PLAN, gate, publish, states, tick_gate, work
 
@@ -26,9 +26,7 @@ def hub() -> MemoryHub:
 
 @pytest.fixture
 def place(hub: MemoryHub) -> Place:
-    made = Place(hub, policy=replace(POLICY, max_parallel=4, planner="memory"))
-    made.house.plans = MemoryPlans()
-    return made
+    return Place(hub, policy=replace(POLICY, max_parallel=4, planner="memory"))
 
 
 def merge(place: Place, number: int) -> None:

@@ -8,7 +8,7 @@ from cdock.core.planning.document import Plan, PlanTask
 from cdock.core.planning.drafts import PARENT, Draft, Stand
 from cdock.reconciler.approved import SLICE
 from cdock.reconciler.loop import settled
-from cdock.testing import MemoryForge, MemoryHub, MemoryPlans
+from cdock.testing import MemoryForge, MemoryHub
 from tests.unit.houses import Place
 from tests.unit.test_publishing import PLAN, assert_published
 
@@ -30,16 +30,10 @@ class SlowForge(MemoryForge):
 class Planner(Place):
     """A poller on a machine where plans are made."""
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.plans = MemoryPlans(faults=self.faults)
-        self.restart()
-
     def restart(self) -> None:
         super().restart()
         self.forge = SlowForge(self.hub, self.faults)
         self.house.forge = self.forge
-        self.house.plans = getattr(self, "plans", None)
 
     @property
     def draft(self) -> Draft:
