@@ -153,6 +153,11 @@ def not_before(task: Task, policy: Policy) -> datetime | None:
     return last.ended_at + pause
 
 
+def only_looks(task: Task, cause: Cause) -> bool:
+    """Whether an attempt reads the work and leaves nothing in it: it gets a copy that is thrown away."""
+    return cause is Cause.OPINION or task.plans
+
+
 def choice_of(task: Task, cause: Cause, policy: Policy) -> Step:
     """Who makes the next attempt: whom a person asked for, else the next step of the escalation, else the usual one."""
     if cause is Cause.OPINION:

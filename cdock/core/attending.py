@@ -14,7 +14,7 @@ from cdock.core.actions import (
     StopRun,
     TakeNote,
 )
-from cdock.core.attempts import CAP_NAMES, outcome_of
+from cdock.core.attempts import CAP_NAMES, only_looks, outcome_of
 from cdock.core.budgets import reached, too_large
 from cdock.core.events import Ending
 from cdock.core.failure_class import class_of
@@ -86,7 +86,7 @@ def attend(
         return _alive(case, task, attempt, world, policy)
     if noted := _noted(case, task):
         return noted
-    looks = attempt.cause is Cause.OPINION or task.plans
+    looks = only_looks(task, attempt.cause)
     if not looks and not (case.harvest and case.harvest.run == run.name and case.harvest.final):
         return HarvestWork(case, final=True)
     if case.stop_wished or task.stopped:
@@ -123,7 +123,7 @@ def _alive(case: Case, task: Task, attempt: Attempt, world: World, policy: Polic
     shown = case.pull is not None or not policy.drafts or task.competes
     if not shown and workspace and workspace.pushed and workspace.has_work:
         return OpenPullRequest(case, draft=True)
-    if attempt.cause is Cause.OPINION or task.plans:
+    if only_looks(task, attempt.cause):
         return None
     harvested = case.harvest.at if case.harvest and case.harvest.run == run.name else None
     every = policy.harvest_every

@@ -7,7 +7,7 @@ from enum import StrEnum
 from cdock.core.brief import Brief
 from cdock.core.form import brief_of
 from cdock.core.ids import TaskId
-from cdock.core.model import Claim, Issue, Outcome
+from cdock.core.model import Claim, Issue
 
 
 class Stand(StrEnum):
@@ -74,8 +74,7 @@ def _forerunner(
 
 def finished(claim: Claim | None) -> bool:
     """Whether the work under a claim is done as far as its agent and its acceptance commands can say."""
-    last = claim.task.last if claim else None
-    return last is not None and last.outcome is Outcome.SUCCEEDED
+    return claim is not None and claim.task.succeeded
 
 
 def in_the_way(found: tuple[Forerunner, ...]) -> tuple[Forerunner, ...]:

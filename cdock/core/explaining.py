@@ -10,10 +10,11 @@ from cdock.core.budgets import day_over
 from cdock.core.cases import cases_of
 from cdock.core.errands import errand_of
 from cdock.core.model import Cause, Outcome, Status, Task
-from cdock.core.plan import files_of, reason_of, waits_for, wanted_files
+from cdock.core.plan import reason_of, waits_for
 from cdock.core.planning.parts import at_rest, stages_in, states_of, to_come
 from cdock.core.policy import Policy
 from cdock.core.slots import Slots
+from cdock.core.taking import files_of, wanted_files
 from cdock.core.theirs import pushed_past
 from cdock.core.waiting import Waiting, WaitKind, blocked, with_a_person
 from cdock.core.world import Case, World
@@ -89,7 +90,7 @@ def _after_that(case: Case, task: Task) -> str:
     """What comes when a person decided, or a limit ended."""
     if case.parts is not None:
         return "What was decided is done, and the plan goes on."
-    done = task.last is not None and task.last.outcome is Outcome.SUCCEEDED
+    done = task.succeeded
     if task.plans and done:
         return "The agent proposes again, or its tasks become issues."
     return "Its pull request opens." if task.competes and done else "The next attempt starts."

@@ -303,6 +303,12 @@ class Task:
         return self.attempts[-1] if self.attempts else None
 
     @property
+    def succeeded(self) -> bool:
+        """Whether the newest attempt came out well, by its agent's and its acceptance commands' word."""
+        last = self.last
+        return last is not None and last.outcome is Outcome.SUCCEEDED
+
+    @property
     def running(self) -> Attempt | None:
         """The attempt that has no outcome yet."""
         last = self.last

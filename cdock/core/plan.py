@@ -8,8 +8,6 @@ READY → CLAIMED → IN_PROGRESS → IN_REVIEW → DONE         any → CANCELL
 ```
 """
 
-from collections.abc import Iterable
-
 from cdock.core.actions import (
     Action,
     AskForHelp,
@@ -34,7 +32,6 @@ from cdock.core.actions import (
     ShowStatus,
     StartAttempt,
     StopRun,
-    TakeClaim,
 )
 from cdock.core.answers import answer, help_of
 from cdock.core.asking import Reason, reason_to_ask
@@ -50,10 +47,8 @@ from cdock.core.depending import Stand, finished
 from cdock.core.ending import NOBODY, runs_of, unclaimed, wind_up
 from cdock.core.errands import errand_of
 from cdock.core.feedback import asked
-from cdock.core.form import brief_of
 from cdock.core.messages import pull_marker
 from cdock.core.model import Cause, Claim, Outcome, Status, Task
-from cdock.core.overlap import Files
 from cdock.core.planning.steps import (
     decision_wanted,
     last_words,
@@ -66,6 +61,7 @@ from cdock.core.planning.steps import (
 from cdock.core.policy import Policy
 from cdock.core.showing import passing, show_status
 from cdock.core.slots import Slots
+from cdock.core.taking import claim_if_free, files_of, startable
 from cdock.core.waiting import Waiting, blocked, changed, early, held
 from cdock.core.wishes import WishKind
 from cdock.core.world import Case, World
@@ -108,7 +104,7 @@ def status_of(case: Case, world: World, policy: Policy) -> Status:
     if case.parts is not None:
         return status_of_published(task, case.parts, policy)
     errand = errand_of(case, task, world, policy)
-    if _done(task) and errand is None and not task.question:
+    if task.succeeded and errand is None and not task.question:
         if task.competes or (task.plans and not task.agreed):
             return Status.WAITING
         # Until its pull request is there, the next step of a success is only a moment away.
@@ -129,11 +125,6 @@ def waits_for(case: Case, task: Task, world: World, policy: Policy) -> Waiting |
     if waits := held(case, task, world, policy):
         return waits
     return reply_wanted(task, policy) if task.plans else None
-
-
-def _done(task: Task) -> bool:
-    last = task.last
-    return last is not None and last.outcome is Outcome.SUCCEEDED
 
 
 def reason_of(case: Case, task: Task, world: World, policy: Policy) -> Reason | None:
@@ -228,7 +219,7 @@ def steps_for(
             return ()
         if claim is None and blocked(case):
             return (MarkWaiting(case),) if wanted and not case.issue.wears(policy.labels.waiting) else ()
-        return _take(case, policy, slots) if wanted else ()
+        return claim_if_free(case, policy, slots) if wanted else ()
     task = claim.task
     waiting = waits_for(case, task, world, policy) if status is Status.WAITING else None
     show = None if passing(case, task, status) else show_status(case, task, status, policy, waiting=waiting)
@@ -238,48 +229,6 @@ def steps_for(
     if isinstance(step, ReleaseClaim) and show:
         return (show,)
     return tuple(found for found in (step, show) if found)
-
-
-def _take(case: Case, policy: Policy, slots: Slots) -> tuple[Action, ...]:
-    """The claim of an issue, if there is room for it and nobody changes the files that it would change."""
-    if case.claim is not None or policy.overlap == "ignore":
-        return (TakeClaim(case),) if slots.claim() else ()
-    if slots.claims <= 0:
-        return ()
-    files = wanted_files(case)
-    beside = slots.meets(files)
-    if (beside and policy.overlap == "serialise") or not slots.claim():
-        return ()
-    slots.change(files)
-    return (TakeClaim(case, beside),)
-
-
-def wanted_files(case: Case) -> Files:
-    """What an issue that nobody has claimed would change, by its text."""
-    brief = brief_of(case.issue.body)
-    return Files(case.issue.number, brief.files, batch=brief.batch)
-
-
-def files_of(cases: Iterable[Case]) -> tuple[Files, ...]:
-    """What is being changed: by all that are claimed and not done, whoever holds them."""
-    return tuple(
-        Files(
-            case.issue.number,
-            case.claim.task.brief.files,
-            case.workspace.paths if case.workspace else frozenset(),
-            case.claim.task.brief.batch,
-        )
-        for case in cases
-        if case.claim and not case.claim.task.plans and not finished(case.claim) and case.issue.open
-        # What waits for others changes nothing yet, and one of them may wait for these files.
-        if not early(case, case.claim.task)
-    )
-
-
-def startable(case: Case, policy: Policy) -> bool:
-    """Whether somebody wants an issue to be worked on that nobody holds; others are only looked at."""
-    issue, labels = case.issue, policy.labels
-    return issue.open and (issue.wears(labels.ready) or issue.wears(labels.plan))
 
 
 def _next(
@@ -321,7 +270,7 @@ def _next(
         return answered
     if case.pull and case.pull.open and task.onto and _landed(case):
         return Retarget(case)
-    if _done(task) and case.workspace.has_work and case.pull is None and not task.competes:
+    if task.succeeded and case.workspace.has_work and case.pull is None and not task.competes:
         # What goes back to an agent at once is not ready for anybody else.
         again = errand_of(case, task, world, policy) is not None
         if policy.drafts or not again:

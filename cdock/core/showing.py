@@ -2,7 +2,7 @@
 
 from cdock.core import bodies, messages
 from cdock.core.actions import ShowStatus
-from cdock.core.model import Outcome, Status, Task
+from cdock.core.model import Status, Task
 from cdock.core.planning.parts import states_of
 from cdock.core.planning.telling import plan_comment
 from cdock.core.policy import Labels, Policy
@@ -13,8 +13,7 @@ from cdock.core.world import Case
 def passing(case: Case, task: Task, status: Status) -> bool:
     """Whether the status lasts only until the next step: a failure until its help issue, a success until its pull
     request is there and ready."""
-    last = task.last
-    done = status is Status.CLAIMED and last is not None and last.outcome is Outcome.SUCCEEDED
+    done = status is Status.CLAIMED and task.succeeded
     draft = status is Status.IN_REVIEW and case.pull is not None and case.pull.draft
     return done or draft or status is Status.FAILED
 

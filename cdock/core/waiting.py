@@ -78,10 +78,9 @@ def early(case: Case, task: Task) -> Waiting | None:
 
 def _choice(task: Task, policy: Policy) -> Waiting | None:
     """A person who has to choose among the attempts of a batch, of which this is one."""
-    done = task.last is not None and task.last.outcome is Outcome.SUCCEEDED
-    batch = task.brief.batch
-    if not batch or task.picked or not done:
+    if not task.competes or not task.succeeded:
         return None
+    batch = task.brief.batch
     return Waiting(
         WaitKind.HUMAN, f"It is done, and one of the batch `{batch}`.", f"`cdock pick {batch}` chooses."
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from cdock.core import messages
 from cdock.core.answers import earlier_answer, granted
-from cdock.core.attempts import choice_of
+from cdock.core.attempts import choice_of, only_looks
 from cdock.core.bodies import pull_body
 from cdock.core.briefing import TEMPLATES, prompt_values
 from cdock.core.budgets import cost_left, turns_left
@@ -106,7 +106,7 @@ def start(house: House, case: Case, errand: Errand) -> None:
         target=target,
         dropped=workspace.pushed if theirs and theirs.dropped else "",
         unfinished=workspace.kept,
-        apart=errand.cause is Cause.OPINION or task.plans,
+        apart=only_looks(task, errand.cause),
     )
     try:
         house.runner.start(spec)

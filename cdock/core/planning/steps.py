@@ -7,7 +7,7 @@ from datetime import datetime
 from cdock.core import messages
 from cdock.core.actions import Action, HearDecision, PublishPlan, ReleaseTasks, ShowGate
 from cdock.core.commands import Command
-from cdock.core.model import Outcome, Status, Task
+from cdock.core.model import Status, Task
 from cdock.core.planning.gates import APPROVE, NOBODY, Decision, decision, gate_due
 from cdock.core.planning.parts import (
     SETTLED,
@@ -131,6 +131,6 @@ def _publish(case: Case, task: Task) -> tuple[Task, str]:
     if task.running:
         return task, "The agent is changing the plan: its next proposal can be approved."
     last = task.last
-    if last is None or last.outcome is not Outcome.SUCCEEDED or not proposed(case.issue, task, last.number):
+    if last is None or not task.succeeded or not proposed(case.issue, task, last.number):
         return task, "There is no plan yet that could be approved: reply to what the agent says."
     return replace(task, agreed=last.number, stopped=False, paused=False), ""
