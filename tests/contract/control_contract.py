@@ -28,6 +28,7 @@ from tests.contract.runner_contract import (
 
 WIP = "refs/cdock/wip"
 UP = "echo up; while :; do sleep 0.1; done"
+KILL_LINE = "\x15"
 ECHO = 'while IFS= read -r line; do printf "heard: %s\\n" "$line"; done'
 
 
@@ -506,7 +507,7 @@ class RealControlContract(RealRunnerContract):
         assert self.find(runner, task.run(1)).state is RunState.RUNNING  # type: ignore[union-attr]
         with terminal(self.runner().terminal(task.run(1))) as person:
             person.sees("typed <hello; $HOME>")
-            person.types("leave\n")
+            person.types(f"{KILL_LINE}leave\n")
             person.is_gone()
         assert self.ended(runner, task.run(1)).exit_code == 0
         kept = "Keep work the agent left uncommitted"
@@ -584,7 +585,7 @@ class Person:
         until(shown, limit=30, what=f"{text!r} is shown, not only {self._screen!r}")
 
     def detaches(self) -> None:
-        """Leave tmux by its keys, which it may miss on a busy machine while it asks the terminal what it can."""
+        """Leave tmux by its keys. On a busy machine it may take them for pasted text, and give them to the program."""
         keys = iter(range(15))
 
         def left() -> bool:
