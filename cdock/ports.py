@@ -12,23 +12,13 @@ from uuid import UUID
 from cdock.core.errors import CdockError
 from cdock.core.events import Capabilities, Event, Job, Launch, Reading, Remote, RunSpec
 from cdock.core.ids import TaskId
-from cdock.core.model import (
-    Approval,
-    Claim,
-    HelpIssue,
-    Issue,
-    Move,
-    Run,
-    Snapshot,
-    Task,
-    Verdict,
-    Watch,
-    Workspace,
-)
+from cdock.core.issues import Approval, HelpIssue, Issue, Snapshot, Watch
 from cdock.core.outbox import Entry
 from cdock.core.planning.drafts import Card, Draft
 from cdock.core.policy import Labels
 from cdock.core.pulls import Check, PullRequest
+from cdock.core.runs import Run, Verdict, Workspace
+from cdock.core.task import Claim, Move, Task
 from cdock.core.wishes import Wish
 
 

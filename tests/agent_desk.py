@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cdock.core.events import Event, Job, Launch, Reading
-from cdock.core.model import Verdict
+from cdock.core.runs import Verdict
 from cdock.ports import Agent
 from tests.model_api import ModelApi, Turn
 

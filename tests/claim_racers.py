@@ -23,7 +23,7 @@ from cdock.adapters.git.claims import GitClaims
 from cdock.adapters.git.place import Place
 from cdock.core.errors import CdockError, ClaimLost
 from cdock.core.ids import TaskId
-from cdock.core.model import Claim, Move
+from cdock.core.task import Claim, Move
 from tests import git_repos
 from tests.contract.claims_contract import claim_of
 

@@ -3,8 +3,8 @@
 from uuid import UUID
 
 from cdock.core.choices import ticked
+from cdock.core.issues import Comment, HelpIssue, Issue
 from cdock.core.messages import Marker, parse_marker
-from cdock.core.model import Comment, HelpIssue, Issue
 
 
 def help_of(

@@ -13,7 +13,7 @@ from typing import Any
 
 from cdock.adapters.marked import lines_of
 from cdock.core.errors import Unavailable
-from cdock.core.model import Comment, Issue
+from cdock.core.issues import Comment, Issue
 
 Row = Mapping[str, Any]
 

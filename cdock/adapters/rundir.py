@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from cdock.adapters.prompts import template_file
 from cdock.core.errors import Misconfigured, Refused
 from cdock.core.events import RunSpec
-from cdock.core.model import Role
+from cdock.core.runs import Role
 
 SIGNAL_LIMIT = 64 * 1024
 """Most bytes taken of a signal file; a help issue holds no more than that anyway."""

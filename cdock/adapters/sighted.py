@@ -1,6 +1,6 @@
 """What a look shows because of its labels, the same for every forge. Pure."""
 
-from cdock.core.model import Issue, Watch
+from cdock.core.issues import Issue, Watch
 
 
 def starting(watch: Watch) -> tuple[str, ...]:

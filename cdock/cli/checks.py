@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from cdock.core.secrets import redacted, secrets_in
 
 if TYPE_CHECKING:
-    from cdock.core.model import CheckResult
     from cdock.core.policy import Policy
+    from cdock.core.runs import CheckResult
     from cdock.ports import Clock, Locks, Runner, Workspaces
     from cdock.wiring import Site
 

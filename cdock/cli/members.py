@@ -11,7 +11,7 @@ from cdock.cli.tasks import find_task, is_pattern, issue_of, read_mirror, requir
 from cdock.core.errors import Refused
 
 if TYPE_CHECKING:
-    from cdock.core.model import Issue
+    from cdock.core.issues import Issue
     from cdock.ports import Forge
     from cdock.settings import Settings
 
@@ -103,7 +103,7 @@ def of_forge(forge: "Forge", settings: "Settings") -> tuple[Member, ...]:
         Unavailable: it does not answer.
     """
     from cdock.core.form import brief_of
-    from cdock.core.model import Watch
+    from cdock.core.issues import Watch
 
     labels = settings.policy().labels
 

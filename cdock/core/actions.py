@@ -7,9 +7,11 @@ from cdock.core.asking import Reason
 from cdock.core.commands import Command
 from cdock.core.errands import Errand
 from cdock.core.ids import TaskId
-from cdock.core.model import Answer, Cap, Outcome, Role, Status
+from cdock.core.issues import Answer
 from cdock.core.planning.gates import Decision
+from cdock.core.runs import Role
 from cdock.core.speaking import Message
+from cdock.core.task import Cap, Outcome, Status
 from cdock.core.wishes import Wish
 from cdock.core.world import Case, Part
 

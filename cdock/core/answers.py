@@ -6,8 +6,9 @@ from cdock.core import messages
 from cdock.core.budgets import share_of
 from cdock.core.choices import MORE, STOP, agent_in, words_of
 from cdock.core.commands import DECIDE, go_on, parse_command
-from cdock.core.model import Allowance, Answer, Cap, Cause, HelpIssue, Outcome, Task
+from cdock.core.issues import Answer, HelpIssue
 from cdock.core.policy import Policy
+from cdock.core.task import Allowance, Cap, Cause, Outcome, Task
 from cdock.core.world import Case
 
 

@@ -6,8 +6,8 @@ from enum import StrEnum
 from cdock.core.attempts import HANDOFF_LIMIT, LOST_LIMIT, charged, in_a_row, most_attempts
 from cdock.core.errands import Errand, worn_out
 from cdock.core.failure_class import UNKNOWN
-from cdock.core.model import Cap, Cause, Outcome, Task
 from cdock.core.policy import Policy
+from cdock.core.task import Cap, Cause, Outcome, Task
 
 
 class Asking(StrEnum):

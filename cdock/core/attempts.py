@@ -3,8 +3,9 @@
 from datetime import datetime, timedelta
 
 from cdock.core.events import Ending
-from cdock.core.model import Attempt, Cap, Cause, CheckResult, Outcome, Run, Task, Verdict
 from cdock.core.policy import Policy, Step
+from cdock.core.runs import CheckResult, Run, Verdict
+from cdock.core.task import Attempt, Cap, Cause, Outcome, Task
 
 LOST_LIMIT = 5
 """Attempts in a row that something outside ended, before a person is asked."""

@@ -19,11 +19,12 @@ from cdock.core.budgets import reached, too_large
 from cdock.core.events import Ending
 from cdock.core.failure_class import class_of
 from cdock.core.fingerprint import fingerprint
-from cdock.core.model import Attempt, Cap, Cause, Outcome, Role, RunState, Task
 from cdock.core.planning.telling import unfit
 from cdock.core.policy import Policy
+from cdock.core.runs import Role, RunState
 from cdock.core.slots import Slots
 from cdock.core.speaking import Message, listens, unheard
+from cdock.core.task import Attempt, Cap, Cause, Outcome, Task
 from cdock.core.theirs import overtaken, unmerged
 from cdock.core.wishes import WishKind
 from cdock.core.world import Case, World

@@ -24,9 +24,9 @@ from cdock.core.messages import (
     title_of,
     visible,
 )
-from cdock.core.model import Attempt, Cap, Cause, Outcome, Status, Task
 from cdock.core.options import options_of
 from cdock.core.policy import Policy
+from cdock.core.task import Attempt, Cap, Cause, Outcome, Status, Task
 from cdock.core.theirs import pushed_past
 from cdock.core.waiting import Waiting, with_a_person
 from cdock.core.world import Case

@@ -6,9 +6,11 @@ from cdock.core import messages
 from cdock.core.attempts import in_round
 from cdock.core.errands import Errand
 from cdock.core.goal import goal_of
-from cdock.core.model import Answer, Attempt, Cause, Outcome, Task, Theirs, Workspace
+from cdock.core.issues import Answer
 from cdock.core.policy import Policy
+from cdock.core.runs import Theirs, Workspace
 from cdock.core.speaking import for_agents, listens, spoken, unheard
+from cdock.core.task import Attempt, Cause, Outcome, Task
 from cdock.core.world import Case
 
 LESSONS = 5

@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
-from cdock.core.model import Cap, Cause, Task
 from cdock.core.policy import Policy
+from cdock.core.task import Cap, Cause, Task
 from cdock.core.world import Case, World
 
 

@@ -12,8 +12,10 @@ from typing import TypeVar
 from cdock.core.depending import forerunners
 from cdock.core.form import brief_of
 from cdock.core.ids import SHORT_LENGTH
-from cdock.core.model import Claim, Issue, Role, Task
+from cdock.core.issues import Issue
 from cdock.core.planning.planned import planned_of
+from cdock.core.runs import Role
+from cdock.core.task import Claim, Task
 from cdock.core.world import Case, Part, World
 
 T = TypeVar("T")

@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from cdock.core import messages
-from cdock.core.model import Answer, Cap, Comment, Outcome, Status, Task
+from cdock.core.issues import Answer, Comment
 from cdock.core.policy import Policy
 from cdock.core.pulls import Remark
+from cdock.core.task import Cap, Outcome, Status, Task
 from cdock.core.world import Case
 
 BUDGET_LIMIT = 100

@@ -7,7 +7,8 @@ from enum import StrEnum
 from cdock.core.brief import Brief
 from cdock.core.form import brief_of
 from cdock.core.ids import TaskId
-from cdock.core.model import Claim, Issue
+from cdock.core.issues import Issue
+from cdock.core.task import Claim
 
 
 class Stand(StrEnum):

@@ -16,8 +16,10 @@ from cdock.core.actions import (
     RemoveWorkspace,
     StopRun,
 )
-from cdock.core.model import Issue, Outcome, Run, Status, Task
+from cdock.core.issues import Issue
 from cdock.core.policy import Policy
+from cdock.core.runs import Run
+from cdock.core.task import Outcome, Status, Task
 from cdock.core.world import Case, World
 
 NOBODY = 0

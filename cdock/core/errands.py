@@ -4,9 +4,11 @@ from dataclasses import dataclass, replace
 
 from cdock.core.answers import answer
 from cdock.core.feedback import asked, conflict, due, failed, handled
-from cdock.core.model import THEIRS, Answer, Attempt, Cause, Outcome, Task
+from cdock.core.issues import Answer
 from cdock.core.policy import Policy
+from cdock.core.runs import THEIRS
 from cdock.core.speaking import meant_for_work, unheard
+from cdock.core.task import Attempt, Cause, Outcome, Task
 from cdock.core.wishes import WishKind
 from cdock.core.world import Case, World
 

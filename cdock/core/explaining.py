@@ -9,12 +9,12 @@ from cdock.core.bodies import why_asked
 from cdock.core.budgets import day_over
 from cdock.core.cases import cases_of
 from cdock.core.errands import errand_of
-from cdock.core.model import Cause, Outcome, Status, Task
 from cdock.core.plan import reason_of, waits_for
 from cdock.core.planning.parts import at_rest, stages_in, states_of, to_come
 from cdock.core.policy import Policy
 from cdock.core.slots import Slots
 from cdock.core.taking import files_of, wanted_files
+from cdock.core.task import Cause, Outcome, Status, Task
 from cdock.core.theirs import pushed_past
 from cdock.core.waiting import Waiting, WaitKind, blocked, with_a_person
 from cdock.core.world import Case, World

@@ -4,9 +4,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from cdock.core import messages
-from cdock.core.model import Outcome, Task
 from cdock.core.policy import Policy
 from cdock.core.pulls import Check, CheckState, Opinion, PullRequest, Remark, Thread
+from cdock.core.task import Outcome, Task
 from cdock.core.world import Case, World
 
 

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cdock.core.events import Ending
-from cdock.core.model import Approval, Comment, Task
+from cdock.core.issues import Approval, Comment
+from cdock.core.task import Task
 
 ZERO_WIDTH_SPACE = "\u200b"
 TITLE_LIMIT = 250

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from cdock.core.model import Issue
+from cdock.core.issues import Issue
 from cdock.core.policy import Policy
 
 _FIELD = re.compile(r"^### (?P<name>[^\n]{1,60})\n+(?P<value>[^\n]{1,100})$", re.M)

@@ -48,7 +48,6 @@ from cdock.core.ending import NOBODY, runs_of, unclaimed, wind_up
 from cdock.core.errands import errand_of
 from cdock.core.feedback import asked
 from cdock.core.messages import pull_marker
-from cdock.core.model import Cause, Claim, Outcome, Status, Task
 from cdock.core.planning.steps import (
     decision_wanted,
     last_words,
@@ -62,6 +61,7 @@ from cdock.core.policy import Policy
 from cdock.core.showing import passing, show_status
 from cdock.core.slots import Slots
 from cdock.core.taking import claim_if_free, files_of, startable
+from cdock.core.task import Cause, Claim, Outcome, Status, Task
 from cdock.core.waiting import Waiting, blocked, changed, early, held
 from cdock.core.wishes import WishKind
 from cdock.core.world import Case, World

@@ -18,9 +18,9 @@ from pydantic import (
 
 from cdock.core.brief import Brief
 from cdock.core.ids import TaskId
-from cdock.core.model import Allowance, Attempt, Cap, Cause, Claim, Outcome, Status, Task
 from cdock.core.policy import Policy
 from cdock.core.pulls import PullRequest
+from cdock.core.task import Allowance, Attempt, Cap, Cause, Claim, Outcome, Status, Task
 
 VERSION: Literal[1] = 1
 

@@ -2,10 +2,10 @@
 
 from cdock.core import bodies, messages
 from cdock.core.actions import ShowStatus
-from cdock.core.model import Status, Task
 from cdock.core.planning.parts import states_of
 from cdock.core.planning.telling import plan_comment
 from cdock.core.policy import Labels, Policy
+from cdock.core.task import Status, Task
 from cdock.core.waiting import Waiting
 from cdock.core.world import Case
 

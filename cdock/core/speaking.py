@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from cdock.core import messages
 from cdock.core.commands import parse_command
-from cdock.core.model import Cause, Comment, Task
+from cdock.core.issues import Comment
+from cdock.core.task import Cause, Task
 from cdock.core.wishes import WishKind
 from cdock.core.world import Case
 

@@ -4,7 +4,8 @@ Nothing of theirs is overwritten, and nothing of ours is lost. The next attempt 
 itself; where commits of ours were taken out of the branch, it starts from what is left.
 """
 
-from cdock.core.model import Attempt, Outcome, Task, Theirs
+from cdock.core.runs import Theirs
+from cdock.core.task import Attempt, Outcome, Task
 from cdock.core.world import Case
 
 

@@ -7,8 +7,8 @@ from enum import StrEnum
 from cdock.core.attempts import MAX_DOUBLINGS, in_a_row
 from cdock.core.budgets import day_over
 from cdock.core.depending import Stand, in_the_way
-from cdock.core.model import Cap, Cause, Outcome, Task
 from cdock.core.policy import Policy
+from cdock.core.task import Cap, Cause, Outcome, Task
 from cdock.core.world import Case, World
 
 

@@ -9,20 +9,11 @@ from datetime import datetime
 
 from cdock.core.depending import Forerunner
 from cdock.core.ids import TaskId
-from cdock.core.model import (
-    Cap,
-    CheckResult,
-    Claim,
-    Harvest,
-    HelpIssue,
-    Issue,
-    Progress,
-    Run,
-    Verdict,
-    Workspace,
-)
+from cdock.core.issues import HelpIssue, Issue
 from cdock.core.planning.planned import PlannedTask
 from cdock.core.pulls import PullRequest
+from cdock.core.runs import CheckResult, Harvest, Progress, Run, Verdict, Workspace
+from cdock.core.task import Cap, Claim
 from cdock.core.wishes import Wish, WishKind
 
 

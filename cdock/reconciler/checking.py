@@ -7,8 +7,8 @@ from typing import Protocol
 from cdock.core.errors import Refused, Unavailable
 from cdock.core.events import RunSpec
 from cdock.core.ids import TaskId, check_id
-from cdock.core.model import CheckResult, Role, Run
 from cdock.core.policy import Policy
+from cdock.core.runs import CheckResult, Role, Run
 from cdock.ports import Clock, Locks, Runner, Workspaces
 
 STEP = 0.5

@@ -11,9 +11,11 @@ from cdock.core.commands import Verb, again, obey
 from cdock.core.errors import CdockError, NotPermitted, Overtaken, Refused, Unavailable
 from cdock.core.form import brief_of
 from cdock.core.ids import TaskId, collides, slug_of, task_id
-from cdock.core.model import Approval, Cause, Claim, Issue, Move, Task, Theirs, Workspace
+from cdock.core.issues import Approval, Issue
 from cdock.core.options import options_of
 from cdock.core.planning.steps import approve
+from cdock.core.runs import Theirs, Workspace
+from cdock.core.task import Cause, Claim, Move, Task
 from cdock.core.wishes import Wish, WishKind
 from cdock.core.world import Case
 from cdock.reconciler.house import House

@@ -12,12 +12,13 @@ from datetime import UTC, datetime, time
 from cdock.core.errors import Refused
 from cdock.core.events import Ending, Event, Job, RunSpec
 from cdock.core.ids import TaskId, check_id, slug_of
-from cdock.core.model import Cause, Role, Verdict
 from cdock.core.planning.document import TITLE_LIMIT, Plan
 from cdock.core.planning.drafts import PARENT, Draft, Stand
 from cdock.core.planning.proposal import SAY_LIMIT, Proposal, proposal_of, schema
 from cdock.core.policy import Policy
+from cdock.core.runs import Role, Verdict
 from cdock.core.secrets import redacted
+from cdock.core.task import Cause
 from cdock.ports import Agent, Clock, Ids, Ledger, Locks, Plans, Prompts, Runner, Workspaces
 from cdock.reconciler.checking import lock_of
 from cdock.reconciler.listening import Heard, follow

@@ -10,8 +10,8 @@ from typing import Protocol
 from uuid import UUID
 
 from cdock.core.errors import CdockError, Limited, Refused, Unavailable
+from cdock.core.issues import Issue, Watch
 from cdock.core.messages import parse_marker
-from cdock.core.model import Issue, Watch
 from cdock.core.outbox import (
     SETTLE,
     Entry,

@@ -10,12 +10,14 @@ from cdock.core.choices import Choice
 from cdock.core.events import Reading
 from cdock.core.explaining import Explanation
 from cdock.core.ids import TaskId
-from cdock.core.model import Cap, Claim, Harvest, Progress, Snapshot, Status, Task
+from cdock.core.issues import Snapshot
 from cdock.core.planning.drafts import Draft
 from cdock.core.planning.standing import Standing
 from cdock.core.policy import Policy
 from cdock.core.pulls import PullRequest
+from cdock.core.runs import Harvest, Progress
 from cdock.core.secrets import redacted
+from cdock.core.task import Cap, Claim, Status, Task
 from cdock.ports import (
     Agent,
     Board,

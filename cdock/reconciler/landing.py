@@ -6,6 +6,7 @@ from typing import Protocol
 
 from cdock.core.errors import CdockError, Refused, Unavailable
 from cdock.core.ids import parse_task_id
+from cdock.core.issues import Watch
 from cdock.core.landing import (
     Applied,
     Fate,
@@ -16,7 +17,6 @@ from cdock.core.landing import (
     retry_by_hand,
 )
 from cdock.core.messages import Marker
-from cdock.core.model import Watch
 from cdock.core.policy import Policy
 from cdock.core.pulls import PullRequest
 from cdock.ports import Clock, Forge, Workspaces

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from cdock.core.errors import Refused, Unavailable
 from cdock.core.events import Event, Reading
-from cdock.core.model import Run, Verdict
 from cdock.core.policy import Policy
+from cdock.core.runs import Run, Verdict
 from cdock.ports import Agent, Clock, Runner
 
 STEP = 0.3

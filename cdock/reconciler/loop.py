@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from cdock.core.actions import Action, PublishWork, ReleaseClaim, RenewClaim, ShowStatus, StopRun, TakeClaim
 from cdock.core.cases import cases_of
 from cdock.core.errors import CdockError, ClaimLost, Limited, Overtaken, Refused, Unavailable
-from cdock.core.model import Status
 from cdock.core.plan import busy, plan, status_of
+from cdock.core.task import Status
 from cdock.core.world import World
 from cdock.reconciler.approved import publish_approved
 from cdock.reconciler.claiming import lose, publish

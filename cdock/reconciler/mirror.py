@@ -12,11 +12,12 @@ from cdock.core.errors import CdockError
 from cdock.core.explaining import explain, explain_ready
 from cdock.core.form import brief_of
 from cdock.core.ids import TaskId
-from cdock.core.model import Progress, Status
 from cdock.core.plan import status_of
 from cdock.core.planning.standing import standings
 from cdock.core.record import dump_record, record_of
+from cdock.core.runs import Progress
 from cdock.core.taking import startable
+from cdock.core.task import Status
 from cdock.core.waiting import with_a_person
 from cdock.core.world import Case, World
 from cdock.reconciler.claiming import branch_of

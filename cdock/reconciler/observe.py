@@ -9,8 +9,10 @@ from cdock.core.errors import Refused, Unavailable
 from cdock.core.events import Reading
 from cdock.core.form import brief_of
 from cdock.core.ids import TaskId
-from cdock.core.model import CheckResult, Claim, Progress, Role, Run, RunState, Snapshot, Task, Verdict, Watch
+from cdock.core.issues import Snapshot, Watch
 from cdock.core.planning.planned import planned_of
+from cdock.core.runs import CheckResult, Progress, Role, Run, RunState, Verdict
+from cdock.core.task import Claim, Task
 from cdock.core.world import World
 from cdock.ports import Agent
 from cdock.reconciler.checking import lock_of

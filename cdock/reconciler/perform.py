@@ -45,8 +45,9 @@ from cdock.core.answers import granted
 from cdock.core.asking import Reason
 from cdock.core.errands import Errand
 from cdock.core.errors import Refused, Unavailable
+from cdock.core.issues import Answer
 from cdock.core.messages import Marker
-from cdock.core.model import Answer, Cause
+from cdock.core.task import Cause
 from cdock.core.wishes import Wish, WishKind
 from cdock.core.world import Case
 from cdock.reconciler.claiming import (

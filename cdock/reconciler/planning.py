@@ -5,7 +5,6 @@ from dataclasses import replace
 
 from cdock.core.actions import HearDecision, ReleaseTasks, ShowGate
 from cdock.core.errors import CdockError, Refused
-from cdock.core.model import Attempt, Task, Verdict
 from cdock.core.planning.drafts import PARENT, Card, Draft, Stand
 from cdock.core.planning.gates import (
     APPROVE,
@@ -21,6 +20,8 @@ from cdock.core.planning.gates import (
 from cdock.core.planning.parts import State, go_label, states_of
 from cdock.core.planning.proposal import proposal_of
 from cdock.core.planning.telling import proposal_comment, proposal_marker, proposed
+from cdock.core.runs import Verdict
+from cdock.core.task import Attempt, Task
 from cdock.core.world import Case, Part
 from cdock.reconciler.claiming import about, swap, task_of
 from cdock.reconciler.house import House

@@ -2,9 +2,9 @@
 
 from cdock.core.errors import NotPermitted, Refused, Unavailable
 from cdock.core.events import Ending
-from cdock.core.model import Verdict
 from cdock.core.planning.drafts import Draft
 from cdock.core.planning.proposal import json_of, schema
+from cdock.core.runs import Verdict
 from cdock.ports import Prompts
 
 PERSON, AGENT = "person", "agent"

@@ -15,8 +15,8 @@ from cdock.core.actions import (
     TakeClaim,
 )
 from cdock.core.errors import ClaimLost, Refused, Unavailable
-from cdock.core.model import Task
 from cdock.core.plan import plan
+from cdock.core.task import Task
 from cdock.core.world import Case
 from cdock.reconciler.claiming import branch_of, swap, task_of
 from cdock.reconciler.house import House

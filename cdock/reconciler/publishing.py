@@ -14,8 +14,8 @@ from typing import Protocol
 
 from cdock.core import form
 from cdock.core.errors import CdockError, Misconfigured, Refused, Unavailable
+from cdock.core.issues import Issue, Watch
 from cdock.core.messages import title_of
-from cdock.core.model import Issue, Watch
 from cdock.core.outbox import Entry, State, new_issue
 from cdock.core.planning.document import PlanTask, problems_of, staged
 from cdock.core.planning.drafts import PARENT, Card, Draft, Stand

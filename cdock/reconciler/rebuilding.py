@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from cdock.core.cases import cases_of
 from cdock.core.errors import CdockError
-from cdock.core.model import Claim, Status
 from cdock.core.plan import status_of
+from cdock.core.task import Claim, Status
 from cdock.reconciler.claiming import about
 from cdock.reconciler.house import House
 from cdock.reconciler.mirror import write_mirror

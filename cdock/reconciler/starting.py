@@ -14,11 +14,13 @@ from cdock.core.errands import Errand
 from cdock.core.errors import CdockError, Refused, Unavailable
 from cdock.core.events import Job, RunSpec
 from cdock.core.feedback import asked
-from cdock.core.model import Answer, Attempt, Cause, Outcome, Role, Task, Theirs, Workspace
+from cdock.core.issues import Answer
 from cdock.core.planning.proposal import schema
 from cdock.core.policy import Step
 from cdock.core.pulls import CheckState
+from cdock.core.runs import Role, Theirs, Workspace
 from cdock.core.speaking import listens, newest, unheard
+from cdock.core.task import Attempt, Cause, Outcome, Task
 from cdock.core.world import Case
 from cdock.ports import Agent
 from cdock.reconciler.claiming import about, branch_of, come_apart, require_go, swap, task_of

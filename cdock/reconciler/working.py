@@ -10,8 +10,9 @@ from cdock.core.depending import built_upon
 from cdock.core.errors import CdockError, NotPermitted, Refused, Unavailable
 from cdock.core.events import RunSpec
 from cdock.core.ids import TaskId
-from cdock.core.model import Cap, Cause, Harvest, Outcome, Role, Run, RunState, Task, Workspace
+from cdock.core.runs import Harvest, Role, Run, RunState, Workspace
 from cdock.core.speaking import Message
+from cdock.core.task import Cap, Cause, Outcome, Task
 from cdock.core.wishes import WishKind
 from cdock.core.world import Case
 from cdock.reconciler.claiming import (

@@ -6,7 +6,8 @@ from datetime import datetime
 
 from cdock.core.errands import APPROVED
 from cdock.core.events import Capabilities, Ending, Event, Job, Launch, Reading
-from cdock.core.model import Cap, Verdict
+from cdock.core.runs import Verdict
+from cdock.core.task import Cap
 
 ABLE = Capabilities(resume=True, live=True, turns=True, cost=True, context=True, limits=True, attach=True)
 UNABLE = Capabilities(resume=True)

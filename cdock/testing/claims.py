@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from cdock.core.errors import CdockError, ClaimLost, Overtaken
 from cdock.core.ids import TaskId
-from cdock.core.model import Claim, Move
+from cdock.core.task import Claim, Move
 from cdock.testing.clock import Faults
 from cdock.testing.hub import MemoryHub
 

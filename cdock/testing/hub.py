@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from cdock.core.model import Claim
+from cdock.core.task import Claim
 from cdock.testing.reviews import MemoryPulls
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from cdock.core.events import Launch, RunSpec
 from cdock.core.ids import TaskId
-from cdock.core.model import Run, RunState, Signals, Workspace
+from cdock.core.runs import Run, RunState, Signals, Workspace
 from cdock.testing.claims import Sight
 from cdock.testing.hub import MemoryHub
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from cdock.core.issues import Comment, Issue
 from cdock.core.messages import speaks_for_cdock
-from cdock.core.model import Comment, Issue
 from cdock.testing.clock import MemoryClock
 from cdock.testing.history import Serial
 

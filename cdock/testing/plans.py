@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from cdock.core.model import Issue
+from cdock.core.issues import Issue
 from cdock.core.planning.drafts import Card, Draft
 from cdock.testing.clock import Faults
 

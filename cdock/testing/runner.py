@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from cdock.core.errors import Refused
 from cdock.core.events import Remote, RunSpec
 from cdock.core.ids import TaskId, parse_task_id
-from cdock.core.model import Role, Run, RunState, Signals
+from cdock.core.runs import Role, Run, RunState, Signals
 from cdock.testing.clock import Faults
 from cdock.testing.machine import MemoryMachine, MemoryRun
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 from cdock.core.errors import Refused, Unavailable
 from cdock.core.events import Remote
 from cdock.core.ids import TaskId
-from cdock.core.model import Task, Theirs, Workspace
+from cdock.core.runs import Theirs, Workspace
+from cdock.core.task import Task
 from cdock.testing.clock import Faults
 from cdock.testing.machine import MemoryMachine
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from cdock.adapters.git.claims import GitClaims
 from cdock.adapters.git.place import Place
-from cdock.core.model import Move
+from cdock.core.task import Move
 from tests import git_repos
 from tests.bench.measure import Figure, against, interleaved, timed
 from tests.claim_racers import Attempt, Ground, Race, Referee

@@ -16,8 +16,8 @@ from cdock.adapters.git.claims import GitClaims
 from cdock.adapters.git.place import Place
 from cdock.adapters.git.worktrees import GitWorkspaces
 from cdock.adapters.system import RandomIds, SystemClock
-from cdock.core.model import Attempt, Task
 from cdock.core.policy import Policy
+from cdock.core.task import Attempt, Task
 from cdock.ports import Claims, Forge, Runner
 from cdock.reconciler.house import House
 from cdock.testing import (

@@ -9,7 +9,7 @@ from itertools import count
 from pathlib import Path
 
 from cdock.adapters.local.runner import LocalRunner
-from cdock.core.model import Task
+from cdock.core.task import Task
 from cdock.ports import Runner
 from cdock.reconciler.loop import tick
 from tests.bench.ground import LIMIT, Poller, repository, wait_for

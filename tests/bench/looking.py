@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cdock.core.events import Launch, RunSpec
 from cdock.core.ids import TaskId
-from cdock.core.model import Role
+from cdock.core.runs import Role
 from cdock.ports import Runner
 from tests.bench.ground import repository, wait_for
 from tests.bench.measure import Figure, Samples, against, growth, interleaved, timed

@@ -15,7 +15,8 @@ from pathlib import Path
 
 from cdock.adapters.local.runner import LocalRunner
 from cdock.core.events import Job, RunSpec
-from cdock.core.model import Role, Task
+from cdock.core.runs import Role
+from cdock.core.task import Task
 from cdock.ports import Runner
 from cdock.reconciler.loop import tick
 from tests.bench.ground import LIMIT, POLICY, Poller, clone, moment, repository, wait_for

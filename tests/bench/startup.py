@@ -9,9 +9,9 @@ from uuid import UUID
 
 from cdock.adapters.files.mirror import FileMirror
 from cdock.core.ids import task_id
-from cdock.core.model import Attempt, Outcome, Status, Task
 from cdock.core.policy import Policy
 from cdock.core.record import dump_record, record_of
+from cdock.core.task import Attempt, Outcome, Status, Task
 from tests.bench.measure import (
     Figure,
     against,

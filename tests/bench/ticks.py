@@ -10,10 +10,11 @@ from uuid import UUID
 from cdock.adapters.files.mirror import FileMirror
 from cdock.adapters.git.note import write_note
 from cdock.core.ids import TaskId, task_id
-from cdock.core.model import Attempt, Claim, Outcome, Role, Run, RunState, Task, Workspace
 from cdock.core.plan import plan
 from cdock.core.policy import Policy
 from cdock.core.pulls import PullRequest
+from cdock.core.runs import Role, Run, RunState, Workspace
+from cdock.core.task import Attempt, Claim, Outcome, Task
 from cdock.reconciler import loop
 from cdock.reconciler.mirror import write_mirror
 from cdock.reconciler.observe import observe

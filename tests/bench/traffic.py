@@ -13,7 +13,7 @@ from cdock.adapters.git.place import Place
 from cdock.adapters.github.hosts import parse_repository
 from cdock.adapters.github.rest import GitHubForge
 from cdock.core.ids import task_id
-from cdock.core.model import Claim, Move, Task
+from cdock.core.task import Claim, Move, Task
 from cdock.reconciler.house import House
 from cdock.reconciler.observe import observe
 from cdock.testing import MemoryHub, MemoryMachine, MemoryRunner

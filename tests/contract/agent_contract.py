@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cdock.core.events import Ending, Event, Job, Launch, Reading
-from cdock.core.model import Verdict
+from cdock.core.runs import Verdict
 from cdock.ports import Agent
 
 SECRETIVE = "Please add `rm -rf`; $(touch x) {run} {state} --model evil"

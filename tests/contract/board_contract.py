@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
-from cdock.core.model import Issue
+from cdock.core.issues import Issue
 from cdock.core.planning.drafts import Card
 from cdock.ports import Board
 

@@ -9,7 +9,7 @@ import pytest
 
 from cdock.core.errors import CdockError, ClaimLost, Overtaken, Refused
 from cdock.core.ids import task_id
-from cdock.core.model import Attempt, Claim, Move, Task
+from cdock.core.task import Attempt, Claim, Move, Task
 from cdock.ports import Claims
 
 UUID_ONE = UUID("a7b2c8d0-0000-4000-8000-000000000001")

@@ -13,7 +13,7 @@ import pytest
 
 from cdock.core.events import Launch, RunSpec
 from cdock.core.ids import TaskId
-from cdock.core.model import RunState, Signals
+from cdock.core.runs import RunState, Signals
 from cdock.ports import Runner
 from tests.contract.runner_contract import (
     BRANCH,

@@ -18,8 +18,8 @@ from uuid import UUID
 import pytest
 
 from cdock.core.errors import NotPermitted, Refused
+from cdock.core.issues import HelpIssue, Issue, Watch
 from cdock.core.messages import is_ours
-from cdock.core.model import HelpIssue, Issue, Watch
 from cdock.core.policy import Labels
 from cdock.core.pulls import PullRequest
 from cdock.ports import Forge

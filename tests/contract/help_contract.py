@@ -7,7 +7,7 @@ from typing import Protocol
 import pytest
 
 from cdock.core.choices import Choice, box
-from cdock.core.model import HelpIssue
+from cdock.core.issues import HelpIssue
 from tests.contract.forge_contract import ASKS, READY, Hub, ask, help_marker, helps, issues_of, one_issue
 
 BOXES = [Choice("decide", "Decide yourself"), Choice("stop", "Stop"), Choice("more", "Go on")]

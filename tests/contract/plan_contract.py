@@ -9,7 +9,7 @@ import pytest
 
 from cdock.core.choices import Choice, box
 from cdock.core.errors import Refused, Unavailable
-from cdock.core.model import Comment, Issue, Watch
+from cdock.core.issues import Comment, Issue, Watch
 from tests.contract.forge_contract import ASKS, BRANCH, READY, Hub, issues_of, one_issue
 from tests.contract.help_contract import HelpHub, tick
 from tests.contract.pull_contract import PullHub, opened, pull_of

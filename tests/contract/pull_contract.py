@@ -13,7 +13,7 @@ from typing import Protocol
 
 import pytest
 
-from cdock.core.model import Watch
+from cdock.core.issues import Watch
 from cdock.core.pulls import CheckState, Opinion, PullRequest, Thread
 from tests.contract.forge_contract import ASKS, BRANCH, Hub
 

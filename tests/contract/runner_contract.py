@@ -12,7 +12,7 @@ import pytest
 from cdock.core.errors import CdockError, Refused
 from cdock.core.events import Launch, Remote, RunSpec
 from cdock.core.ids import TaskId
-from cdock.core.model import Role, Run, RunState, Signals
+from cdock.core.runs import Role, Run, RunState, Signals
 from cdock.ports import Runner
 
 LIMIT = 60.0

@@ -14,7 +14,7 @@ import pytest
 from cdock.adapters.agents import agent as make_agent
 from cdock.adapters.agents.claude import ClaudeAgent
 from cdock.core.events import Ending, Event, Job, Reading
-from cdock.core.model import Cap
+from cdock.core.task import Cap
 from cdock.ports import Agent
 from tests.contract.agent_contract import AgentContract, fold, prompt_of, verdict
 

@@ -14,8 +14,8 @@ import pytest
 
 from cdock.adapters.agents import agent as make_agent
 from cdock.core.events import Ending, Event, Job, Reading
-from cdock.core.model import Cap
 from cdock.core.planning.proposal import schema
+from cdock.core.task import Cap
 from cdock.ports import Agent
 from tests.agent_desk import Desk
 from tests.contract.agent_contract import AgentContract, fold, verdict

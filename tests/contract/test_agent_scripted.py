@@ -16,7 +16,7 @@ from cdock.adapters.agents import agent as make_agent
 from cdock.adapters.agents.scripted import ScriptedAgent
 from cdock.core.errors import Misconfigured
 from cdock.core.events import Ending, Event, Job, Launch, Reading
-from cdock.core.model import Verdict
+from cdock.core.runs import Verdict
 from cdock.ports import Agent
 from tests.contract.agent_contract import AgentContract, fold, verdict
 

@@ -16,7 +16,7 @@ import requests
 from cdock.adapters.github.hosts import parse_repository
 from cdock.adapters.github.projects import GitHubBoard
 from cdock.core.errors import Unavailable
-from cdock.core.model import Issue
+from cdock.core.issues import Issue
 from cdock.core.planning.drafts import Card
 from cdock.ports import Board
 from cdock.testing import MemoryBoard, MemoryHub

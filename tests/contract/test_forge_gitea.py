@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from cdock.core.model import Watch
+from cdock.core.issues import Watch
 from cdock.core.pulls import Opinion
 from tests.contract.forge_contract import ASKS, BRANCH, READY, ForgeContract, Hub, issues_of, one_issue
 from tests.contract.gitea.double import Double

@@ -17,7 +17,7 @@ import requests
 
 from cdock.adapters.github.hosts import parse_repository
 from cdock.adapters.github.rest import GitHubForge
-from cdock.core.model import Watch
+from cdock.core.issues import Watch
 from cdock.core.policy import Labels
 from cdock.core.pulls import Opinion
 from tests.contract.forge_contract import ForgeContract

@@ -8,7 +8,7 @@ import pytest
 
 from cdock.adapters.git.claims import GitClaims
 from cdock.adapters.git.place import Place
-from cdock.core.model import Task
+from cdock.core.task import Task
 from tests import git_repos
 from tests.contract.claims_contract import CarefulContract, CarefulSetting, ClaimsContract
 from tests.forge_server import ForgeServer

@@ -11,7 +11,7 @@ from cdock.adapters.git.claims import GitClaims
 from cdock.adapters.git.place import Place
 from cdock.adapters.git.worktrees import GitWorkspaces
 from cdock.core.events import Remote
-from cdock.core.model import Task
+from cdock.core.task import Task
 from cdock.ports import Workspaces
 from tests import git_repos
 from tests.contract.claims_contract import claim_of, publish

@@ -7,8 +7,9 @@ import pytest
 
 from cdock.core.events import Launch, Remote, RunSpec
 from cdock.core.ids import TaskId
-from cdock.core.model import Run, Signals, Task
 from cdock.core.pulls import CheckState, Opinion
+from cdock.core.runs import Run, Signals
+from cdock.core.task import Task
 from cdock.ports import Agent, Claims, Runner, Workspaces
 from cdock.testing import (
     ROOT,

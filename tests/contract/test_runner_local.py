@@ -13,7 +13,7 @@ import pytest
 from cdock.adapters.local.runner import LocalRunner
 from cdock.core.events import Launch
 from cdock.core.ids import TaskId
-from cdock.core.model import RunState
+from cdock.core.runs import RunState
 from tests.contract.control_contract import RealControlContract
 from tests.contract.runner_contract import Program, script, until
 

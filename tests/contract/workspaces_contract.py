@@ -11,7 +11,8 @@ import pytest
 from cdock.core.errors import Refused
 from cdock.core.events import Remote
 from cdock.core.ids import task_id
-from cdock.core.model import Attempt, Task, Workspace
+from cdock.core.runs import Workspace
+from cdock.core.task import Attempt, Task
 from cdock.ports import Workspaces
 
 

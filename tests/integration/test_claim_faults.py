@@ -16,7 +16,7 @@ import pytest
 from cdock.adapters.git.claims import GitClaims
 from cdock.adapters.git.place import Place
 from cdock.core.errors import ClaimLost, Refused, Unavailable
-from cdock.core.model import Move
+from cdock.core.task import Move
 from tests import git_repos
 from tests.claim_racers import NOTHING, Attempt, Ground, Race, Racer, Referee, Report, branch_of
 from tests.contract.claims_contract import claim_of, publish

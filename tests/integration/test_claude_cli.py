@@ -19,8 +19,9 @@ import pytest
 
 from cdock.adapters.agents.claude import ClaudeAgent
 from cdock.core.events import Ending, Event, Job, Launch, Reading
-from cdock.core.model import Cap, Verdict
 from cdock.core.planning.proposal import schema
+from cdock.core.runs import Verdict
+from cdock.core.task import Cap
 from tests.model_api import Failure, ModelApi, Turn, Use
 from tests.terminal import Terminal
 

@@ -13,7 +13,7 @@ from cdock.adapters.docker.runner import DockerRunner
 from cdock.adapters.docker.walls import Limits
 from cdock.core.errors import CdockError, Refused, Unavailable
 from cdock.core.events import Launch
-from cdock.core.model import Run
+from cdock.core.runs import Run
 from tests.contract.control_contract import ECHO, WIP, live, terminal
 from tests.contract.runner_contract import THAT_IS_ALL, git_output, script, until
 from tests.docker_engine import place

@@ -12,7 +12,7 @@ import pytest
 from cdock.adapters.docker.runner import DockerRunner
 from cdock.adapters.docker.walls import Limits
 from cdock.core.events import Launch, RunSpec
-from cdock.core.model import Role, Run
+from cdock.core.runs import Role, Run
 from tests.contract.runner_contract import BRANCH, fetched_subjects, make_mirror, script, until
 from tests.docker_engine import Place, place
 

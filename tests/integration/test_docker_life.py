@@ -17,7 +17,7 @@ from cdock.adapters.docker import seen as seen_module
 from cdock.adapters.docker.engine import Engine
 from cdock.adapters.docker.runner import DockerRunner
 from cdock.core.errors import Misconfigured, Missing, Refused
-from cdock.core.model import Run, RunState
+from cdock.core.runs import Run, RunState
 from tests.contract.runner_contract import BRANCH, fetched_subjects, script, until
 from tests.docker_engine import place
 from tests.integration.test_docker_isolation import Prison

@@ -25,7 +25,7 @@ from cdock.adapters.docker import modelproxy
 from cdock.adapters.docker.modelproxy import ModelProxy
 from cdock.core.errors import Misconfigured
 from cdock.core.events import Ending, Job, Launch, Reading
-from cdock.core.model import Role, Verdict
+from cdock.core.runs import Role, Verdict
 from tests.contract.runner_contract import BRANCH, fetched_subjects, until
 from tests.docker_engine import place
 from tests.integration.test_docker_isolation import Prison

@@ -8,7 +8,8 @@ import pytest
 
 from cdock.core.errors import Overtaken
 from cdock.core.events import Remote, RunSpec
-from cdock.core.model import Role, Task, Theirs, Workspace
+from cdock.core.runs import Role, Theirs, Workspace
+from cdock.core.task import Task
 from tests import git_repos
 from tests.contract.runner_contract import script, until
 from tests.contract.test_git_workspaces import GitSetting

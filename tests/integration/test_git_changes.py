@@ -9,7 +9,7 @@ from cdock.adapters.git import changes
 from cdock.adapters.git.place import Place
 from cdock.adapters.git.worktrees import GitWorkspaces
 from cdock.core.errors import Refused, Unavailable
-from cdock.core.model import Workspace
+from cdock.core.runs import Workspace
 from tests import git_repos
 from tests.contract.test_git_workspaces import GitSetting
 from tests.contract.workspaces_contract import branch_of, task_of

@@ -18,7 +18,7 @@ from cdock.adapters.git.place import Place
 from cdock.adapters.git.pushing import positions
 from cdock.core.errors import CdockError, ClaimLost, Misconfigured, NotPermitted, Refused, Unavailable
 from cdock.core.ids import TaskId
-from cdock.core.model import Claim, Move
+from cdock.core.task import Claim, Move
 from tests import git_repos
 from tests.contract.claims_contract import BRANCH, claim_of, publish
 from tests.forge_server import ForgeServer

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from cdock.core.errors import Overtaken, Refused
-from cdock.core.model import Theirs, Workspace
+from cdock.core.runs import Theirs, Workspace
 from tests import git_repos
 from tests.contract.test_git_workspaces import GitSetting
 from tests.contract.workspaces_contract import branch_of, task_of

@@ -13,7 +13,8 @@ from cdock.adapters.git.claims import FALLBACK, NAMESPACE, GitClaims
 from cdock.adapters.git.harvest import Limits
 from cdock.adapters.git.place import Place
 from cdock.adapters.git.worktrees import GitWorkspaces
-from cdock.core.model import Attempt, Claim, Move, Workspace
+from cdock.core.runs import Workspace
+from cdock.core.task import Attempt, Claim, Move
 from tests import git_repos
 from tests.contract.claims_contract import claim_of, publish
 from tests.contract.test_git_workspaces import GitSetting

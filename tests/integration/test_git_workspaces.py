@@ -16,7 +16,7 @@ from cdock.adapters.git.place import Place
 from cdock.adapters.git.showing import make
 from cdock.adapters.git.worktrees import GitWorkspaces
 from cdock.core.errors import Missing, Refused, Unavailable
-from cdock.core.model import Workspace
+from cdock.core.runs import Workspace
 from tests import git_repos
 from tests.contract.test_git_workspaces import GitSetting
 from tests.contract.workspaces_contract import branch_of, task_of

@@ -18,7 +18,7 @@ from cdock.adapters.gitea import normalize
 from cdock.adapters.gitea.forge import GiteaForge
 from cdock.adapters.gitea.session import open_session
 from cdock.core.errors import CdockError, Limited, NotPermitted, Refused, Unavailable
-from cdock.core.model import Issue, Watch
+from cdock.core.issues import Issue, Watch
 from cdock.core.policy import Labels
 from tests.contract.forge_contract import ASKS, BRANCH, READY, ask, help_marker, status_marker
 from tests.contract.gitea import rows

@@ -25,7 +25,7 @@ from cdock.adapters.github.hosts import Repository, parse_repository
 from cdock.adapters.github.rest import GitHubForge
 from cdock.adapters.github.tokens import Credential, Token
 from cdock.core.errors import CdockError, Misconfigured, NotPermitted, Unavailable
-from cdock.core.model import Watch
+from cdock.core.issues import Watch
 from tests.forge_server import ForgeServer
 from tests.scripted_http import LIMIT, Asked, Reply, Server, serving
 

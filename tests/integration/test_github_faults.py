@@ -19,7 +19,7 @@ from cdock.adapters.github.gate import Budget
 from cdock.adapters.github.hosts import parse_repository
 from cdock.adapters.github.rest import GitHubForge
 from cdock.core.errors import CdockError, NotPermitted, Refused, Unavailable
-from cdock.core.model import Issue, Watch
+from cdock.core.issues import Issue, Watch
 from cdock.core.policy import Labels
 from cdock.ports import Forge
 from tests.github_script import BOT, LIMIT, Say, Script, Seen, at, comment_row, issue_row, repo_row, scripted

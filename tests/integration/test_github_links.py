@@ -13,7 +13,7 @@ from cdock.adapters.github.hosts import parse_repository
 from cdock.adapters.github.normalize import User
 from cdock.adapters.github.rest import GitHubForge
 from cdock.core.errors import Refused
-from cdock.core.model import Issue, Watch
+from cdock.core.issues import Issue, Watch
 from tests.github_script import BOT, LIMIT, Say, Script, at, comment_row, issue_row, scripted
 
 ISSUES, CHANGED = "/repos/maria/demo/issues", "/repos/maria/demo/issues?changed"

@@ -13,7 +13,7 @@ from cdock.adapters.github.downloads import tail
 from cdock.adapters.github.hosts import parse_repository
 from cdock.adapters.github.rest import GitHubForge
 from cdock.core.errors import Unavailable
-from cdock.core.model import Watch
+from cdock.core.issues import Watch
 from cdock.core.pulls import Check, CheckState, PullRequest
 from tests.contract.graphql.published import violations
 from tests.github_script import LIMIT, Say, Script, Seen, at, comment_row, issue_row, scripted

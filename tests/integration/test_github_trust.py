@@ -10,7 +10,7 @@ import pytest
 from cdock.adapters.github.hosts import parse_repository
 from cdock.adapters.github.rest import GitHubForge
 from cdock.core.errors import Refused, Unavailable
-from cdock.core.model import Approval, Comment, Watch
+from cdock.core.issues import Approval, Comment, Watch
 from tests.github_script import BOT, LIMIT, Say, Script, at, comment_row, issue_row, scripted
 
 GRAPHQL, ISSUE = "/api/graphql", "/repos/maria/demo/issues/7"

@@ -13,7 +13,7 @@ import pytest
 from cdock.adapters.github.hosts import parse_repository
 from cdock.adapters.github.rest import GitHubForge
 from cdock.core.errors import Refused, Unavailable
-from cdock.core.model import Comment, Issue, Snapshot, Watch
+from cdock.core.issues import Comment, Issue, Snapshot, Watch
 from tests.github_script import BOT, LIMIT, Say, Script, Seen, at, comment_row, issue_row, repo_row, scripted
 
 ISSUES, COMMENTS, PULLS = (f"/repos/maria/demo/{name}" for name in ("issues", "issues/comments", "pulls"))

@@ -8,10 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +17,7 @@ import requests
 
 from cdock.core import form
 from tests.acceptance.workshop import PERSON, Workshop
-from tests.integration.test_publishing_kills import Killer
+from tests.killer import Killer, between
 from tests.model_api import Failure, ModelApi, Request, Turn, Use
 
 pytestmark = [pytest.mark.claude, pytest.mark.timeout(600)]
@@ -108,35 +105,6 @@ def _used_last(messages: list[dict[str, Any]]) -> str:
     return str(uses[-1])
 
 
-@contextmanager
-def between(workshop: Workshop) -> Iterator[tuple[Killer, str]]:
-    """Somebody between the forge and whoever is to be killed, and their address."""
-    killer = Killer(workshop.forge.url)
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        timeout = LIMIT
-        wbufsize = -1
-
-        def pass_on(self) -> None:
-            try:
-                killer.serve(self)
-            except ConnectionError:
-                self.close_connection = True
-
-        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = pass_on  # noqa: N815 (names the base class looks up)
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-            """The forge has a journal."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-        thread.start()
-        yield killer, f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join(LIMIT)
-
-
 def orchestrate(workshop: Workshop, *words: str, lines: str) -> str:
     """Talk by lines of standard input; what was printed."""
     done = subprocess.run(
@@ -204,7 +172,7 @@ def test_six_turns_become_a_plan(tmp_path: Path) -> None:
         assert workshop.api("GET", "/issues?state=all") == []
         draft = json.loads(workshop.cdock("plan", "list", "--json").stdout)["data"]
         assert [(one["stand"], one["tasks"]) for one in draft] == [("talk", 5)]
-        with between(workshop) as (killer, through):
+        with between(workshop.forge.url) as (killer, through):
             workshop.git("remote", "set-url", "origin", f"{through}/{workshop.repository}.git")
             again = ("orchestrate", "--resume", "--yes")
             # A lost answer to the making of an issue is waited for by `cdock sync` alone.

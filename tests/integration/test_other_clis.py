@@ -14,7 +14,7 @@ import pytest
 
 from cdock.adapters.agents import agent
 from cdock.core.events import Ending, Event, Job
-from cdock.core.model import Cap
+from cdock.core.task import Cap
 from tests.agent_desk import Desk
 from tests.model_api import Failure, ModelApi, Use
 from tests.terminal import Terminal

@@ -2,8 +2,8 @@
 
 from cdock.core.cases import cases_of
 from cdock.core.explaining import Explanation, explain, explain_ready
-from cdock.core.model import Status
 from cdock.core.plan import status_of
+from cdock.core.task import Status
 from cdock.core.world import Case
 from cdock.reconciler.observe import observe
 from tests.unit.people import READY

@@ -9,8 +9,9 @@ from cdock.core.attempts import charged, in_round, most_attempts
 from cdock.core.errands import SENT_BACK, rounds_of
 from cdock.core.events import RunSpec
 from cdock.core.failure_class import UNKNOWN
-from cdock.core.model import Attempt, Claim, Outcome, Role, Task
 from cdock.core.policy import Policy
+from cdock.core.runs import Role
+from cdock.core.task import Attempt, Claim, Outcome, Task
 from cdock.core.wishes import Wish, WishKind
 from cdock.testing import MemoryHub
 from tests.unit.houses import Place

@@ -5,8 +5,9 @@ from datetime import timedelta
 
 from cdock.core.errands import APPROVED
 from cdock.core.errors import Unavailable
-from cdock.core.model import Role, Task
 from cdock.core.policy import Policy
+from cdock.core.runs import Role
+from cdock.core.task import Task
 from cdock.core.wishes import WishKind
 from cdock.testing import ABLE, Crash, MemoryAgent, MemoryHub
 from tests.unit.houses import Place

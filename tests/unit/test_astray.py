@@ -9,8 +9,10 @@ import pytest
 from cdock.core.errors import Misconfigured, NotPermitted, Refused, Unavailable
 from cdock.core.events import Job, Launch, RunSpec
 from cdock.core.ids import TaskId
-from cdock.core.model import Outcome, Run, RunState, Snapshot, Watch, Workspace
+from cdock.core.issues import Snapshot, Watch
 from cdock.core.pulls import PullRequest
+from cdock.core.runs import Run, RunState, Workspace
+from cdock.core.task import Outcome
 from cdock.core.wishes import WishKind
 from cdock.reconciler.loop import run
 from cdock.testing import MemoryAgent, MemoryForge, MemoryHub, MemoryRunner, MemoryWorkspaces

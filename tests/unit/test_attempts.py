@@ -11,8 +11,9 @@ from cdock.core.asking import reason_to_ask
 from cdock.core.attempts import HANDOFF_LIMIT, LOST_LIMIT, charged, in_round, not_before, outcome_of
 from cdock.core.events import Ending
 from cdock.core.ids import TaskId
-from cdock.core.model import Attempt, CheckResult, Outcome, Role, Run, RunState, Signals, Task, Verdict
 from cdock.core.policy import Policy
+from cdock.core.runs import CheckResult, Role, Run, RunState, Signals, Verdict
+from cdock.core.task import Attempt, Outcome, Task
 
 NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 POLICY = Policy()

@@ -7,7 +7,7 @@ import pytest
 
 from cdock.core.errors import Refused, Unavailable
 from cdock.core.ids import check_id, parse_task_id, slug_of
-from cdock.core.model import CheckResult, Role
+from cdock.core.runs import CheckResult, Role
 from cdock.reconciler.checking import TAIL, check
 from cdock.reconciler.loop import tick
 from cdock.testing import MemoryHub, MemoryLocks, MemoryMachine

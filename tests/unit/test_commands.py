@@ -5,7 +5,9 @@ from datetime import timedelta
 import pytest
 
 from cdock.core.commands import Verb, parse_command
-from cdock.core.model import Allowance, Comment, Outcome, RunState
+from cdock.core.issues import Comment
+from cdock.core.runs import RunState
+from cdock.core.task import Allowance, Outcome
 from cdock.testing import START, MemoryHub
 from tests.unit.houses import POLICY, Place
 

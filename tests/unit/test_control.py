@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cdock.core.cases import cases_of
-from cdock.core.model import Cap, Cause, Outcome, Status, Task
 from cdock.core.plan import status_of
 from cdock.core.policy import Step
+from cdock.core.task import Cap, Cause, Outcome, Status, Task
 from cdock.core.wishes import WishKind
 from cdock.reconciler.observe import observe
 from cdock.testing import ABLE, MemoryAgent, MemoryHub

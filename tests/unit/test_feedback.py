@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from cdock.core.model import Cause, Outcome, Status
 from cdock.core.pulls import CheckState, Opinion, PullRequest
+from cdock.core.task import Cause, Outcome, Status
 from cdock.testing import MemoryHub
 from tests.unit.houses import Place
 from tests.unit.test_control import fail, helps, place_of, prompts, status, succeed, task, ticks, working

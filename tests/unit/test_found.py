@@ -6,8 +6,8 @@ import pytest
 
 from cdock.core.cases import cases_of
 from cdock.core.explaining import Explanation, explain
-from cdock.core.model import Cause, Outcome, Status
 from cdock.core.plan import status_of
+from cdock.core.task import Cause, Outcome, Status
 from cdock.core.wishes import WishKind
 from cdock.reconciler.observe import observe
 from cdock.testing import Crash, MemoryHub

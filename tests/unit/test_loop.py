@@ -8,7 +8,8 @@ import pytest
 
 from cdock.core.errors import Refused, Unavailable
 from cdock.core.ids import TaskId
-from cdock.core.model import Claim, Outcome, Task, Workspace
+from cdock.core.runs import Workspace
+from cdock.core.task import Claim, Outcome, Task
 from cdock.core.wishes import WishKind
 from cdock.reconciler.loop import run
 from cdock.testing import MemoryClaims, MemoryClock, MemoryHub, MemoryMirror, MemoryWorkspaces

@@ -21,21 +21,12 @@ from cdock.core.choices import ticked
 from cdock.core.errands import Errand
 from cdock.core.events import Ending
 from cdock.core.ids import TaskId
+from cdock.core.issues import Answer, Comment, HelpIssue, Issue
 from cdock.core.messages import Marker, fenced, inline, parse_marker, title_of, visible
-from cdock.core.model import (
-    Answer,
-    Attempt,
-    Cause,
-    Comment,
-    HelpIssue,
-    Issue,
-    Outcome,
-    Status,
-    Task,
-    Workspace,
-)
 from cdock.core.policy import Policy
 from cdock.core.pulls import PullRequest
+from cdock.core.runs import Workspace
+from cdock.core.task import Attempt, Cause, Outcome, Status, Task
 from cdock.core.waiting import Waiting, WaitKind
 from cdock.core.world import Case
 

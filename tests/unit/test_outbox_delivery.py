@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cdock.core.errors import CdockError, Limited, NotPermitted, Refused, Unavailable
+from cdock.core.issues import Comment, Issue, Snapshot, Watch
 from cdock.core.messages import Marker, parse_marker
-from cdock.core.model import Comment, Issue, Snapshot, Watch
 from cdock.core.outbox import Entry, Kind, State, new_answer, new_issue, unparked
 from cdock.core.policy import Policy
 from cdock.reconciler.delivering import deliver, deliver_all

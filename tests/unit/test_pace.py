@@ -7,7 +7,9 @@ from datetime import timedelta
 import pytest
 
 from cdock.core.errors import CdockError, Limited, Refused, Unavailable
-from cdock.core.model import Move, Snapshot, Task, Watch, Workspace
+from cdock.core.issues import Snapshot, Watch
+from cdock.core.runs import Workspace
+from cdock.core.task import Move, Task
 from cdock.reconciler.loop import run
 from cdock.reconciler.observe import CLAIMS_EVERY, QUIET, interval
 from cdock.testing import MemoryClaims, MemoryForge, MemoryHub, MemoryLocks, MemoryWorkspaces

@@ -9,11 +9,12 @@ import pytest
 from cdock.core.cases import cases_of
 from cdock.core.errands import errand_of
 from cdock.core.form import body_of
-from cdock.core.model import Cause, Issue
+from cdock.core.issues import Issue
 from cdock.core.planning.document import Plan, PlanTask, staged
 from cdock.core.planning.graph import in_order
 from cdock.core.planning.planned import Planned, PlannedTask, planned_note, planned_of
 from cdock.core.planning.proposal import json_of
+from cdock.core.task import Cause
 from cdock.core.wishes import WishKind
 from cdock.reconciler.observe import observe
 from cdock.testing import MemoryHub

@@ -8,7 +8,7 @@ import pytest
 
 from cdock.core.errors import Unavailable
 from cdock.core.form import body_of, brief_of
-from cdock.core.model import Issue
+from cdock.core.issues import Issue
 from cdock.core.overlap import may_meet
 from cdock.core.planning.document import Plan, PlanTask, problems_of
 from cdock.core.planning.drafts import Card

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cdock.core.model import Status
+from cdock.core.task import Status
 from cdock.core.world import Case
 from cdock.reconciler.preparing import prepare_tasks
 from cdock.testing import MemoryHub

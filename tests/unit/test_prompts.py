@@ -15,8 +15,10 @@ from cdock.core.briefing import prompt_values
 from cdock.core.errands import Errand
 from cdock.core.errors import Misconfigured
 from cdock.core.ids import TaskId
-from cdock.core.model import Answer, Attempt, Cause, Issue, Outcome, Task, Workspace
+from cdock.core.issues import Answer, Issue
 from cdock.core.policy import Policy
+from cdock.core.runs import Workspace
+from cdock.core.task import Attempt, Cause, Outcome, Task
 from cdock.core.world import Case
 
 NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from cdock.core import form
 from cdock.core.errors import Misconfigured, Refused, Unavailable
-from cdock.core.model import Issue
+from cdock.core.issues import Issue
 from cdock.core.outbox import State, new_issue
 from cdock.core.planning.document import Plan, PlanTask, levels
 from cdock.core.planning.drafts import PARENT, Draft, Stand

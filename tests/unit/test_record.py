@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cdock.core.ids import SLUG_LIMIT, task_id
-from cdock.core.model import Attempt, Claim, Outcome, Status, Task
 from cdock.core.policy import Policy
 from cdock.core.pulls import PullRequest
 from cdock.core.record import dump_claim, dump_record, load_claim, load_record, record_of, task_of
+from cdock.core.task import Attempt, Claim, Outcome, Status, Task
 
 V1 = Path(__file__).parent.parent / "fixtures" / "state-v1.json"
 """Written by the first version. Never change it: a cdock of any later version has to read it."""

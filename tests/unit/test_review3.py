@@ -13,7 +13,8 @@ from cdock.adapters.github.shownpulls import ShownPulls
 from cdock.core import messages
 from cdock.core.errors import CdockError, ClaimLost, Refused, Unavailable
 from cdock.core.ids import TaskId
-from cdock.core.model import Claim, Move, Snapshot, Watch
+from cdock.core.issues import Snapshot, Watch
+from cdock.core.task import Claim, Move
 from cdock.reconciler.loop import _wait, run
 from cdock.testing import MemoryClaims, MemoryForge, MemoryHub
 from tests.unit.houses import Place

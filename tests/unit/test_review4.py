@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from cdock.core.errors import NotPermitted, Refused, Unavailable
-from cdock.core.model import Cause, Outcome, Status
+from cdock.core.task import Cause, Outcome, Status
 from cdock.core.wishes import WishKind
 from cdock.testing import Crash, MemoryHub
 from tests.unit.houses import Place

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cdock.core.errors import CdockError
-from cdock.core.model import Claim, Move, Outcome
 from cdock.core.pulls import PullRequest
 from cdock.core.record import dump_claim, dump_record, record_of
 from cdock.core.secrets import MASK, redacted, secrets_in
+from cdock.core.task import Claim, Move, Outcome
 from cdock.testing import MemoryClaims, MemoryForge, MemoryHub
 from tests.unit.houses import POLICY, Place
 

@@ -10,7 +10,8 @@ import pytest
 
 from cdock.core.errors import Misconfigured
 from cdock.core.policy import Labels, Policy, Step
-from cdock.settings import FILE, LabelsTable, Settings, home, load_settings
+from cdock.settings import FILE, Settings, home, load_settings
+from cdock.settings.tables import LabelsTable
 
 Load = Callable[[str | bytes], Settings]
 TEMPLATES = Path(__file__).parent.parent.parent / "templates"

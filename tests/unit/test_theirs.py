@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from cdock.core.model import Cause, Outcome, Status, Task
 from cdock.core.pulls import Opinion
+from cdock.core.task import Cause, Outcome, Status, Task
 from cdock.testing import Crash, MemoryHub
 from tests.unit.houses import Place
 from tests.unit.test_control import (

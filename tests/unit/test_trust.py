@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from cdock.core.errors import Unavailable
+from cdock.core.issues import Approval
 from cdock.core.messages import ask_marker
-from cdock.core.model import Approval
 from cdock.testing import MemoryForge, MemoryHub
 from tests.unit.houses import Place
 

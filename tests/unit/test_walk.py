@@ -8,10 +8,12 @@ import pytest
 from cdock.core.attempts import charged
 from cdock.core.cases import cases_of
 from cdock.core.errors import ClaimLost
+from cdock.core.issues import Snapshot, Watch
 from cdock.core.messages import parse_marker
-from cdock.core.model import Outcome, Signals, Snapshot, Status, Watch
 from cdock.core.plan import plan, status_of
 from cdock.core.policy import Policy
+from cdock.core.runs import Signals
+from cdock.core.task import Outcome, Status
 from cdock.core.wishes import WishKind
 from cdock.reconciler.observe import observe
 from cdock.reconciler.perform import perform

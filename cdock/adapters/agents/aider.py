@@ -22,7 +22,7 @@ from cdock.adapters.agents.lines import (
     words,
 )
 from cdock.core.events import Capabilities, Ending, Event, Job, Launch, Reading
-from cdock.core.model import Verdict
+from cdock.core.runs import Verdict
 
 _ENV: Mapping[str, str] = {"AIDER_ANALYTICS": "false", "LANG": "C.UTF-8"}
 _PROMPT_FILE = "{run}/prompt.md"

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from cdock.adapters.agents.claude_stream import fold
 from cdock.adapters.agents.lines import STOP_SIGNALS, how_it_died, signal_of, words, words_after
 from cdock.core.events import Capabilities, Ending, Event, Job, Launch, Reading
-from cdock.core.model import Cap, Verdict
+from cdock.core.runs import Verdict
+from cdock.core.task import Cap
 
 _ENV: Mapping[str, str] = {
     "CLAUDE_CONFIG_DIR": "{state}/claude",  # the conversation, so that a later attempt can resume it

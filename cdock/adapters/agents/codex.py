@@ -28,7 +28,7 @@ from cdock.adapters.agents.lines import (
     words_after,
 )
 from cdock.core.events import Capabilities, Ending, Event, Job, Launch, Reading
-from cdock.core.model import Verdict
+from cdock.core.runs import Verdict
 
 _ENV: Mapping[str, str] = {"CODEX_HOME": "{state}/codex", "LANG": "C.UTF-8"}
 _SCHEMA = "{run}/schema.json"

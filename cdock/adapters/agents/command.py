@@ -29,7 +29,7 @@ from cdock.adapters.agents.lines import (
 )
 from cdock.core.errors import Misconfigured
 from cdock.core.events import Capabilities, Ending, Event, Job, Launch, Reading
-from cdock.core.model import Verdict
+from cdock.core.runs import Verdict
 
 _PROMPT_FILE = "{run}/prompt.md"
 _TEXT_LINES = 5

@@ -24,7 +24,8 @@ from cdock.adapters.agents.lines import (
     words_after,
 )
 from cdock.core.events import Capabilities, Ending, Event, Job, Launch, Reading
-from cdock.core.model import Cap, Verdict
+from cdock.core.runs import Verdict
+from cdock.core.task import Cap
 
 _ENV: Mapping[str, str] = {
     "GEMINI_CLI_HOME": "{state}/.",

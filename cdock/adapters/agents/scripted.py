@@ -1,7 +1,7 @@
 """The scripted agent: plays what a script says, for the demonstration and for tests.
 
 Settings of a job: `script` (the steps, described in `scripted_agent`), `task` (the slug of the worktree), `attempt`
-(its number within the round), `cause` (why it was started, a word of `cdock.core.model.Cause`) and `answer` (what a
+(its number within the round), `cause` (why it was started, a word of `cdock.core.task.Cause`) and `answer` (what a
 person said, if somebody did).
 """
 
@@ -27,7 +27,7 @@ from cdock.adapters.agents.lines import (
 )
 from cdock.core.errors import Misconfigured
 from cdock.core.events import Capabilities, Ending, Event, Job, Launch, Reading
-from cdock.core.model import Verdict
+from cdock.core.runs import Verdict
 
 _ENDINGS: Mapping[str, Ending] = {
     "limited": Ending.LIMITED,

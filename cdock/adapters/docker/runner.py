@@ -23,7 +23,7 @@ from cdock.adapters.rundir import Places
 from cdock.core.errors import Refused, Unavailable
 from cdock.core.events import Remote, RunSpec
 from cdock.core.ids import TaskId
-from cdock.core.model import Role, Run
+from cdock.core.runs import Role, Run
 
 if TYPE_CHECKING:
     from docker import APIClient

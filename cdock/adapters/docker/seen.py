@@ -10,7 +10,7 @@ from cdock.adapters.docker import walls
 from cdock.adapters.docker.archives import start_of
 from cdock.adapters.docker.containers import told
 from cdock.core.ids import TaskId, parse_task_id
-from cdock.core.model import Role, Run, RunState, Signals
+from cdock.core.runs import Role, Run, RunState, Signals
 
 if TYPE_CHECKING:
     from docker import APIClient

@@ -25,9 +25,9 @@ from cdock.adapters.git.probing import working_namespace
 from cdock.adapters.git.pushing import Pushes, Step, positions
 from cdock.adapters.git.unfinished import side_ref
 from cdock.core.errors import CdockError, Refused
-from cdock.core.model import Claim, Move
 from cdock.core.policy import Policy
 from cdock.core.record import dump_claim, load_claim
+from cdock.core.task import Claim, Move
 
 NAMESPACE = "refs/cdock/claims"
 FALLBACK = "refs/heads/cdock-claims"

@@ -4,7 +4,7 @@ from cdock.adapters.git.command import Git
 from cdock.adapters.git.history import Standing, is_ancestor
 from cdock.adapters.git.merging import merge_trees
 from cdock.core.errors import CdockError
-from cdock.core.model import Theirs
+from cdock.core.runs import Theirs
 
 
 def parted(store: Git, before: Standing, there: str) -> bool:

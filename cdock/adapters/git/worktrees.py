@@ -42,7 +42,8 @@ from cdock.adapters.git.upkeep import tidy
 from cdock.core.errors import CdockError, Refused, Unavailable
 from cdock.core.events import Remote
 from cdock.core.ids import TaskId, parse_task_id
-from cdock.core.model import Task, Theirs, Workspace
+from cdock.core.runs import Theirs, Workspace
+from cdock.core.task import Task
 
 FETCH_TIMEOUT = 600.0
 _MIRRORED = ("base", "pushed", "theirs", "wip")

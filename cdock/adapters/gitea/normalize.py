@@ -9,7 +9,7 @@ from typing import Any
 
 from cdock.adapters import payload
 from cdock.adapters.payload import Row
-from cdock.core.model import Comment, Issue
+from cdock.core.issues import Comment, Issue
 from cdock.core.pulls import PullRequest
 
 

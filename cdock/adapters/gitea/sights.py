@@ -11,7 +11,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from cdock.core.model import Issue
+from cdock.core.issues import Issue
 
 
 @dataclass

@@ -11,7 +11,7 @@ from cdock.adapters.gitea.home import Home
 from cdock.adapters.gitea.sights import Sights
 from cdock.adapters.gitea.writers import Writers
 from cdock.adapters.payload import Row
-from cdock.core.model import Approval
+from cdock.core.issues import Approval
 
 GHOST = "ghost"
 """For accounts that are gone."""

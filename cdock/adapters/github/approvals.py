@@ -20,7 +20,7 @@ from cdock.adapters.github.normalize import User
 from cdock.adapters.github.writers import Writers
 from cdock.adapters.refusals import Absent
 from cdock.core.errors import NotPermitted
-from cdock.core.model import Approval
+from cdock.core.issues import Approval
 
 GHOST = "ghost"
 """GitHub's own name for accounts that are gone."""

@@ -12,7 +12,7 @@ from cdock.adapters.marked import help_of as help_of
 from cdock.adapters.marked import helped_issue as helped_issue
 from cdock.adapters.marked import same_login as same_login
 from cdock.adapters.payload import Row
-from cdock.core.model import Comment, Issue
+from cdock.core.issues import Comment, Issue
 from cdock.core.pulls import PullRequest
 
 

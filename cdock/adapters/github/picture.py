@@ -16,7 +16,7 @@ from cdock.adapters.github.normalize import User
 from cdock.adapters.github.shownpulls import ShownPulls
 from cdock.adapters.payload import Row
 from cdock.core.choices import ticked
-from cdock.core.model import Comment, Issue
+from cdock.core.issues import Comment, Issue
 
 LAG = 60.0
 """Seconds for which a replica may not know of a write of ours."""

@@ -24,7 +24,7 @@ from cdock.adapters.payload import Row, text_of
 from cdock.adapters.recent import RecentCreations
 from cdock.adapters.refusals import Absent, OutcomeUnknown
 from cdock.core.errors import Refused, Unavailable
-from cdock.core.model import Issue
+from cdock.core.issues import Issue
 from cdock.core.planning.drafts import Card
 
 FEATURE = "use boards"

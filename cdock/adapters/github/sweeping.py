@@ -15,7 +15,7 @@ from cdock.adapters.github.picture import Picture
 from cdock.adapters.github.reading import Reader
 from cdock.adapters.sighted import is_listed, starting
 from cdock.core.errors import Unavailable
-from cdock.core.model import Watch
+from cdock.core.issues import Watch
 
 log = logging.getLogger(__name__)
 

@@ -19,7 +19,7 @@ from cdock.adapters.rundir import Places
 from cdock.core.errors import Refused, Unavailable
 from cdock.core.events import Remote, RunSpec
 from cdock.core.ids import TaskId, parse_task_id
-from cdock.core.model import Role, Run, RunState, Signals
+from cdock.core.runs import Role, Run, RunState, Signals
 
 _PASSED = ("PATH", "HOME", "LANG", "LC_ALL", "TERM", "TMPDIR", "USER", "LOGNAME", "SHELL")
 _NEVER = ("GH_TOKEN", "GITHUB_TOKEN", "CDOCK_TOKEN", "GH_ENTERPRISE_TOKEN", "GITHUB_ENTERPRISE_TOKEN")

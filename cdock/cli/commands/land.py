@@ -1,11 +1,10 @@
 """`cdock land`: finished work onto the default branch."""
 
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,14 +13,13 @@ from cdock.core.landing import METHODS
 if TYPE_CHECKING:
     from cdock.adapters.git.landing import Heads, LandingGround
     from cdock.core.landing import Landing, Work
-    from cdock.core.model import CheckResult
     from cdock.core.policy import Policy
+    from cdock.core.runs import CheckResult
     from cdock.ports import Clock, Forge, Workspaces
     from cdock.wiring import Site
 
 WAIT = 600.0
 """Seconds to wait for a merge queue."""
-GLYPHS = {"landed": "✓", "queued": "◔", "empty": "○", "conflict": "✗", "refused": "✗", "skipped": "■"}
 
 
 @dataclass(frozen=True)
@@ -76,6 +74,7 @@ def command(
       cdock land 42 'auth-*' --method squash
       cdock land --plan 7 --dry-run
     """
+    from cdock.cli import landable, landwords
     from cdock.core.landing import Fate, ordered, summary
     from cdock.reconciler.landing import with_pulls
     from cdock.wiring import site
@@ -84,38 +83,42 @@ def command(
         raise click.UsageError("name tasks, or a plan, not both")
     here = site(start)
     chosen_method = method or here.settings.land.method
-    every = _every(here)
+    every = landable.every_task(here)
     yard, ground = _yard(here), _ground(here)
     heads = ground.heads(here.settings.branch.prefix)
-    chosen = ordered(_on_forge(_chosen(every, tasks, plan), every=every, ground=ground, heads=heads))
-    works = with_pulls(yard, chosen)
+    chosen = landable.chosen(every, tasks, plan)
+    works = with_pulls(yard, ordered(landable.on_forge(chosen, every=every, ground=ground, heads=heads)))
     unsettled = {
         task["github"]["issue_number"] for task in every if task["status"] not in ("done", "cancelled")
     }
-    expected = _expected(works, method=chosen_method, unsettled=unsettled)
-    _show_plan(expected, heads=heads)
+    expected = landable.expected(works, method=chosen_method, unsettled=unsettled)
+    landwords.show_plan(expected, heads=heads)
     able = sum(landing.fate is Fate.LANDED for landing in expected)
     if dry_run or not able:
         if as_json:
             still = [landing for landing in expected if landing.fate is not Fate.LANDED]
             click.echo(
-                _as_json(still, works=works, method=chosen_method, heads=heads, after="", checked=None)
+                landwords.as_json(
+                    still, works=works, method=chosen_method, heads=heads, after="", checked=None
+                )
             )
         if not able:
             click.echo("there is nothing to land", err=True)
-        return 0 if dry_run else _exit_code(expected, None)
+        return 0 if dry_run else landwords.exit_code(expected, None)
     if not yes:
         _ask(able, method=chosen_method, default=heads.default)
     land = _Land(here, yard, ground, heads, method=chosen_method, unsettled=unsettled, wait=wait)
     landings, checked, after = land.run(works)
-    _show_end(landings)
+    landwords.show_end(landings)
     click.echo(summary(landings), err=True)
     _say_who_clears_up(here, landings)
     if as_json:
         click.echo(
-            _as_json(landings, works=works, method=chosen_method, heads=heads, after=after, checked=checked)
+            landwords.as_json(
+                landings, works=works, method=chosen_method, heads=heads, after=after, checked=checked
+            )
         )
-    return _exit_code(landings, checked)
+    return landwords.exit_code(landings, checked)
 
 
 class _Land:
@@ -246,92 +249,6 @@ def _ground(here: "Site") -> "LandingGround":
     return LandingGround(here.place, url=repository(here).clone_url, token=credential(here).token)
 
 
-def _every(here: "Site") -> list[dict[str, Any]]:
-    from cdock.cli.tasks import read_mirror
-
-    found: list[dict[str, Any]] = read_mirror(here.clone.state)["tasks"]
-    return found
-
-
-def _chosen(every: list[dict[str, Any]], names: Sequence[str], plan: int | None) -> list[dict[str, Any]]:
-    from cdock.cli.tasks import find_tasks
-    from cdock.core.errors import Refused
-
-    if names:
-        return find_tasks(every, names)
-    if plan is None:
-        return [task for task in every if task["status"] == "in-review"]
-    found = [task for task in every if plan in _plans_of(task, every) and not task.get("plans")]
-    if not found:
-        raise Refused(
-            f"no task of the plan of #{plan} is known here",
-            code="CD403",
-            tried="looking into the mirror, which is as old as `cdock status` says",
-            fix="cdock status lists the tasks; the poller that works on the plan knows them",
-        )
-    return found
-
-
-def _plans_of(task: dict[str, Any], every: list[dict[str, Any]]) -> dict[int, dict[str, Any]]:
-    """The plans that a task belongs to, from the inside out: their numbers, with what is known here of them."""
-    known = {one["github"]["issue_number"]: one for one in every}
-    found: dict[int, dict[str, Any]] = {}
-    plan = (task.get("brief") or {}).get("plan")
-    while plan and plan not in found:
-        found[plan] = known.get(plan, {})
-        plan = (found[plan].get("brief") or {}).get("plan")
-    return found
-
-
-def _depends(task: dict[str, Any], every: list[dict[str, Any]]) -> tuple[int, ...]:
-    """The issues that come before a task, or before a plan that it is in."""
-    around = (task, *_plans_of(task, every).values())
-    return tuple(
-        dict.fromkeys(number for one in around for number in (one.get("brief") or {}).get("depends", ()))
-    )
-
-
-def _on_forge(
-    tasks: list[dict[str, Any]],
-    *,
-    every: list[dict[str, Any]],
-    ground: "LandingGround",
-    heads: "Heads",
-) -> "list[Work]":
-    """The tasks with what their branches are on the forge now."""
-    from cdock.cli.tasks import task_id_of
-    from cdock.core.landing import Work
-
-    works = []
-    for task in tasks:
-        tip = heads.tips.get(task["branch"], "")
-        works.append(
-            Work(
-                issue=task["github"]["issue_number"],
-                title=str(task.get("title", "")),
-                task=task_id_of(task),
-                branch=task["branch"],
-                status=task["status"],
-                depends=_depends(task, every),
-                onto=str(task.get("onto") or ""),
-                tip=tip,
-                ahead=ground.ahead(tip, of=heads.commit) if tip else 0,
-            )
-        )
-    return works
-
-
-def _expected(works: "Sequence[Work]", *, method: str, unsettled: set[int]) -> "list[Landing]":
-    """What becomes of each, if all that is tried lands."""
-    from cdock.core.landing import Fate, Landing, not_tried
-
-    done: list[Landing] = []
-    for work in works:
-        kept = not_tried(work, done, method=method, unsettled=unsettled)
-        done.append(kept or Landing(work, Fate.LANDED))
-    return done
-
-
 def _ask(count: int, *, method: str, default: str) -> None:
     """Raises `Refused` where nobody could answer; aborts the command when the answer is no."""
     from cdock.core.errors import Misconfigured
@@ -347,31 +264,6 @@ def _ask(count: int, *, method: str, default: str) -> None:
     click.confirm(f"Land {count} on {default} {how}?", abort=True, err=True)
 
 
-def _show_plan(expected: "Sequence[Landing]", *, heads: "Heads") -> None:
-    """What there is to land, in order, with the number of commits and what is in the way."""
-    from cdock.cli.console import clean
-
-    if not expected:
-        return
-    click.echo(f"onto {heads.default} at {heads.commit[:12]}:", err=True)
-    for landing in expected:
-        work = landing.work
-        pull = f"PR #{work.pull.number}" if work.pull else "no PR"
-        commits = f"{work.ahead} commit{'' if work.ahead == 1 else 's'}"
-        line = f"  #{work.issue:<6} {commits:<12} {pull:<10} {clean(work.title)[:60]}"
-        click.echo(f"{line}  ({clean(landing.why)})" if landing.why else line, err=True)
-
-
-def _show_end(landings: "Sequence[Landing]") -> None:
-    from cdock.cli.console import clean
-
-    for landing in landings:
-        line = f"{GLYPHS[landing.fate]} #{landing.work.issue} {landing.fate}"
-        click.echo(f"{line}: {clean(landing.why)}" if landing.why else line, err=True)
-        for command_ in landing.retry:
-            click.echo(f"    {command_}", err=True)
-
-
 def _say(line: str) -> None:
     from cdock.cli.console import clean
 
@@ -384,48 +276,3 @@ def _say_who_clears_up(here: "Site", landings: "Sequence[Landing]") -> None:
 
     if any(landing.fate is Fate.LANDED for landing in landings) and not poller_runs(here.clone.state):
         _say("no poller runs in this clone: `cdock run --once` clears up the worktrees of what was landed")
-
-
-def _exit_code(landings: "Sequence[Landing]", checked: "CheckResult | None") -> int:
-    """0 when all is landed and passes, 3 when some is, 1 when nothing is or the default branch does not pass."""
-    if checked and checked.exit_code:
-        return 1
-    if all(landing.fine for landing in landings):
-        return 0
-    return 3 if any(landing.fine for landing in landings) else 1
-
-
-def _as_json(
-    landings: "Sequence[Landing]",
-    *,
-    works: "Sequence[Work]",
-    method: str,
-    heads: "Heads",
-    after: str,
-    checked: "CheckResult | None",
-) -> str:
-    became = {landing.work.issue: landing for landing in landings}
-    rows = []
-    for work in works:
-        landing = became.get(work.issue)
-        rows.append(
-            {
-                "issue": work.issue,
-                "task": work.task,
-                "title": work.title,
-                "branch": work.branch,
-                "commits": work.ahead,
-                "pull": work.pull.number if work.pull else None,
-                "fate": landing.fate.value if landing else None,
-                "why": landing.why if landing else "",
-                "retry": list(landing.retry) if landing else [],
-            }
-        )
-    meta = {
-        "method": method,
-        "branch": heads.default,
-        "before": heads.commit,
-        "after": after or heads.commit,
-        "validation": checked.exit_code if checked else None,
-    }
-    return json.dumps({"schema": 1, "data": rows, "meta": meta}, ensure_ascii=False)

@@ -107,7 +107,7 @@ def _ask(task: dict[str, Any], *, yes: bool) -> None:
 
 
 def _close(here: "Site", number: int) -> None:
-    from cdock.core.model import Watch
+    from cdock.core.issues import Watch
     from cdock.wiring import credential, forge
 
     connection, labels = forge(here, by=credential(here)), here.settings.policy().labels

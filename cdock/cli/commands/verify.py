@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from cdock.core.model import CheckResult
+    from cdock.core.runs import CheckResult
     from cdock.wiring import Site
 
 SHOWN = 2_000

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID, uuid5
 
-from cdock.core.model import Issue
+from cdock.core.issues import Issue
 from cdock.core.planning.document import Plan
 
 PARENT = ""

@@ -8,12 +8,13 @@ from datetime import datetime, timedelta
 from cdock.core import messages
 from cdock.core.choices import Choice, box, offered, ticked
 from cdock.core.error_line import error_line
+from cdock.core.issues import Comment, Issue
 from cdock.core.messages import Marker, fenced, inline, parse_marker
-from cdock.core.model import Comment, Issue, Task
 from cdock.core.planning.graph import followers
 from cdock.core.planning.parts import SETTLED, STUCK, State, at_rest, stages_in, to_come
 from cdock.core.planning.planned import LIMIT
 from cdock.core.policy import Policy
+from cdock.core.task import Task
 from cdock.core.world import Part
 
 APPROVE = "approve"

@@ -12,8 +12,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from cdock.core import messages
+from cdock.core.issues import Comment
 from cdock.core.messages import Marker, parse_marker
-from cdock.core.model import Comment
 from cdock.core.planning.document import AFTER, KEY, TASKS, TITLE_LIMIT
 from cdock.core.planning.graph import find_cycle
 

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from cdock.core.model import Task
 from cdock.core.planning.parts import State, states_of
 from cdock.core.policy import Policy
+from cdock.core.task import Task
 from cdock.core.world import Part
 
 

@@ -7,7 +7,6 @@ from datetime import datetime
 from cdock.core import messages
 from cdock.core.actions import Action, HearDecision, PublishPlan, ReleaseTasks, ShowGate
 from cdock.core.commands import Command
-from cdock.core.model import Status, Task
 from cdock.core.planning.gates import APPROVE, NOBODY, Decision, decision, gate_due
 from cdock.core.planning.parts import (
     SETTLED,
@@ -21,6 +20,7 @@ from cdock.core.planning.parts import (
 )
 from cdock.core.planning.telling import proposed
 from cdock.core.policy import Policy
+from cdock.core.task import Status, Task
 from cdock.core.waiting import Waiting, WaitKind
 from cdock.core.world import Case, Part
 

@@ -5,13 +5,14 @@ import re
 from collections.abc import Iterator, Mapping
 
 from cdock.core.form import prose
+from cdock.core.issues import Comment, Issue
 from cdock.core.messages import Marker, code, inline, parse_marker, status_marker
-from cdock.core.model import Attempt, Comment, Issue, Task
 from cdock.core.planning.document import Plan, PlanTask, staged
 from cdock.core.planning.gates import SIGNS, tally
 from cdock.core.planning.mermaid import graph_of
 from cdock.core.planning.parts import SETTLED, State, stages_in
 from cdock.core.planning.proposal import Proposal, json_of, proposal_of
+from cdock.core.task import Attempt, Task
 from cdock.core.waiting import Waiting
 from cdock.core.world import Part
 
