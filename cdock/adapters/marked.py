@@ -4,7 +4,7 @@ from uuid import UUID
 
 from cdock.core.choices import ticked
 from cdock.core.issues import Comment, HelpIssue, Issue
-from cdock.core.messages import Marker, parse_marker
+from cdock.core.marker import Marker, parse_marker
 
 
 def help_of(

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from cdock.core import messages
+from cdock.core import messages, quoting
 from cdock.core.budgets import share_of
 from cdock.core.choices import MORE, STOP, agent_in, words_of
 from cdock.core.commands import DECIDE, go_on, parse_command
@@ -37,12 +37,12 @@ def answer_of(help_issue: HelpIssue, task: Task) -> Answer | None:
     said = [
         comment
         for comment in help_issue.comments
-        if comment.by_writer and not messages.is_ours(comment) and messages.visible(comment.body)
+        if comment.by_writer and not messages.is_ours(comment) and quoting.visible(comment.body)
         if parse_command(comment, issue=help_issue.number) is None
     ]
     keys = help_issue.ticked if help_issue.ticked_by_writer else ()
     if said or keys:
-        texts = [messages.visible(comment.body) for comment in said]
+        texts = [quoting.visible(comment.body) for comment in said]
         chosen = words_of(keys, question_of(task, help_issue.round))
         text = "\n\n".join(part for part in (chosen, *texts) if part) or DECIDE
         author = said[-1].author if said else help_issue.ticked_by

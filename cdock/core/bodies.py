@@ -13,19 +13,11 @@ from cdock.core.attempts import CAP_NAMES, in_round
 from cdock.core.budgets import most_cost, most_lines, most_turns, share_of
 from cdock.core.choices import Choice
 from cdock.core.error_line import error_line
-from cdock.core.messages import (
-    Marker,
-    code,
-    fenced,
-    help_marker,
-    inline,
-    pull_marker,
-    status_marker,
-    title_of,
-    visible,
-)
+from cdock.core.marker import Marker
+from cdock.core.messages import help_marker, pull_marker, status_marker
 from cdock.core.options import options_of
 from cdock.core.policy import Policy
+from cdock.core.quoting import code, fenced, inline, title_of, visible
 from cdock.core.task import Attempt, Cap, Cause, Outcome, Status, Task
 from cdock.core.theirs import pushed_past
 from cdock.core.waiting import Waiting, with_a_person

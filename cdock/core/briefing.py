@@ -2,7 +2,7 @@
 
 import re
 
-from cdock.core import messages
+from cdock.core import quoting
 from cdock.core.attempts import in_round
 from cdock.core.errands import Errand
 from cdock.core.goal import goal_of
@@ -43,7 +43,7 @@ def prompt_values(
 ) -> dict[str, object]:
     """What a prompt template may name. `requests` is what a review, a check or a second agent wants, in full."""
     issue = case.issue
-    title = " ".join(messages.visible(issue.title).split())
+    title = " ".join(quoting.visible(issue.title).split())
     earlier = in_round(task)
     last = task.last
     failures = lessons(task)
@@ -53,7 +53,7 @@ def prompt_values(
         "task": {
             "id": str(task.id),
             "title": title,
-            "description": messages.visible(issue.body),
+            "description": quoting.visible(issue.body),
             "branch": task.id.branch(policy.branch_prefix),
             "issue": issue.number,
             "base": workspace.base,
@@ -67,7 +67,7 @@ def prompt_values(
         "interrupted": last.outcome.value if last and last.outcome else "",
         "has_work": workspace.has_work,
         "answer": answer.text if answer else "",
-        "said": [{"author": c.author, "text": messages.visible(c.body)} for c in for_agents(case, task)],
+        "said": [{"author": c.author, "text": quoting.visible(c.body)} for c in for_agents(case, task)],
         "message": spoken(unheard(case, task)) if listens(errand.cause) else "",
         "requests": requests,
         "pushed": _pushed(workspace.theirs),

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from cdock.core import messages
+from cdock.core import messages, quoting
 from cdock.core.issues import Answer, Comment
 from cdock.core.policy import Policy
 from cdock.core.pulls import Remark
@@ -65,7 +65,7 @@ class Command:
 def parse_command(comment: Comment, *, issue: int) -> Command | None:
     """The command in a comment, or None when it holds none."""
     # What readers do not see is no command either; blanks at the start of the line would make it a code block.
-    line = messages.visible(comment.body, strip=False).lstrip("\n").partition("\n")[0]
+    line = quoting.visible(comment.body, strip=False).lstrip("\n").partition("\n")[0]
     found = _LINE.fullmatch(line)
     if found is None:
         return None
@@ -121,7 +121,7 @@ def obey(command: Command, case: Case, task: Task, *, status: Status, policy: Po
     """The task as the command leaves it, and one line to reply; empty when there is nothing to say."""
     heard = replace(task, heard=command.comment)
     if command.verb is None:
-        return heard, f"There is no command {messages.inline(command.argument, limit=40)}. {usage()}"
+        return heard, f"There is no command {quoting.inline(command.argument, limit=40)}. {usage()}"
     if command.verb is not Verb.HELP and status in (Status.DONE, Status.CANCELLED):
         return heard, f"The work on this has ended: add the label `{policy.labels.ready}` to start anew."
     return _OBEY[command.verb](command, heard, status, policy)
@@ -201,7 +201,7 @@ def _unit(task: Task, said: str | None, *, dollars: bool) -> str:
 def _agent(command: Command, task: Task, status: Status, policy: Policy) -> tuple[Task, str]:
     if command.argument not in policy.agents:
         known = ", ".join(f"`{name}`" for name in policy.agents)
-        said = messages.inline(command.argument, limit=40) or "nothing"
+        said = quoting.inline(command.argument, limit=40) or "nothing"
         return task, f"No agent is called {said}; configured are: {known}."
     return replace(task, agent=command.argument, model=""), ""
 

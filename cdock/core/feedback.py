@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from cdock.core import messages
+from cdock.core import quoting
 from cdock.core.policy import Policy
 from cdock.core.pulls import Check, CheckState, Opinion, PullRequest, Remark, Thread
 from cdock.core.task import Outcome, Task
@@ -34,7 +34,7 @@ def asked(pull: PullRequest, done: Collection[str]) -> tuple[Asked, ...]:
             found.append(Asked(f"remark-{last.id}", last, thread))
     for review in pull.reviews:
         remark = review.remark
-        wanted = review.opinion is not Opinion.APPROVED and messages.visible(remark.body)
+        wanted = review.opinion is not Opinion.APPROVED and quoting.visible(remark.body)
         if wanted and remark.by_writer and not remark.mine:
             found.append(Asked(f"review-{remark.id}", remark))
     return tuple(sorted((a for a in found if a.ref not in done), key=lambda a: (a.remark.created_at, a.ref)))

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from cdock.core import messages
+from cdock.core import quoting
 from cdock.core.brief import Brief
 from cdock.core.planning.document import AFTER, LINES, PlanTask
 
@@ -35,7 +35,7 @@ _REFERENCES = re.compile(r"#[0-9]{1,9}(?:[, ]+#[0-9]{1,9})*")
 def brief_of(body: str) -> Brief:
     """What the sections of an issue's text say. What readers of the issue cannot see is not read either."""
     said: dict[str, list[str]] = {}
-    for name, lines in _sections(messages.visible(body)):
+    for name, lines in _sections(quoting.visible(body)):
         said.setdefault(name.casefold(), lines)
 
     def lines_of(name: str) -> list[str]:
@@ -149,7 +149,7 @@ def _block(commands: tuple[str, ...]) -> str:
 
 def prose(text: str) -> str:
     """Words of an agent or a file as Markdown that mentions nobody, refers to nothing, and forges no section."""
-    lines = closed(messages.unlinked(messages.visible(text))).split("\n")
+    lines = closed(quoting.unlinked(quoting.visible(text))).split("\n")
     return "\n".join(f"#{line}" if line.startswith("### ") else line for line in lines)
 
 

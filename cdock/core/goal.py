@@ -1,7 +1,7 @@
 """What an issue asks for, without what it says for cdock."""
 
 from cdock.core import form
-from cdock.core.messages import visible
+from cdock.core.quoting import visible
 
 _SECTIONS = frozenset(
     f"### {name}"

@@ -6,8 +6,8 @@ from enum import StrEnum
 from graphlib import CycleError, TopologicalSorter
 
 from cdock.core.errors import Refused
-from cdock.core.messages import closed_by, seen
 from cdock.core.pulls import PullRequest
+from cdock.core.quoting import closed_by, seen
 
 METHODS = ("pull", "merge", "squash", "cherry-pick")
 TITLE_LIMIT = 200

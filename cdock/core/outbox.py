@@ -16,7 +16,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from cdock.core.errors import Misconfigured
-from cdock.core.messages import SAID, Marker
+from cdock.core.marker import SAID, Marker
 
 SETTLE = timedelta(seconds=30)
 """Least time between a try whose outcome is not known and the next: the first one may still come to light."""

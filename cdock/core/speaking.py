@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from cdock.core import messages
+from cdock.core import messages, quoting
 from cdock.core.commands import parse_command
 from cdock.core.issues import Comment
 from cdock.core.task import Cause, Task
@@ -36,7 +36,7 @@ def unheard(case: Case, task: Task) -> tuple[Message, ...]:
     comments = (c for c in for_agents(case, task) if c.id > task.told or f"comment-{c.id}" in unread)
     said = sorted(comments, key=lambda c: c.id)
     return (
-        *(Message(f"comment-{c.id}", messages.visible(c.body), c.author, comment=c.id) for c in said),
+        *(Message(f"comment-{c.id}", quoting.visible(c.body), c.author, comment=c.id) for c in said),
         *(
             Message(wish.ref, wish.text, wish.author, wish=wish.id)
             for wish in case.wishes
@@ -63,7 +63,7 @@ def for_agents(case: Case, task: Task) -> tuple[Comment, ...]:
         c
         for c in case.issue.comments
         if c.by_writer and not messages.is_ours(c) and parse_command(c, issue=case.issue.number) is None
-        if messages.visible(c.body)
+        if quoting.visible(c.body)
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from cdock.core import messages
+from cdock.core import messages, quoting
 from cdock.core.actions import HearCommand
 from cdock.core.commands import Verb, again, obey
 from cdock.core.errors import CdockError, NotPermitted, Overtaken, Refused, Unavailable
@@ -346,7 +346,7 @@ def _new_task(house: House, case: Case, approval: Approval) -> Task:
     labels |= {claim.task.id.label for claim in house.memory.claims.copy().values()}
     asked = options_of(case.issue, house.policy)
     brief = brief_of(case.issue.body)
-    slug = brief.worktree or slug_of(messages.visible(case.issue.title))
+    slug = brief.worktree or slug_of(quoting.visible(case.issue.title))
     while True:
         uuid = house.ids.uuid()
         candidate = task_id(slug, uuid)

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from cdock.core.errors import CdockError, Limited, Refused, Unavailable
 from cdock.core.issues import Issue, Watch
-from cdock.core.messages import parse_marker
+from cdock.core.marker import parse_marker
 from cdock.core.outbox import (
     SETTLE,
     Entry,

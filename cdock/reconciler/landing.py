@@ -16,7 +16,7 @@ from cdock.core.landing import (
     not_tried,
     retry_by_hand,
 )
-from cdock.core.messages import Marker
+from cdock.core.marker import Marker
 from cdock.core.policy import Policy
 from cdock.core.pulls import PullRequest
 from cdock.ports import Clock, Forge, Workspaces

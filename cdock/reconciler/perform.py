@@ -3,7 +3,7 @@
 import logging
 from dataclasses import replace
 
-from cdock.core import bodies, messages
+from cdock.core import bodies, messages, quoting
 from cdock.core.actions import (
     Action,
     AskForHelp,
@@ -46,7 +46,7 @@ from cdock.core.asking import Reason
 from cdock.core.errands import Errand
 from cdock.core.errors import Refused, Unavailable
 from cdock.core.issues import Answer
-from cdock.core.messages import Marker
+from cdock.core.marker import Marker
 from cdock.core.task import Cause
 from cdock.core.wishes import Wish, WishKind
 from cdock.core.world import Case
@@ -213,7 +213,7 @@ def _retarget(house: House, case: Case) -> None:
 def _drop(house: House, case: Case, wish: Wish) -> None:
     task = task_of(case)
     marker = str(Marker("dropped", {"wish": wish.id}))
-    why = messages.inline(house.fit(wish.text), limit=400) or "Somebody dropped this at a terminal."
+    why = quoting.inline(house.fit(wish.text), limit=400) or "Somebody dropped this at a terminal."
     house.forge.ensure_comment(task.issue, marker=marker, body=f"{marker}\n{why}\n")
     house.forge.ensure_closed(task.issue, dropped=True)
     house.memory.stale = True

@@ -15,12 +15,12 @@ from typing import Protocol
 from cdock.core import form
 from cdock.core.errors import CdockError, Misconfigured, Refused, Unavailable
 from cdock.core.issues import Issue, Watch
-from cdock.core.messages import title_of
 from cdock.core.outbox import Entry, State, new_issue
 from cdock.core.planning.document import PlanTask, problems_of, staged
 from cdock.core.planning.drafts import PARENT, Card, Draft, Stand
 from cdock.core.planning.graph import in_order
 from cdock.core.planning.planned import MARKER, Planned, PlannedTask, planned_note
+from cdock.core.quoting import title_of
 from cdock.ports import Board, Plans
 from cdock.reconciler.delivering import Post, deliver_all
 

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from cdock.core import messages
+from cdock.core import messages, quoting
 from cdock.core.answers import earlier_answer, granted
 from cdock.core.attempts import choice_of, only_looks
 from cdock.core.bodies import pull_body
@@ -333,17 +333,17 @@ def _reviewed(case: Case) -> Mapping[str, str]:
     found = asked(pull, ()) if pull else ()
     texts = {}
     for one in found:
-        words = messages.visible(one.remark.body)[:REQUEST_LIMIT]
+        words = quoting.visible(one.remark.body)[:REQUEST_LIMIT]
         if one.thread is None:
             texts[one.ref] = f"{one.remark.author} says about the whole:\n{words}"
             continue
         where = f"{one.thread.path}:{one.thread.line}" if one.thread.line else one.thread.path
         talk = [
-            f"{r.author}: {messages.visible(r.body)[:REQUEST_LIMIT]}"
+            f"{r.author}: {quoting.visible(r.body)[:REQUEST_LIMIT]}"
             for r in one.thread.remarks
             if r.mine or r.by_writer
         ]
-        texts[one.ref] = f"at {messages.seen(where)}\n" + "\n".join(talk or [words])
+        texts[one.ref] = f"at {quoting.seen(where)}\n" + "\n".join(talk or [words])
     return texts
 
 
@@ -356,7 +356,7 @@ def _failures(house: House, case: Case) -> str:
     parts = []
     for check in checks[:CHECKS]:
         more = house.forge.explain_check(check) or check.summary
-        parts.append(f"{check.name}: failed\n{house.fit(messages.seen(more))[-REQUEST_LIMIT:]}".rstrip())
+        parts.append(f"{check.name}: failed\n{house.fit(quoting.seen(more))[-REQUEST_LIMIT:]}".rstrip())
     left_out = len(checks) - CHECKS
     return "\n\n".join([*parts, *([f"and {left_out} more"] if left_out > 0 else [])])
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from cdock.core.choices import ticked
 from cdock.core.errors import NotPermitted, Refused, Unavailable
 from cdock.core.issues import Approval, Comment, HelpIssue, Issue, Snapshot, Watch
-from cdock.core.messages import parse_marker
+from cdock.core.marker import parse_marker
 from cdock.core.policy import Labels
 from cdock.core.pulls import Check, PullRequest
 from cdock.testing.clock import Faults

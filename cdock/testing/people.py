@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from cdock.core.issues import Comment, Issue
-from cdock.core.messages import speaks_for_cdock
+from cdock.core.marker import speaks_for_cdock
 from cdock.testing.clock import MemoryClock
 from cdock.testing.history import Serial
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from cdock.core.messages import speaks_for_cdock
+from cdock.core.marker import speaks_for_cdock
 from cdock.core.pulls import Check, CheckState, Opinion, PullRequest, Remark, Review, Thread
 from cdock.testing.history import MemoryHistory
 from cdock.testing.people import MemoryIssues

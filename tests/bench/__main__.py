@@ -21,6 +21,7 @@ Benchmark = Callable[[int], Iterator[Figure]]
 BENCHMARKS: dict[str, tuple[str, int, str]] = {
     "help": ("startup", 21, "`cdock --help`: time and memory"),
     "status": ("startup", 15, "`cdock status` without a terminal, 10 to 1,000 tasks"),
+    "submit": ("startup", 15, "`cdock create` and `cdock fanout`, until all is kept and handed over"),
     "start-local": ("starting", 9, "claimed → agent process running, local runner"),
     "start-docker": ("starting", 9, "claimed → agent process running, hardened container"),
     "harvest-local": ("harvesting", 9, "fetching an agent's commits, local runner"),

@@ -1,8 +1,9 @@
-"""How fast commands answer that only read: the interpreter and click are the floor."""
+"""How fast commands answer that only read, or only keep what was said: the interpreter and click are the floor."""
 
+import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -72,6 +73,35 @@ def status(rounds: int, *, sizes: Sequence[int] = (10, 100, 1000)) -> Iterator[F
         yield growth("cdock status, growth", {size: taken[str(size)] for size in sizes}, goal=1)
         peak = peak_memory(CDOCK, "status", cwd=str(clones[largest]))
         yield Figure(f"cdock status, {largest} tasks, peak memory", f"{peak / MIB:.1f} MiB")
+
+
+def submit(rounds: int, *, tasks: int = 1000) -> Iterator[Figure]:
+    """Goal: 2.5 F until new tasks are safe on this disk, for the poller to deliver; F imports click."""
+    floor = program(sys.executable, "-P", "-c", "import click")
+    with tempfile.TemporaryDirectory() as scratch:
+        clone = _clone(Path(scratch), tasks=tasks)
+        told = ("--prompt", "The redirect after the login answers 302. Find out why.", "--no-wait")
+
+        def kept(*argv: str) -> Callable[[], float]:
+            way = program(CDOCK, *argv, *told, cwd=str(clone))
+
+            def once() -> float:
+                taken = way()
+                shutil.rmtree(clone / ".git" / "cdock" / "outbox")
+                return taken
+
+            return once
+
+        commands = {
+            "cdock create": ("create", "Mend the redirect"),
+            "cdock create, with acceptance": ("create", "Mend it", "--acceptance", "pytest -q"),
+            "cdock fanout 5": ("fanout", "5", "redirect"),
+            "cdock fanout 20": ("fanout", "20", "redirect"),
+        }
+        ways = {name: kept(*argv) for name, argv in commands.items()}
+        taken = interleaved({"floor": floor, **ways}, rounds=rounds)
+        for name in commands:
+            yield against(f"{name}, {tasks} tasks known", taken[name], taken["floor"], goal=2.5)
 
 
 def _clone(path: Path, *, tasks: int) -> Path:

@@ -16,6 +16,7 @@ from tests.bench.measure import Figure, Samples, against, exponent, interleaved
 SMALL: dict[str, Callable[[int], Iterator[Figure]]] = {
     "help": startup.help,
     "status": partial(startup.status, sizes=(2, 4)),
+    "submit": partial(startup.submit, tasks=2),
     "start-local": starting.start_local,
     "harvest-local": harvesting.harvest_local,
     "restart-local": partial(restart.restart_local, sizes=(1, 2)),

@@ -13,7 +13,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from cdock.core import bodies as texts
-from cdock.core import messages
+from cdock.core import messages, quoting
 from cdock.core.answers import answer_of
 from cdock.core.asking import Asking, Reason, reason_to_ask
 from cdock.core.briefing import prompt_values
@@ -22,9 +22,10 @@ from cdock.core.errands import Errand
 from cdock.core.events import Ending
 from cdock.core.ids import TaskId
 from cdock.core.issues import Answer, Comment, HelpIssue, Issue
-from cdock.core.messages import Marker, fenced, inline, parse_marker, title_of, visible
+from cdock.core.marker import Marker, parse_marker
 from cdock.core.policy import Policy
 from cdock.core.pulls import PullRequest
+from cdock.core.quoting import fenced, inline, title_of, visible
 from cdock.core.runs import Workspace
 from cdock.core.task import Attempt, Cause, Outcome, Status, Task
 from cdock.core.waiting import Waiting, WaitKind
@@ -194,7 +195,7 @@ def test_an_inline_text_is_one_harmless_cell(text: str) -> None:
 def test_a_title_is_one_harmless_line(text: str) -> None:
     title = title_of(text)
     assert 1 <= len(title) <= 256, "GitHub's limit, and it wants a title"
-    assert title.isprintable() or {c for c in title if not c.isprintable()} == {messages.ZERO_WIDTH_SPACE}
+    assert title.isprintable() or {c for c in title if not c.isprintable()} == {quoting.ZERO_WIDTH_SPACE}
     assert not re.search(r"@\w|#\w|\bGH-\d|://\w", title, re.IGNORECASE)
 
 

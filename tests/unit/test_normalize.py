@@ -11,7 +11,7 @@ from cdock.adapters.github import normalize
 from cdock.adapters.github.normalize import User
 from cdock.core.errors import Unavailable
 from cdock.core.issues import Comment, HelpIssue, Issue
-from cdock.core.messages import Marker, parse_marker
+from cdock.core.marker import Marker, parse_marker
 from cdock.core.pulls import PullRequest
 
 TASK = "0b9b54d4-9f0d-4dd6-8f0a-6a3c3e9d4f11"

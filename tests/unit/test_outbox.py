@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from cdock.core.errors import Misconfigured
-from cdock.core.messages import parse_marker, speaks_for_cdock, visible
+from cdock.core.marker import parse_marker, speaks_for_cdock
 from cdock.core.outbox import (
     BODY_LIMIT,
     KEPT,
@@ -25,6 +25,7 @@ from cdock.core.outbox import (
     unanswered,
     unparked,
 )
+from cdock.core.quoting import visible
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from cdock.core.errors import CdockError, Limited, NotPermitted, Refused, Unavailable
 from cdock.core.issues import Comment, Issue, Snapshot, Watch
-from cdock.core.messages import Marker, parse_marker
+from cdock.core.marker import Marker, parse_marker
 from cdock.core.outbox import Entry, Kind, State, new_answer, new_issue, unparked
 from cdock.core.policy import Policy
 from cdock.reconciler.delivering import deliver, deliver_all

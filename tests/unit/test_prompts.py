@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cdock.adapters.prompts import TemplatePrompts, template_file
-from cdock.core import messages
+from cdock.core import quoting
 from cdock.core.briefing import prompt_values
 from cdock.core.errands import Errand
 from cdock.core.errors import Misconfigured
@@ -108,7 +108,7 @@ def test_strangers_words_stay_words_behind_their_mark(field: str, text: str) -> 
     prompt = SHIPPED.fill("task", values(**changes))
     assert unquoted(prompt) == unquoted(plain), "nothing outside of the quotation changes"
     shown = "\n".join(quoted(prompt))
-    for word in messages.visible(text).split():
+    for word in quoting.visible(text).split():
         assert word in shown
 
 

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cdock.core.issues import Comment
-from cdock.core.messages import visible
 from cdock.core.planning.document import AFTER, TASKS, TITLE_LIMIT
 from cdock.core.planning.planned import LIMIT, Planned, PlannedTask, planned_note, planned_of
+from cdock.core.quoting import visible
 
 PLANNED = Planned(
     (

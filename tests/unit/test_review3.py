@@ -10,7 +10,7 @@ import pytest
 
 from cdock.adapters.github import normalize
 from cdock.adapters.github.shownpulls import ShownPulls
-from cdock.core import messages
+from cdock.core import quoting
 from cdock.core.errors import CdockError, ClaimLost, Refused, Unavailable
 from cdock.core.ids import TaskId
 from cdock.core.issues import Snapshot, Watch
@@ -302,7 +302,7 @@ def test_a_clock_that_is_set_back_makes_no_pause_longer(hub: MemoryHub, place: P
 )
 def test_no_text_takes_long_to_be_read(text: str) -> None:
     began = time.process_time()
-    assert "-->" not in messages.visible(f"{text}end")
+    assert "-->" not in quoting.visible(f"{text}end")
     assert time.process_time() - began < 1
 
 
@@ -316,7 +316,7 @@ def test_no_text_takes_long_to_be_read(text: str) -> None:
     ],
 )
 def test_hidden_text_is_left_out(text: str, shown: str) -> None:
-    assert messages.visible(text) == shown
+    assert quoting.visible(text) == shown
 
 
 # A lease that ran out

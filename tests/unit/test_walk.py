@@ -9,7 +9,7 @@ from cdock.core.attempts import charged
 from cdock.core.cases import cases_of
 from cdock.core.errors import ClaimLost
 from cdock.core.issues import Snapshot, Watch
-from cdock.core.messages import parse_marker
+from cdock.core.marker import parse_marker
 from cdock.core.plan import plan, status_of
 from cdock.core.policy import Policy
 from cdock.core.runs import Signals

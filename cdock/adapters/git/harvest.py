@@ -14,7 +14,7 @@ from cdock.adapters.git.place import Place, branch_ref, ensure_bare
 from cdock.core.errors import CdockError, Refused, Unavailable
 from cdock.core.events import Remote
 from cdock.core.ids import TaskId
-from cdock.core.messages import closed_by
+from cdock.core.quoting import closed_by
 
 TASK = "refs/heads/task"
 """The ref inside the quarantine."""

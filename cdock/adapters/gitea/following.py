@@ -16,7 +16,7 @@ from cdock.adapters.gitea.pulls import Pulls
 from cdock.adapters.gitea.writers import Writers
 from cdock.adapters.payload import Row
 from cdock.adapters.refusals import line_of
-from cdock.core.messages import speaks_for_cdock
+from cdock.core.marker import speaks_for_cdock
 from cdock.core.pulls import Check, CheckState, Opinion, PullRequest, Remark, Review, Thread
 
 PACE, SOON = 60.0, 30.0

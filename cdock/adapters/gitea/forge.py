@@ -25,7 +25,7 @@ from cdock.adapters.recent import RecentCreations
 from cdock.adapters.refusals import Absent, OutcomeUnknown
 from cdock.core.errors import NotPermitted, Refused, Unavailable
 from cdock.core.issues import Approval, HelpIssue, Issue, Snapshot, Watch
-from cdock.core.messages import Marker, parse_marker, speaks_for_cdock
+from cdock.core.marker import Marker, parse_marker, speaks_for_cdock
 from cdock.core.policy import Labels
 from cdock.core.pulls import Check, PullRequest
 

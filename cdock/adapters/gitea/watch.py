@@ -24,7 +24,7 @@ from cdock.adapters.refusals import Absent
 from cdock.adapters.sighted import is_listed, starting
 from cdock.core.errors import Unavailable
 from cdock.core.issues import Comment, Issue, Snapshot, Watch
-from cdock.core.messages import speaks_for_cdock
+from cdock.core.marker import speaks_for_cdock
 
 OVERLAP = timedelta(seconds=120)
 """So far behind the newest change is looked again: what happens in one second is stored in any order."""

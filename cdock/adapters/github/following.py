@@ -23,7 +23,7 @@ from cdock.adapters.github.writers import Writers
 from cdock.adapters.payload import Row
 from cdock.adapters.refusals import Absent
 from cdock.core.errors import Refused, Unavailable
-from cdock.core.messages import speaks_for_cdock
+from cdock.core.marker import speaks_for_cdock
 from cdock.core.pulls import PullRequest, Remark
 
 log = logging.getLogger(__name__)

@@ -20,7 +20,7 @@ from cdock.adapters.github.polling import rows_of
 from cdock.adapters.github.writers import Writers
 from cdock.adapters.refusals import Absent, OutcomeUnknown
 from cdock.core.errors import Unavailable
-from cdock.core.messages import speaks_for_cdock
+from cdock.core.marker import speaks_for_cdock
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from cdock.adapters.github.writers import Writers
 from cdock.adapters.recent import RecentCreations
 from cdock.adapters.refusals import Absent, OutcomeUnknown
 from cdock.core.errors import NotPermitted
-from cdock.core.messages import Marker
+from cdock.core.marker import Marker
 from cdock.core.pulls import PullRequest
 
 THREAD = """

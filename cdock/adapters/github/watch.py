@@ -23,7 +23,7 @@ from cdock.adapters.github.writers import Writers
 from cdock.adapters.sighted import is_listed, starting
 from cdock.core.choices import ticked
 from cdock.core.issues import Snapshot, Watch
-from cdock.core.messages import speaks_for_cdock
+from cdock.core.marker import speaks_for_cdock
 from cdock.core.pulls import PullRequest
 
 AGED = 300.0

@@ -109,8 +109,8 @@ def _reject(start: Path, here: "Site", task: dict[str, Any], words: str, result:
     from cdock.cli import wishing
     from cdock.cli.outgoing import hand_over, say_kept
     from cdock.cli.tasks import require_here
-    from cdock.core.messages import fenced
     from cdock.core.outbox import new_answer
+    from cdock.core.quoting import fenced
     from cdock.core.wishes import WishKind
 
     if result.exit_code:

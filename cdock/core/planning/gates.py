@@ -5,15 +5,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from cdock.core import messages
 from cdock.core.choices import Choice, box, offered, ticked
 from cdock.core.error_line import error_line
 from cdock.core.issues import Comment, Issue
-from cdock.core.messages import Marker, fenced, inline, parse_marker
+from cdock.core.marker import SAID, Marker, parse_marker
 from cdock.core.planning.graph import followers
 from cdock.core.planning.parts import SETTLED, STUCK, State, at_rest, stages_in, to_come
 from cdock.core.planning.planned import LIMIT
 from cdock.core.policy import Policy
+from cdock.core.quoting import fenced, inline
 from cdock.core.task import Task
 from cdock.core.world import Part
 
@@ -272,7 +272,7 @@ def dropped_by(
 def retry_words(task: Task, part: Part, author: str) -> tuple[str, str]:
     """The comment on a task that tries it again for a person: its marker, which names the try, and its text."""
     tries = len(part.claim.task.attempts) if part.claim else 0
-    marker = str(Marker(messages.SAID, {"gate": str(task.uuid), "after": str(tries)}))
+    marker = str(Marker(SAID, {"gate": str(task.uuid), "after": str(tries)}))
     who = inline(author, limit=40) or "a person"
     return marker, f"{marker}\n/cdock retry\n\nAsked for by {who} in #{task.issue}.\n"
 

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from cdock.core.messages import seen
 from cdock.core.planning.document import Plan, PlanTask, staged
 from cdock.core.planning.graph import in_order
+from cdock.core.quoting import seen
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from cdock.core import messages
+from cdock.core import messages, quoting
 from cdock.core.issues import Comment
-from cdock.core.messages import Marker, parse_marker
+from cdock.core.marker import Marker, parse_marker
 from cdock.core.planning.document import AFTER, KEY, TASKS, TITLE_LIMIT
 from cdock.core.planning.graph import find_cycle
 
@@ -94,7 +94,7 @@ def _dump(planned: Planned, length: int) -> str:
             "number": task.number,
             "stage": task.stage,
             **({"after": [place[key] for key in task.after]} if task.after else {}),
-            "title": _cut(" ".join(messages.seen(task.title).split()), length),
+            "title": _cut(" ".join(quoting.seen(task.title).split()), length),
             **({"nested": True} if task.nested else {}),
         }
         for task in planned.tasks

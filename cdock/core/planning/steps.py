@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from cdock.core import messages
+from cdock.core import quoting
 from cdock.core.actions import Action, HearDecision, PublishPlan, ReleaseTasks, ShowGate
 from cdock.core.commands import Command
 from cdock.core.planning.gates import APPROVE, NOBODY, Decision, decision, gate_due
@@ -119,7 +119,7 @@ def approve(command: Command, case: Case, task: Task, policy: Policy) -> tuple[T
     stage, states = task.opened, states_of(case.parts, policy)
     said = command.argument.removeprefix("stage").strip(" -")
     if said and said != str(stage):
-        return task, f"Stage {stage} is the one that is open, not {messages.inline(said, limit=20)}."
+        return task, f"Stage {stage} is the one that is open, not {quoting.inline(said, limit=20)}."
     if not to_come(case.parts, states, stage=stage):
         return task, f"No stage after stage {stage} has anything to start: nothing is left to approve."
     if not at_rest(case.parts, states, stage=stage):

@@ -6,12 +6,14 @@ from collections.abc import Iterator, Mapping
 
 from cdock.core.form import prose
 from cdock.core.issues import Comment, Issue
-from cdock.core.messages import Marker, code, inline, parse_marker, status_marker
+from cdock.core.marker import Marker, parse_marker
+from cdock.core.messages import status_marker
 from cdock.core.planning.document import Plan, PlanTask, staged
 from cdock.core.planning.gates import SIGNS, tally
 from cdock.core.planning.mermaid import graph_of
 from cdock.core.planning.parts import SETTLED, State, stages_in
 from cdock.core.planning.proposal import Proposal, json_of, proposal_of
+from cdock.core.quoting import code, inline
 from cdock.core.task import Attempt, Task
 from cdock.core.waiting import Waiting
 from cdock.core.world import Part
