@@ -94,7 +94,7 @@ class World:
     """What the logs of ended agent runs say, by run name."""
     checks: tuple[tuple[str, CheckResult], ...] = ()
     pushed_at: float | None = None
-    """Our monotonic reading at the last coalesced push of this process."""
+    """Our monotonic reading at the last push of commits by this process."""
     progress: tuple[tuple[str, Progress], ...] = ()
     """Of living agent runs, by run name."""
     wishes: tuple[Wish, ...] = ()

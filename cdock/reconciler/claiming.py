@@ -132,7 +132,9 @@ def _publish(house: House, wanted: Sequence[tuple[Case, Task, bool]]) -> dict[in
             done[move.claim.issue] = _overtaken(house, move, result)
         elif move.branch and isinstance(result, Refused) and not isinstance(result, NotPermitted):
             house.memory.unpushable[move.claim.issue] = result.message
-    house.memory.pushed_at = house.clock.elapsed()
+    # Heartbeats alone do not count, or frequent ones would keep the work waiting for as long as the agent lives.
+    if any(move.branch for move in moves):
+        house.memory.pushed_at = house.clock.elapsed()
     return done
 
 
@@ -168,7 +170,9 @@ def _move(house: House, case: Case, claim: Claim, *, work: bool) -> Move:
     if workspace is None:
         return Move(claim)
     if not work:
-        return Move(claim, unfinished=workspace.unfinished if workspace.unfinished != workspace.kept else "")
+        # Who takes over can use it only on the commits below it, so it goes with those while they are still to go.
+        alone = workspace.unfinished != workspace.kept and (not workspace.unpushed or bool(case.unpushable))
+        return Move(claim, unfinished=workspace.unfinished if alone else "")
     attempt = claim.task.last
     rewritten = bool(attempt and attempt.cause is Cause.CONFLICT and house.policy.conflicts == "rebase")
     branch = branch_of(house, claim.task.id)

@@ -140,6 +140,24 @@ def test_a_limit_ends_the_attempt_keeps_its_work_and_asks(
     assert not helps(hub), "its answer was taken"
 
 
+def test_unfinished_work_is_on_the_forge_no_sooner_than_the_commits_below_it(hub: MemoryHub) -> None:
+    seconds = {"lease": 30, "push_every": 120, "harvest_every": 5}
+    place = place_of(hub, **{name: timedelta(seconds=value) for name, value in seconds.items()})
+    number = working(hub, place)
+    own = task(hub, number).id
+    place.machine.commit(own)
+    left = place.machine.edit(own)
+    began = hub.refs[number].seq
+    before = began
+    for _ in range(40):
+        ticks(place, 5)
+        pushed = set(hub.branches) - {"main"}
+        assert (number in hub.unfinished) == bool(pushed), "a heartbeat took one without the other"
+        before = before if pushed else hub.refs[number].seq
+    assert before > began, "there were heartbeats before the push"
+    assert hub.unfinished[number] == left
+
+
 def test_a_limit_is_kept_while_the_forge_is_away(hub: MemoryHub) -> None:
     place = place_of(hub, max_turns=6)
     number = working(hub, place)
