@@ -117,12 +117,23 @@ def names_in_use(state: Path) -> Mapping[str, str]:
     return found
 
 
+def _mentioned(state: Path, names: Sequence[str]) -> bool:
+    """Whether a name may stand in the mirror or the outbox: only to look for it is quicker than to read 1,000 tasks."""
+    try:
+        texts = [path.read_bytes() for path in (state / "state.json", *(state / "outbox").glob("*.json"))]
+    except OSError:
+        return True  # for the reader of the file to judge
+    return any(name.encode() in text for text in texts for name in names)
+
+
 def require_free(state: Path, names: Sequence[str]) -> None:
     """Refuse names of worktrees that open tasks have.
 
     Raises:
         Refused: some are taken.
     """
+    if not _mentioned(state, names):
+        return
     used = names_in_use(state)
     if taken := [f"{name} ({used[name]})" for name in names if name in used]:
         raise Refused(

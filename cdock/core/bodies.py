@@ -5,6 +5,7 @@ Nothing in them changes by itself as time goes by, so an unchanged one is never 
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from cdock.core import choices
 from cdock.core.answers import question_of
@@ -113,6 +114,8 @@ def _table(attempts: Sequence[Attempt]) -> list[str]:
     return lines + [_row(attempt) for attempt in attempts[-ROWS:]]
 
 
+# What has ended stays as it is, and the comments of all issues are compared in every tick.
+@lru_cache(maxsize=4_096)
 def _row(attempt: Attempt) -> str:
     outcome = _OUTCOMES[attempt.outcome] if attempt.outcome else "▶ running"
     # The last line of a failure is the one that names it, the first of a summary the one that sums up.

@@ -56,7 +56,7 @@ def write_mirror(house: House, world: World) -> None:
         "forge": _forge(house),
         "stall": house.policy.stall.total_seconds(),
         "tasks": tasks,
-        "queue": _queue(house, world),
+        "queue": _queue(cases, house, world),
     }
     try:
         house.mirror.save(record)
@@ -73,9 +73,9 @@ def _above(cases: Sequence[Case]) -> Mapping[str, tuple[TaskId, ...]]:
     return {branch: tuple(sorted(tasks)) for branch, tasks in found.items()}
 
 
-def _queue(house: House, world: World) -> list[Mapping[str, object]]:
+def _queue(cases: Sequence[Case], house: House, world: World) -> list[Mapping[str, object]]:
     """The issues that are ready and that nobody has claimed, and why."""
-    waiting = [case for case in cases_of(world) if case.claim is None and startable(case, house.policy)]
+    waiting = [case for case in cases if case.claim is None and startable(case, house.policy)]
     return [
         {
             "issue": case.issue.number,
