@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 
 from cdock.core import form
 from tests.acceptance.workshop import PERSON, Workshop
+from tests.boards import boards
 from tests.killer import Killer, between
 from tests.model_api import Failure, ModelApi, Request, Turn, Use
 
@@ -209,29 +209,6 @@ def assert_published(workshop: Workshop) -> None:
         assert sorted(found["number"] for found in blocking) == sorted(numbers[key] for key in one["after"])
     (note,) = workshop.comments(parent["number"])
     assert "planned" in note["body"]
-    (board,) = boards(workshop)
-    assert board["title"] == "Log in with OAuth"
-    assert {
-        row["content"]["number"]: (row["status"]["name"], row["stage"]["number"])
-        for row in board["items"]["nodes"]
-    } == {numbers[key]: ("Todo", stage) for key, stage in stages.items()}
-
-
-def boards(workshop: Workshop) -> list[dict[str, Any]]:
-    """The boards of the repository with their cards."""
-    document = """
-    query($owner: String!, $name: String!) { repository(owner: $owner, name: $name) { projectsV2(first: 50) {
-      nodes { title items(first: 100) { nodes {
-        status: fieldValueByName(name: "Status") { ... on ProjectV2ItemFieldSingleSelectValue { name } }
-        stage: fieldValueByName(name: "Stage") { ... on ProjectV2ItemFieldNumberValue { number } }
-        content { ... on Issue { number } } } } } } } }
-    """
-    owner, _, name = workshop.repository.partition("/")
-    answer = requests.post(
-        f"{workshop.forge.url}/api/graphql",
-        json={"query": document, "variables": {"owner": owner, "name": name}},
-        headers={"Authorization": f"Bearer {workshop.tokens[PERSON]}"},
-        timeout=LIMIT,
-    )
-    found: list[dict[str, Any]] = answer.json()["data"]["repository"]["projectsV2"]["nodes"]
-    return found
+    found = boards(workshop.forge.url, workshop.repository, token=workshop.tokens[PERSON])
+    cards = {numbers[key]: ("Todo", stage) for key, stage in stages.items()}
+    assert found == {"Log in with OAuth": cards}

@@ -22,6 +22,7 @@ from cdock.core.issues import Comment
 from cdock.core.planning.document import Plan, PlanTask
 from cdock.core.planning.drafts import PARENT, Draft, Stand
 from cdock.core.planning.planned import planned_of
+from tests.boards import boards
 from tests.forge_server import ForgeServer
 from tests.killer import Killer, between
 
@@ -171,12 +172,8 @@ class Ground:
             assert sorted(row["number"] for row in parts) == sorted(numbers[task.key] for task in tasks)
         names = {label["name"] for label in rows[numbers[PARENT]]["labels"]}
         assert names == {"agent-plan"}
-        (board,) = self._boards()
-        assert board["title"] == PLAN.title
-        assert {
-            row["content"]["number"]: (row["status"]["name"], row["stage"]["number"])
-            for row in board["items"]["nodes"]
-        } == {numbers[task.key]: ("Todo", STAGES[task.key]) for task in PLAN.tasks}
+        cards = {numbers[task.key]: ("Todo", STAGES[task.key]) for task in PLAN.tasks}
+        assert boards(self._forge.url, self.name, token=self._token) == {PLAN.title: cards}
 
     def _assert_task(self, task: PlanTask, row: Any, *, numbers: Any) -> None:
         said = form.brief_of(row["body"])
@@ -186,19 +183,6 @@ class Ground:
         assert {label["name"] for label in row["labels"]} == {f"stage-{STAGES[task.key]}"}
         blocking = self.there(f"issues/{row['number']}/dependencies/blocked_by")
         assert sorted(one["number"] for one in blocking) == sorted(numbers[key] for key in task.after)
-
-    def _boards(self) -> Any:
-        document = """
-        query($owner: String!, $name: String!) { repository(owner: $owner, name: $name) { projectsV2(first: 50) {
-          nodes { title items(first: 100) { nodes {
-            status: fieldValueByName(name: "Status") { ... on ProjectV2ItemFieldSingleSelectValue { name } }
-            stage: fieldValueByName(name: "Stage") { ... on ProjectV2ItemFieldNumberValue { number } }
-            content { ... on Issue { number } } } } } } } }
-        """
-        owner, _, name = self.name.partition("/")
-        given = {"query": document, "variables": {"owner": owner, "name": name}}
-        answer = self.call("POST", "graphql", given)
-        return answer["data"]["repository"]["projectsV2"]["nodes"]
 
 
 @pytest.mark.parametrize(("when", "at"), [("after", 1), ("before", 2)], ids=["answer lost", "never sent"])

@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from cdock.adapters.git.beginning import beginning, begun
 from cdock.adapters.git.changes import files_of, measured, noted_files, patch, read_files, started_at
 from cdock.adapters.git.claims import NAMESPACE
 from cdock.adapters.git.command import Git, Token, origin_of
@@ -20,7 +21,6 @@ from cdock.adapters.git.harvest import (
 from cdock.adapters.git.history import (
     INCOMING,
     Standing,
-    commit_at,
     drop_refs,
     forget,
     is_ancestor,
@@ -30,7 +30,6 @@ from cdock.adapters.git.history import (
     standing_ref,
     standings,
 )
-from cdock.adapters.git.merging import joined
 from cdock.adapters.git.note import write_note
 from cdock.adapters.git.parting import meets, parted, theirs_of
 from cdock.adapters.git.place import Place, branch_ref
@@ -172,7 +171,9 @@ class GitWorkspaces:
         kept = standing_ref("base", task.id)
         published = refs_of(self._mirror, DEFAULT, there, kept)
         pushed = published.get(there, "")
-        base = published.get(kept) or self._base(task, default=published[DEFAULT], pushed=pushed, on=on)
+        base = published.get(kept) or beginning(
+            self._mirror, task, default=published[DEFAULT], pushed=pushed, on=on
+        )
         newest = pushed or base
         # What was accepted in sight of the forge's commit holds while the forge stays there, rewritten or not.
         sight = base if pushed == before.pushed else newest
@@ -197,42 +198,6 @@ class GitWorkspaces:
             set_refs(self._mirror, {kept: base, **theirs})
             move(self._store, task.id, before, after)
         return after
-
-    def _base(self, task: Task, *, default: str, pushed: str, on: Sequence[str]) -> str:
-        if task.base:
-            base = commit_at(self._mirror, task.base)
-            # What nobody ever built upon may be made anew, and has to be where its branches have gone since.
-            if not base and (pushed or not (on or task.onto or task.brief.depends)):
-                raise Refused(
-                    f"{task.base[:12]}, where {task.id} began, is on no branch of the forge that cdock fetches",
-                    tried=f"making the worktree of {task.id}",
-                    fix="put the commit back on the default branch, or remove the task's claim to start anew",
-                )
-            if base and (not pushed or is_ancestor(self._mirror, base, of=pushed)):
-                return base
-        start = self._joined(task.id, on) if on else default
-        if pushed:
-            return self._begun(start, pushed)
-        return start
-
-    def _joined(self, task: TaskId, on: Sequence[str]) -> str:
-        """The commit that has all of these branches; in the mirror, because containers start from it."""
-        tried = f"making the worktree of {task}"
-        there = refs_of(self._mirror, *(branch_in_mirror(name) for name in on))
-        tips = [(name, there.get(branch_in_mirror(name), "")) for name in dict.fromkeys(on)]
-        if missing := next((name for name, tip in tips if not tip), ""):
-            raise Refused(
-                f"{missing}, which the work is to build upon, is not on the forge",
-                code="CD456",
-                tried=tried,
-                fix="push it, or take the dependency out of the issue and have it approved again",
-            )
-        return joined(self._mirror, tips, tried=tried)
-
-    def _begun(self, default: str, pushed: str) -> str:
-        """Where work began of which only the branch is known."""
-        common = self._mirror.run("merge-base", default, pushed, check=False)
-        return common.text if common.code == 0 else pushed
 
     def _left_unfinished(self, task: Task, before: Standing, standing: Standing) -> Standing:
         """What somebody before us had not committed, as the forge keeps it; into the mirror, for containers."""
@@ -368,7 +333,7 @@ class GitWorkspaces:
             )
         base = standing.base
         if not is_ancestor(self._store, base, of=new):
-            base = self._begun(refs_of(self._mirror, DEFAULT)[DEFAULT], standing.theirs)
+            base = begun(self._mirror, refs_of(self._mirror, DEFAULT)[DEFAULT], standing.theirs)
             set_refs(self._mirror, {standing_ref("base", task): base})
         return replace(standing, base=base, pushed=standing.theirs, theirs="")
 

@@ -6,18 +6,14 @@ from typing import Any
 
 import click
 
+from cdock.cli.saying import say, words_options
+
 
 @click.command(short_help="Answer the question of a task's agent.")
 @click.argument("task")
 @click.argument("text", nargs=-1)
 @click.option("-F", "--file", metavar="FILE", help="The answer from a file; - is standard input.")
-@click.option(
-    "--wait/--no-wait",
-    default=True,
-    show_default=True,
-    help="Whether to wait a few seconds for the forge; kept it is either way.",
-)
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@words_options
 @click.pass_obj
 def command(
     start: Path, task: str, text: tuple[str, ...], file: str | None, wait: bool, as_json: bool
@@ -34,12 +30,8 @@ def command(
       cdock answer 42 "The table is called customers since March."
       cdock answer auth --file answer.md
     """
-    from datetime import UTC, datetime
-    from uuid import uuid4
-
-    from cdock.cli.outgoing import hand_over, say_kept, text_of
+    from cdock.cli.outgoing import text_of
     from cdock.cli.tasks import find_state, read_mirror
-    from cdock.core.outbox import new_answer
 
     state = find_state(start)
     found = _asking(read_mirror(state)["tasks"], task)
@@ -47,17 +39,7 @@ def command(
         return _show(found, as_json=as_json)
     number = int(found["help_number"])
     said = text_of(" ".join(text) if text else None, file)
-    entry = new_answer(uuid4(), on=number, body=said, now=datetime.now(UTC).replace(microsecond=0))
-    handed = hand_over(start, state, entry, wait=wait)
-    handed.require_accepted()
-    if as_json:
-        fields = {name: handed.record[name] for name in ("op", "state", "on", "url")}
-        click.echo(json.dumps({"schema": 1, "data": fields, "meta": {"why": handed.why}}, ensure_ascii=False))
-    elif handed.done:
-        click.echo(f"#{number} {handed.record['url']}")
-    else:
-        say_kept(handed, what="the answer", say=lambda line: click.echo(line, err=True))
-    return 0
+    return say(start, state, on=number, body=said, what="the answer", wait=wait, as_json=as_json)
 
 
 def _asking(tasks: list[dict[str, Any]], named: str) -> dict[str, Any]:

@@ -5,17 +5,13 @@ from typing import Any
 
 import click
 
+from cdock.cli.saying import say, words_options
+
 
 @click.command(short_help="Let a plan go on: publish its proposal, or start its next stage.")
 @click.argument("plan")
 @click.argument("stage", required=False, type=click.IntRange(min=1))
-@click.option(
-    "--wait/--no-wait",
-    default=True,
-    show_default=True,
-    help="Whether to wait a few seconds for the forge; kept it is either way.",
-)
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@words_options
 @click.pass_obj
 def command(start: Path, plan: str, stage: int | None, wait: bool, as_json: bool) -> int:
     """Comment `/cdock approve` on the issue of PLAN, which approves STAGE: the one that is finished, and open.
@@ -28,7 +24,6 @@ def command(start: Path, plan: str, stage: int | None, wait: bool, as_json: bool
       cdock approve 7
       cdock approve 7 2
     """
-    from cdock.cli.saying import say_command
     from cdock.cli.tasks import find_state, find_task, issue_of, read_mirror
 
     state = find_state(start)
@@ -39,7 +34,7 @@ def command(start: Path, plan: str, stage: int | None, wait: bool, as_json: bool
         task = known[number] if number else find_task(tasks, plan)
         number, stage = task["github"]["issue_number"], _stage(task, stage)
     said = f"/cdock approve {stage}" if stage else "/cdock approve"
-    return say_command(start, state, on=number, command=said, wait=wait, as_json=as_json)
+    return say(start, state, on=number, body=said, what=f"`{said}` for #{number}", wait=wait, as_json=as_json)
 
 
 def _stage(task: dict[str, Any], wanted: int | None) -> int | None:

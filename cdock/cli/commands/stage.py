@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cdock.cli.saying import say, words_options
 from cdock.core.errors import Misconfigured, Refused
 
 if TYPE_CHECKING:
@@ -19,13 +20,7 @@ WORDS = {"block": "/cdock pause", "reset": "/cdock retry"}
 @click.argument("task")
 @click.argument("what", type=click.Choice(["complete", *WORDS]))
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
-@click.option(
-    "--wait/--no-wait",
-    default=True,
-    show_default=True,
-    help="Whether to wait a few seconds for the forge; kept it is either way.",
-)
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@words_options
 @click.pass_obj
 def command(start: Path, task: str, what: str, yes: bool, wait: bool, as_json: bool) -> int:
     """Say of TASK that it is complete: its issue is closed as such, and what comes after it may start.
@@ -39,7 +34,6 @@ def command(start: Path, task: str, what: str, yes: bool, wait: bool, as_json: b
       cdock stage 42 complete
       cdock stage auth block
     """
-    from cdock.cli.saying import say_command
     from cdock.cli.tasks import find_task, read_mirror, require_here
     from cdock.wiring import site
 
@@ -48,8 +42,9 @@ def command(start: Path, task: str, what: str, yes: bool, wait: bool, as_json: b
     number = found["github"]["issue_number"]
     if what != "complete":
         _require_sense(found, what)
-        return say_command(
-            start, here.clone.state, on=number, command=WORDS[what], wait=wait, as_json=as_json
+        said, state = WORDS[what], here.clone.state
+        return say(
+            start, state, on=number, body=said, what=f"`{said}` for #{number}", wait=wait, as_json=as_json
         )
     _require_merged(here, found)
     _ask(found, yes=yes)
