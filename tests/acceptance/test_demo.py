@@ -69,6 +69,49 @@ def test_it_runs_to_the_end_without_a_question(tmp_path: Path) -> None:
     assert not [path for path in left if str(path) in done.stderr], "nothing is left behind"
 
 
+@pytest.mark.timeout(LIMIT)
+def test_its_poller_serves_another_terminal(tmp_path: Path) -> None:
+    """Which has no token: what is said there reaches the agent through the poller."""
+    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "LANG": "C.UTF-8"}
+    cdock = (sys.executable, "-P", "-m", "cdock")
+    with subprocess.Popen(
+        (*cdock, "demo", "--no-browser", "--isolation", "local"),
+        cwd=tmp_path,
+        env=env,
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            assert process.stdin is not None
+            assert process.stderr is not None
+            said = ""
+            while "Answer here" not in said:
+                line = process.stderr.readline()
+                assert line, said
+                said += line
+            clone = re.search(r"in a terminal +cdock -C (\S+) status", said)
+            assert clone, said
+            for words in (("status",), ("answer", "2", "From 9 to 17, Monday to Friday.")):
+                done = subprocess.run(
+                    (*cdock, "-C", clone[1], *words),
+                    cwd=tmp_path,
+                    env=env,
+                    stdin=subprocess.DEVNULL,
+                    capture_output=True,
+                    text=True,
+                    timeout=LIMIT,
+                    check=False,
+                )
+                assert done.returncode == 0, done.stderr
+                assert "no poller" not in done.stderr
+            _, rest = process.communicate("\n", timeout=LIMIT)
+            assert process.returncode == 0, rest
+            assert "✓ attempt 4 succeeded" in rest
+        finally:
+            process.kill()
+
+
 @pytest.mark.docker
 @pytest.mark.timeout(LIMIT)
 def test_it_uses_containers_when_they_are_there(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def command(auto: bool, interactive: bool, agent: str, isolation: str, keep: boo
     """Start a forge on this machine, open two issues, and let an agent work on them.
 
     The first becomes a pull request. On the second the agent hits the same error three times and asks: answer it in
-    the browser, and it goes on. No account, no key, no Docker is needed; nothing leaves this machine.
+    the browser, or by `cdock answer`, and it goes on. No account, no key, no Docker is needed; nothing leaves this machine.
     """
     from cdock.cli.console import talk
 
@@ -209,11 +209,14 @@ class _Stage:
         self.console.print()
         self.console.print("cdock demo: two issues, one agent, one forge on this machine", style="bold")
         self.console.print(f"  in the browser  {login}", markup=False, soft_wrap=True)
+        terminal = f"  in a terminal   cdock -C {self.clone} status"
+        self.console.print(terminal, markup=False, highlight=False, soft_wrap=True)
         if open_browser:
             webbrowser.open(login)
 
     def play(self, *, auto: bool, interactive: bool) -> bool:
         """Run the poller until both issues have their pull request; whether they do."""
+        from cdock.adapters.files.poller import only_poller
         from cdock.adapters.git.clone import find_clone
         from cdock.adapters.system import SystemClock
         from cdock.cli.live import listen
@@ -223,7 +226,8 @@ class _Stage:
         from cdock.wiring import Site, build
 
         env = {**environment(), "CDOCK_TOKEN": self._bot}
-        house = build(Site(clone=find_clone(self.clone), settings=load_settings(self.clone), env=env))
+        clone = find_clone(self.clone)
+        house = build(Site(clone=clone, settings=load_settings(self.clone), env=env))
         clock = house.clock
         assert isinstance(clock, SystemClock)  # noqa: S101 - wiring chose it a moment ago
         self.console.print(f"  isolation       {house.runner.isolation}", markup=False, soft_wrap=True)
@@ -240,7 +244,9 @@ class _Stage:
         watcher = threading.Thread(target=self._watch, args=(house, clock.end, auto), daemon=True)
         watcher.start()
         try:
-            run(house)
+            # What is said in another terminal meanwhile is delivered by this poller, which has the token.
+            with only_poller(clone.state):
+                run(house)
         except Unavailable as error:
             self.console.print(f"the forge is away: {error.message}", markup=False)
         finally:
