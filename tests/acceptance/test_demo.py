@@ -92,7 +92,7 @@ def test_its_poller_serves_another_terminal(tmp_path: Path) -> None:
                 said += line
             clone = re.search(r"in a terminal +cdock -C (\S+) status", said)
             assert clone, said
-            for words in (("status",), ("answer", "2", "From 9 to 17, Monday to Friday.")):
+            for words in (("status",), ("logs", "2"), ("answer", "2", "From 9 to 17, Monday to Friday.")):
                 done = subprocess.run(
                     (*cdock, "-C", clone[1], *words),
                     cwd=tmp_path,

@@ -56,7 +56,8 @@ def command(auto: bool, interactive: bool, agent: str, isolation: str, keep: boo
     """Start a forge on this machine, open two issues, and let an agent work on them.
 
     The first becomes a pull request. On the second the agent hits the same error three times and asks: answer it in
-    the browser, or by `cdock answer`, and it goes on. No account, no key, no Docker is needed; nothing leaves this machine.
+    the browser, or by `cdock answer`, and it goes on. No account, no key, no Docker is needed; nothing leaves this
+    machine.
     """
     from cdock.cli.console import talk
 
@@ -219,15 +220,15 @@ class _Stage:
         from cdock.adapters.files.poller import only_poller
         from cdock.adapters.git.clone import find_clone
         from cdock.adapters.system import SystemClock
-        from cdock.cli.live import listen
+        from cdock.cli.live import journaled, listen
         from cdock.core.errors import Unavailable
         from cdock.reconciler.loop import run
         from cdock.settings import environment, load_settings
         from cdock.wiring import Site, build
 
         env = {**environment(), "CDOCK_TOKEN": self._bot}
-        clone = find_clone(self.clone)
-        house = build(Site(clone=clone, settings=load_settings(self.clone), env=env))
+        here = Site(clone=find_clone(self.clone), settings=load_settings(self.clone), env=env)
+        house = build(here)
         clock = house.clock
         assert isinstance(clock, SystemClock)  # noqa: S101 - wiring chose it a moment ago
         self.console.print(f"  isolation       {house.runner.isolation}", markup=False, soft_wrap=True)
@@ -245,7 +246,7 @@ class _Stage:
         watcher.start()
         try:
             # What is said in another terminal meanwhile is delivered by this poller, which has the token.
-            with only_poller(clone.state):
+            with only_poller(here.clone.state), journaled({house.name: here}):
                 run(house)
         except Unavailable as error:
             self.console.print(f"the forge is away: {error.message}", markup=False)
